@@ -1,0 +1,89 @@
+//! Facts of the block chain: hashes, targets, headers, addresses, templates, coinbase, blocks.
+//!
+//! Pure: no I/O, no clock. Byte-order words: *internal* is the order in which bytes are hashed and
+//! serialised; *display* is the reverse, as RPC prints hashes.
+
+pub mod address;
+mod hash;
+mod target;
+mod template;
+mod work;
+
+pub use hash::{Hash, sha256d};
+pub use target::Target;
+pub use template::{Template, TemplateError};
+pub use work::{Built, Plan, Recipient, Work, WorkError};
+
+/// A serialised block header: version ‖ previous ‖ merkle root ‖ time ‖ bits ‖ nonce, all
+/// little-endian.
+pub type Header = [u8; 80];
+
+/// Which of a coin's networks a daemon is on, from `getblockchaininfo.chain`.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Network {
+    /// The coin's money.
+    Main,
+    /// A public test network (`test`, `testnet4`, `signet`).
+    Test,
+    /// A private regression-test network.
+    Regtest,
+}
+
+/// The value of one hex digit (either case).
+const fn nibble(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        b'A'..=b'F' => Some(digit - b'A' + 10),
+        _ => None,
+    }
+}
+
+/// Decodes strict hex: an even number of hex digits and nothing else (no sign, prefix or space).
+#[must_use]
+pub fn hex_decode(text: &str) -> Option<Vec<u8>> {
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    if !rest.is_empty() {
+        return None;
+    }
+    pairs.iter().map(|&[high, low]| Some(nibble(high)? << 4 | nibble(low)?)).collect()
+}
+
+/// Decodes exactly `N` bytes of strict hex.
+#[must_use]
+pub fn hex_array<const N: usize>(text: &str) -> Option<[u8; N]> {
+    hex_decode(text)?.try_into().ok()
+}
+
+/// Lower-case hex.
+#[must_use]
+pub fn hex_encode(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |value: u8| char::from(*DIGITS.get(usize::from(value)).unwrap_or(&b'0'));
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+}
+
+/// Serialises bytes as lower-case hex: `#[serde(with = "crate::chain::hex_bytes")]`.
+pub mod hex_bytes {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    /// Bytes to hex.
+    ///
+    /// # Errors
+    /// Whatever the serializer says.
+    pub fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&super::hex_encode(bytes))
+    }
+
+    /// Hex to bytes.
+    ///
+    /// # Errors
+    /// When the text is not strict hex.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+        super::hex_decode(&text).ok_or_else(|| serde::de::Error::custom("not hex"))
+    }
+}

@@ -1,0 +1,249 @@
+//! The configuration as the program uses it: complete, checked, defaults filled in.
+
+use super::Secret;
+use crate::chain::Network;
+use crate::chain::address::Rules;
+use crate::pow::Algorithm;
+use crate::rewards::Amount;
+use crate::stratum::Unit;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The whole configuration.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Config {
+    /// The folder it was read from, absolute.
+    pub dir: PathBuf,
+    /// `dataDir` (default `data` in `dir`): journals, vault, embedded ledger, control socket.
+    pub data_dir: PathBuf,
+    /// Log settings.
+    pub logging: Logging,
+    /// `clustering`: how many workers.
+    pub forks: Forks,
+    /// Address that stratum ports bind (`stratumHost` of the server; default all addresses).
+    pub bind: std::net::IpAddr,
+    /// Listeners for blocknotify: `blockNotifyListener` and `cliPort`.
+    pub notify: Vec<NotifyListener>,
+    /// `user` to become after binding.
+    pub user: Option<String>,
+    /// `group` to become after binding (default: the user's).
+    pub group: Option<String>,
+    /// `instanceId`: which machine this is among those that share a ledger, 0..=65535.
+    pub instance: u16,
+    /// `fsync`: acknowledge shares only after `fdatasync` of the journal.
+    pub fsync: bool,
+    /// `templateFallback` (default 1 s): how long after a block notice a worker waits for the
+    /// templates process before it asks a daemon itself.
+    pub template_fallback: Duration,
+    /// `shutdownTimeout` (default 10 s): how long a graceful stop may take.
+    pub shutdown_timeout: Duration,
+    /// Pools by coin id (lower-cased coin name).
+    pub pools: BTreeMap<String, Pool>,
+}
+
+/// Log settings.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Logging {
+    /// `logLevel`.
+    pub level: LogLevel,
+    /// `logColors`.
+    pub colors: bool,
+    /// `logFile`; stderr when absent.
+    pub file: Option<PathBuf>,
+    /// `logFormat: "json"`: one JSON object a line.
+    pub json: bool,
+}
+
+/// NOMP's severities.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogLevel {
+    /// Everything.
+    Debug,
+    /// Warnings, errors, and what must be seen.
+    Warning,
+    /// Errors, and what must be seen.
+    Error,
+    /// Only what must be seen.
+    Special,
+}
+
+/// How many workers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Forks {
+    /// One per core.
+    Auto,
+    /// That many, at least 1.
+    Count(u16),
+}
+
+/// A TCP listener for blocknotify lines.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotifyListener {
+    /// Where to listen. `blockNotifyListener` (all addresses, 8117); `cliPort` (127.0.0.1).
+    pub address: SocketAddr,
+    /// Password that a line must carry (`blockNotifyListener`); `None` for `cliPort`.
+    pub password: Option<Secret>,
+}
+
+/// One pool: a coin, its ports, its daemons.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Pool {
+    /// The coin file.
+    pub coin: Coin,
+    /// The pool's file name, for messages.
+    pub file: String,
+    /// `address` that block rewards go to.
+    pub address: String,
+    /// `rewardRecipients` (and `feePercent` with `feeReceiveAddress`).
+    pub recipients: Vec<RewardRecipient>,
+    /// Stratum ports.
+    pub ports: BTreeMap<u16, Port>,
+    /// Daemons in the operator's order of preference, at least one.
+    pub daemons: Vec<Daemon>,
+    /// Where the tally is.
+    pub store: Store,
+    /// Ledger unit that fits the smallest difficulty of the ports; the ledger's own, once made,
+    /// wins (see `journal::unit`).
+    pub unit: Unit,
+    /// `blockRefreshInterval`: polling for new blocks.
+    pub block_refresh: Duration,
+    /// `txRefreshInterval` (ms, early) or `jobRebroadcastTimeout` (s, later): new job from new
+    /// transactions, clean = false. Default 55 s.
+    pub job_refresh: Duration,
+    /// `staleWorkTimeout` (default 120 s): with no fresh daemon for so long, miners are sent away.
+    pub stale_work: Duration,
+    /// `connectionTimeout`: a miner without a share for so long is disconnected.
+    pub connection_timeout: Duration,
+    /// `validateWorkerUsername` / `validateWorkerAddress`.
+    pub validate_username: bool,
+    /// `banning`; `None` when disabled.
+    pub banning: Option<Banning>,
+    /// `tcpProxyProtocol` (needs `trustedProxies`, next issue).
+    pub proxy_protocol: bool,
+    /// `extranonce2Size`, 4..=8, default 4.
+    pub extranonce2_size: u8,
+    /// `versionMask` (BIP 310): bits miners may roll, default 0x1fffe000; 0 turns it off.
+    pub version_mask: u32,
+    /// `poolTag` in the coinbase, default `/romp/`.
+    pub tag: String,
+    /// `daemonTimeout` (default 5 s): deadline of one call.
+    pub daemon_timeout: Duration,
+    /// `paymentProcessing.minimumPayment` and others, kept for the payouts issue.
+    pub minimum_payment: Option<Amount>,
+}
+
+/// A coin profile.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Coin {
+    /// Identity everywhere: the lower-cased `name`, `[a-z0-9_-]{1,32}`.
+    pub id: String,
+    /// `name` as written.
+    pub name: String,
+    /// `symbol`, upper-cased.
+    pub symbol: String,
+    /// `algorithm`.
+    pub algorithm: Algorithm,
+    /// Address rules by network; empty where the file does not say.
+    pub addresses: BTreeMap<Network, Rules>,
+    /// `peerMagic` by network, wire order.
+    pub magic: BTreeMap<Network, [u8; 4]>,
+    /// `txMessages`.
+    pub tx_messages: bool,
+    /// `hasGetInfo`: an old daemon without `getblockchaininfo`.
+    pub has_get_info: bool,
+    /// `rules` for getblocktemplate (default `["segwit"]`; Litecoin `["mweb","segwit"]`).
+    pub template_rules: Vec<String>,
+    /// `blockTime`, seconds, if known.
+    pub block_time: Option<u32>,
+    /// `explorer` links by kind (`block`, `transaction`, `address`) with `{}` for the value.
+    pub explorer: BTreeMap<String, String>,
+}
+
+/// A fee recipient as written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RewardRecipient {
+    /// Address, or 40 hex digits (HASH160, NOMP's mining key).
+    pub destination: String,
+    /// Parts per million of the reward.
+    pub ppm: u32,
+}
+
+/// One stratum port.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Port {
+    /// Start difficulty.
+    pub diff: f64,
+    /// Variable difficulty, if any.
+    pub var_diff: Option<VarDiff>,
+}
+
+/// NOMP's vardiff settings.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct VarDiff {
+    /// Lowest difficulty.
+    pub min_diff: f64,
+    /// Highest difficulty.
+    pub max_diff: f64,
+    /// Seconds per share aimed at.
+    pub target_time: f64,
+    /// Seconds between checks.
+    pub retarget_time: f64,
+    /// Tolerance around the target time in percent.
+    pub variance_percent: f64,
+    /// Only double or halve.
+    pub x2_mode: bool,
+}
+
+/// One coin daemon.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Daemon {
+    /// Host name or address.
+    pub host: String,
+    /// RPC port.
+    pub port: u16,
+    /// RPC user.
+    pub user: String,
+    /// RPC password.
+    pub password: Secret,
+}
+
+/// NOMP's banning settings.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Banning {
+    /// How long a ban lasts.
+    pub time: Duration,
+    /// Percent of bad shares that bans.
+    pub invalid_percent: f64,
+    /// Shares between checks.
+    pub check_threshold: u32,
+    /// How often old bans are cleared.
+    pub purge_interval: Duration,
+}
+
+/// Where a pool's tally is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Store {
+    /// `dataDir/ledger/<coin>.sqlite`.
+    Sqlite,
+    /// A Redis server.
+    Redis(Redis),
+}
+
+/// A Redis server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Redis {
+    /// Host name, address, or path of a Unix socket (begins with `/`).
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// Password, if any.
+    pub password: Option<Secret>,
+    /// Database number.
+    pub database: u32,
+}

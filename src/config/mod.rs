@@ -1,0 +1,32 @@
+//! What the operator wrote: `config.json`, `coins/*.json`, `pool_configs/*.json`.
+//!
+//! Two stages: `raw` mirrors the files with every key of both NOMP schemas, [`checked`] is what the
+//! program sees. Every error names file, line and column, and all are reported at once.
+
+pub mod checked;
+mod secret;
+
+pub use checked::{Banning, Coin, Config, Daemon, Forks, Logging, NotifyListener, Pool, Port};
+pub use checked::{LogLevel, Redis, RewardRecipient, Store, VarDiff};
+pub use secret::Secret;
+
+use std::path::Path;
+
+/// What reading a configuration gives: the configuration when there is no error, and all that is
+/// to be said about it, ready to print.
+#[derive(Debug)]
+pub struct Loaded {
+    /// `None` when any file has an error.
+    pub config: Option<Config>,
+    /// Errors, rendered with file:line:column and a snippet. Empty when `config` is there.
+    pub errors: Vec<String>,
+    /// Warnings and notes (keys without effect yet), rendered likewise.
+    pub warnings: Vec<String>,
+}
+
+/// Reads and checks the configuration of a folder (`config.json`, `coins/`, `pool_configs/`).
+#[must_use]
+pub fn load(dir: &Path) -> Loaded {
+    let _ = dir;
+    unimplemented!()
+}

@@ -1,0 +1,1 @@
+//! Coin daemons over JSON-RPC: one client, typed calls, several daemons as one.

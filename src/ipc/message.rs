@@ -1,0 +1,118 @@
+//! The messages between master and children: small, idempotent, JSON.
+
+use crate::chain::{Hash, Work};
+use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
+
+/// A message on a child's channel. Descriptors travel beside it, in the order stated.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+pub enum Message {
+    /// Child → master: the role is up and serving.
+    Ready,
+    /// Master → worker: a new configuration. Descriptors: a sealed memfd with the JSON of
+    /// `config::Config`, then one listening socket per port of `new_ports`, in that order.
+    Configure {
+        /// Generation of the configuration.
+        generation: u32,
+        /// Ports whose sockets come along.
+        new_ports: Vec<u16>,
+    },
+    /// `templates` → master → every worker; kept by the master for workers that come later.
+    /// Descriptor: a sealed memfd with the block's body (`chain::Built::body`).
+    Work {
+        /// The work.
+        work: Box<Work>,
+    },
+    /// Master → every child: a daemon or an operator says that a coin has a new block.
+    Blocknotify {
+        /// Coin id.
+        coin: String,
+        /// Display-order hash, if it was one.
+        hash: Option<Hash>,
+    },
+    /// Worker → master → `templates`: a block was found and submitted; look for the new tip.
+    BlockFound {
+        /// Coin id.
+        coin: String,
+        /// Block hash.
+        hash: Hash,
+        /// Block height.
+        height: u64,
+    },
+    /// Worker → master → every worker: an address is banned. The master keeps it for workers that
+    /// come later.
+    Ban {
+        /// Banned address.
+        address: IpAddr,
+        /// Unix milliseconds when the ban ends.
+        until: u64,
+    },
+    /// Master → every worker: a ban is lifted.
+    Unban {
+        /// Address.
+        address: IpAddr,
+    },
+    /// `templates` → master: how a coin is doing; kept by the master for `status`.
+    CoinStatus(CoinStatus),
+}
+
+/// How a coin's chain and daemons are.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CoinStatus {
+    /// Coin id.
+    pub coin: String,
+    /// State of the tip.
+    pub state: TipState,
+    /// Height of the tip that the best daemon has.
+    pub height: Option<u64>,
+    /// Hash of that tip.
+    pub tip: Option<Hash>,
+    /// Network difficulty, as the daemon counts it.
+    pub difficulty: Option<f64>,
+    /// Unix milliseconds of the last work sent.
+    pub work_at: Option<u64>,
+    /// Each daemon.
+    pub daemons: Vec<DaemonStatus>,
+    /// How new tips were first noticed since start: source (`poll`, `blocknotify`) → count.
+    pub noticed: std::collections::BTreeMap<String, u64>,
+}
+
+/// Whether a coin can be mined.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "kebab-case")]
+pub enum TipState {
+    /// No daemon answered yet.
+    Waiting,
+    /// The best daemon is still syncing.
+    Syncing {
+        /// Blocks it has.
+        blocks: u64,
+        /// Blocks it knows of.
+        headers: u64,
+    },
+    /// At least one daemon is fresh and gives templates.
+    Fresh,
+    /// No daemon is fresh since that unix millisecond.
+    Stale {
+        /// Unix milliseconds.
+        since: u64,
+    },
+}
+
+/// How one daemon is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DaemonStatus {
+    /// `host:port`.
+    pub address: String,
+    /// Whether it may give templates now.
+    pub fresh: bool,
+    /// Whether templates come from it now.
+    pub chosen: bool,
+    /// Its height.
+    pub height: Option<u64>,
+    /// What is wrong, in words.
+    pub problem: Option<String>,
+    /// Milliseconds that its last answer took.
+    pub latency: Option<u64>,
+}

@@ -1,0 +1,10 @@
+//! Between the processes: messages on Unix sockets (events) and a shared page (levels).
+
+pub mod board;
+mod channel;
+mod message;
+mod seat;
+
+pub use channel::{Channel, ChannelError, Received};
+pub use message::{CoinStatus, DaemonStatus, Message, TipState};
+pub use seat::{Listener, Role, Seat};

@@ -1,0 +1,49 @@
+//! All that a child keeps from the master.
+
+use super::Channel;
+use super::board::Board;
+use crate::config::Config;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// What a child does. One row a role; further roles (payments, website, profit) are further rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Serves miners.
+    Worker,
+    /// Asks the daemons.
+    Templates,
+    /// Adds journals to the tally.
+    Bookkeeper,
+}
+
+/// A listening stratum socket, bound by the master, shared by all workers, non-blocking.
+#[derive(Debug)]
+pub struct Listener {
+    /// Port it is bound to.
+    pub port: u16,
+    /// The socket.
+    pub socket: std::net::TcpListener,
+}
+
+/// All that a child keeps from the master.
+#[derive(Debug)]
+pub struct Seat {
+    /// What to do.
+    pub role: Role,
+    /// Row on the board, stable over respawns.
+    pub slot: usize,
+    /// First byte of extranonce1, unique among living workers. 0 for other roles.
+    pub lane: u8,
+    /// Generation of the configuration.
+    pub generation: u32,
+    /// The way to the master.
+    pub channel: Channel,
+    /// The shared page.
+    pub board: Arc<Board>,
+    /// The configuration.
+    pub config: Arc<Config>,
+    /// Listening sockets: workers only.
+    pub listeners: Vec<Listener>,
+}

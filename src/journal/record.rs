@@ -1,0 +1,107 @@
+//! What a journal says, record by record.
+
+use crate::chain::Hash;
+use crate::rewards::Amount;
+use crate::stratum::{Reject, Weight};
+use serde::{Deserialize, Serialize};
+
+/// One record of a journal. Times are unix milliseconds and never go back within one stream.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Record {
+    /// An accepted share.
+    Share {
+        /// When.
+        time: u64,
+        /// Authorised worker name, at most 255 bytes of UTF-8.
+        worker: String,
+        /// Work it is credited with.
+        weight: Weight,
+    },
+    /// Refused shares of one worker for one reason, within one turn.
+    Rejected {
+        /// When.
+        time: u64,
+        /// Authorised worker name; empty when there was none.
+        worker: String,
+        /// Why.
+        reject: Reject,
+        /// How many.
+        count: u32,
+    },
+    /// A share that is a block candidate. Its own `Share` record stands before it: it belongs to
+    /// the round that this record closes.
+    Block(Box<BlockFound>),
+    /// What became of a candidate, as far as the daemons said.
+    Outcome(Box<Outcome>),
+}
+
+/// A found block.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BlockFound {
+    /// When, unix milliseconds.
+    pub time: u64,
+    /// Block hash.
+    pub hash: Hash,
+    /// Height.
+    pub height: u64,
+    /// Parent.
+    pub previous: Hash,
+    /// Coinbase transaction id.
+    pub coinbase_txid: Hash,
+    /// Reward and fees of the whole block.
+    pub coinbase_value: Amount,
+    /// What the pool's script receives.
+    pub pool_value: Amount,
+    /// Name of the worker that found it.
+    pub worker: String,
+    /// Network difficulty, for display.
+    pub difficulty: f64,
+}
+
+/// What became of a candidate.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// When, unix milliseconds.
+    pub time: u64,
+    /// Block hash.
+    pub hash: Hash,
+    /// The answer over all daemons.
+    pub verdict: Verdict,
+    /// Each daemon's own words, for the operator.
+    pub answers: Vec<Answer>,
+}
+
+/// One daemon's answer to a submission.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answer {
+    /// `host:port`.
+    pub daemon: String,
+    /// Its class.
+    pub verdict: Verdict,
+    /// Its words: `null`, `duplicate`, `high-hash`, an error.
+    pub words: String,
+}
+
+/// Class of an answer to `submitblock` (reliability 4.2.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// Taken, or known already.
+    Accepted,
+    /// Refused by every daemon that answered.
+    Rejected,
+    /// Silence, `inconclusive`, an error: not known yet, never to be dropped.
+    Unknown,
+}
+
+impl Record {
+    /// When, unix milliseconds.
+    #[must_use]
+    pub fn time(&self) -> u64 {
+        match self {
+            Self::Share { time, .. } | Self::Rejected { time, .. } => *time,
+            Self::Block(block) => block.time,
+            Self::Outcome(outcome) => outcome.time,
+        }
+    }
+}

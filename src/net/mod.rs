@@ -1,0 +1,1 @@
+//! Plumbing for sockets on mio: lines in, bytes out, helper threads with a waker.
