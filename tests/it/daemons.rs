@@ -1,0 +1,68 @@
+//! Daemons hang, fail and come back; found blocks outlive the pool that found them.
+
+use crate::harness::{
+    ADDRESS, Client, Mood, Pool, Romp, Stub, alone, free_port, is_alive, seconds, wait_until,
+};
+use nix::sys::signal::Signal;
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+
+/// A new tip at both daemons must reach the miner.
+fn new_work_comes(client: &mut Client, daemons: &[&Stub]) {
+    let before = client.job.as_ref().unwrap().previous.clone();
+    for daemon in daemons {
+        daemon.new_tip();
+    }
+    let start = Instant::now();
+    while client.job.as_ref().unwrap().previous == before {
+        assert!(start.elapsed() < seconds(30), "the new block's work never came");
+        client.pump(Duration::from_millis(200)).expect("the miner stays connected");
+    }
+}
+
+#[test]
+fn a_daemon_that_hangs_or_fails_is_left_and_taken_back() {
+    let _alone = alone();
+    let (first, second) = (Stub::start(&["segwit"]), Stub::start(&["segwit"]));
+    let both = |stub: &Stub| stub.daemons().as_array().cloned().unwrap_or_default();
+    let daemons = Value::from([both(&first), both(&second)].concat());
+    let port = free_port();
+    let pool =
+        Pool::new("bitcoin", port, json!({"diff": 1e-9}), daemons).with("daemonTimeout", json!(1));
+    let _romp = Romp::start(1, &[&pool]);
+    let mut client = Client::login(port, ADDRESS).expect("login");
+    new_work_comes(&mut client, &[&first, &second]);
+    first.set_mood(Mood::Hangs);
+    new_work_comes(&mut client, &[&first, &second]);
+    first.set_mood(Mood::Well);
+    second.set_mood(Mood::Fails);
+    new_work_comes(&mut client, &[&first, &second]);
+    assert!(client.mine().expect("an answer").0, "mining goes on");
+}
+
+#[test]
+fn a_found_block_is_submitted_by_the_next_pool_when_the_first_could_not() {
+    let _alone = alone();
+    let stub = Stub::start(&["segwit"]);
+    stub.make_easy();
+    let port = free_port();
+    let pool = Pool::new("bitcoin", port, json!({"diff": 1e-9}), stub.daemons());
+    let mut romp = Romp::start(1, &[&pool]);
+    let mut client = Client::login(port, ADDRESS).expect("login");
+    stub.set_mood(Mood::HoldsBlocks);
+    assert!(client.mine().expect("an answer").0);
+    let vault = romp.path().join("data/vault/bitcoin");
+    wait_until("the block on disk", seconds(5), || {
+        std::fs::read_dir(&vault).is_ok_and(|files| files.flatten().count() > 0)
+    });
+    let children = romp.children();
+    romp.process().signal(Signal::SIGKILL);
+    romp.process().wait("the master's end", seconds(5));
+    wait_until("the children's end", seconds(20), || !children.iter().any(|&pid| is_alive(pid)));
+    assert!(stub.submitted().is_empty(), "the stub held it");
+    stub.set_mood(Mood::Well);
+    romp.run();
+    wait_until("the block to be submitted", seconds(30), || !stub.submitted().is_empty());
+    romp.wait_ready(1);
+    wait_until("the share in the ledger", seconds(20), || romp.shares("bitcoin").0 == 1);
+}

@@ -1,0 +1,233 @@
+//! A stratum client that does the protocol by hand, as an independent witness of the pool's.
+
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use std::io::{BufRead, BufReader, Error, ErrorKind, Result, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+/// The work a client has.
+#[derive(Debug, Clone)]
+pub(crate) struct Job {
+    pub(crate) id: String,
+    pub(crate) previous: String,
+    before: Vec<u8>,
+    after: Vec<u8>,
+    branch: Vec<Vec<u8>>,
+    version: u32,
+    bits: u32,
+    time: u32,
+    pub(crate) clean: bool,
+    difficulty: f64,
+}
+
+/// A connection to a sha256d port. Blocking, with a deadline on every wait.
+#[derive(Debug)]
+pub(crate) struct Client {
+    reader: BufReader<TcpStream>,
+    writer: TcpStream,
+    pub(crate) user: String,
+    extranonce1: Vec<u8>,
+    extranonce2_size: usize,
+    extranonce2: u64,
+    nonce: u32,
+    difficulty: f64,
+    pub(crate) job: Option<Job>,
+    line: Vec<u8>,
+    id: u64,
+}
+
+impl Client {
+    /// Connects, subscribes and authorises; returns when it has work.
+    pub(crate) fn login(port: u16, user: &str) -> Result<Self> {
+        let mut client = Self::connect(port)?;
+        client.subscribe()?;
+        user.clone_into(&mut client.user);
+        let answer = client.request("mining.authorize", &json!([user, "x"]))?;
+        if answer["result"] != json!(true) {
+            return Err(Error::other(format!("not authorised: {answer}")));
+        }
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while client.job.is_none() {
+            if Instant::now() > deadline {
+                return Err(Error::new(ErrorKind::TimedOut, "no work"));
+            }
+            client.pump(Duration::from_millis(200))?;
+        }
+        Ok(client)
+    }
+
+    /// Connects only.
+    pub(crate) fn connect(port: u16) -> Result<Self> {
+        let writer = TcpStream::connect(("127.0.0.1", port))?;
+        writer.set_nodelay(true)?;
+        Ok(Self {
+            reader: BufReader::new(writer.try_clone()?),
+            writer,
+            user: String::new(),
+            extranonce1: Vec::new(),
+            extranonce2_size: 0,
+            extranonce2: 0,
+            nonce: 0,
+            difficulty: 0.0,
+            job: None,
+            line: Vec::new(),
+            id: 0,
+        })
+    }
+
+    /// Subscribes and keeps what the pool says.
+    pub(crate) fn subscribe(&mut self) -> Result<()> {
+        let answer = self.request("mining.subscribe", &json!(["romp-test/1"]))?;
+        let result = &answer["result"];
+        self.extranonce1 = hex(result[1].as_str().unwrap_or_default());
+        self.extranonce2_size = result[2].as_u64().unwrap_or_default() as usize;
+        if self.extranonce1.len() != 4 || self.extranonce2_size < 2 {
+            return Err(Error::other(format!("not a subscription: {answer}")));
+        }
+        Ok(())
+    }
+
+    /// Sends a request and returns its answer; notifications before it are taken note of.
+    pub(crate) fn request(&mut self, method: &str, params: &Value) -> Result<Value> {
+        let id = self.send(method, params)?;
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(Error::new(ErrorKind::TimedOut, format!("no answer to {method}")));
+            }
+            if let Some(message) = self.message(left)?
+                && message["id"] == json!(id)
+            {
+                return Ok(message);
+            }
+        }
+    }
+
+    /// Sends a request without waiting; its id.
+    pub(crate) fn send(&mut self, method: &str, params: &Value) -> Result<u64> {
+        self.id += 1;
+        let line = format!("{}\n", json!({"id": self.id, "method": method, "params": params}));
+        self.writer.write_all(line.as_bytes())?;
+        Ok(self.id)
+    }
+
+    /// Takes note of what has come, for at most `wait`.
+    pub(crate) fn pump(&mut self, wait: Duration) -> Result<()> {
+        self.message(wait).map(drop)
+    }
+
+    /// The next message, if it comes in time; set_difficulty and notify are taken note of.
+    fn message(&mut self, wait: Duration) -> Result<Option<Value>> {
+        self.writer.set_read_timeout(Some(wait.max(Duration::from_millis(1))))?;
+        match self.reader.read_until(b'\n', &mut self.line) {
+            Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+            Ok(_) if self.line.ends_with(b"\n") => {}
+            Ok(_) => return Err(ErrorKind::UnexpectedEof.into()),
+            // A part of the line stays in `self.line` for the next call.
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+                return Ok(None);
+            }
+            Err(error) => return Err(error),
+        }
+        let message: Value = serde_json::from_slice(&self.line).map_err(Error::other)?;
+        self.line.clear();
+        let params = &message["params"];
+        match message["method"].as_str() {
+            Some("mining.set_difficulty") => {
+                self.difficulty = params[0].as_f64().unwrap_or_default();
+            }
+            Some("mining.notify") => {
+                self.job = Some(Job {
+                    id: text(&params[0]),
+                    previous: text(&params[1]),
+                    before: hex(&text(&params[2])),
+                    after: hex(&text(&params[3])),
+                    branch: params[4]
+                        .as_array()
+                        .map(|hashes| hashes.iter().map(|hash| hex(&text(hash))).collect())
+                        .unwrap_or_default(),
+                    version: number(&params[5]),
+                    bits: number(&params[6]),
+                    time: number(&params[7]),
+                    clean: params[8].as_bool().unwrap_or_default(),
+                    difficulty: self.difficulty,
+                });
+                self.extranonce2 += 1;
+                self.nonce = 0;
+            }
+            _ => {}
+        }
+        Ok(Some(message))
+    }
+
+    /// Hashes until there is a share of the current job: the parameters of `mining.submit`.
+    pub(crate) fn share(&mut self) -> Value {
+        let job = self.job.as_ref().expect("a client that mines has work");
+        let size = self.extranonce2_size;
+        let wide = self.extranonce2.to_be_bytes();
+        let mut extranonce2 = vec![0; size.saturating_sub(8)];
+        extranonce2.extend_from_slice(&wide[8 - size.min(8)..]);
+        let coinbase = [&job.before[..], &self.extranonce1, &extranonce2, &job.after].concat();
+        let root = job.branch.iter().fold(sha256d(&coinbase).to_vec(), |root, hash| {
+            sha256d(&[&root[..], hash].concat()).to_vec()
+        });
+        let mut header = job.version.to_le_bytes().to_vec();
+        for word in hex(&job.previous).chunks(4) {
+            header.extend(word.iter().rev());
+        }
+        header.extend(root);
+        for field in [job.time, job.bits, 0] {
+            header.extend(field.to_le_bytes());
+        }
+        loop {
+            self.nonce += 1;
+            header[76..].copy_from_slice(&self.nonce.to_le_bytes());
+            if difficulty_of(&sha256d(&header)) >= job.difficulty * 1.000_001 {
+                return json!([
+                    self.user,
+                    job.id,
+                    to_hex(&extranonce2),
+                    format!("{:08x}", job.time),
+                    format!("{:08x}", self.nonce),
+                ]);
+            }
+        }
+    }
+
+    /// Mines one share and waits for the answer: whether it was accepted, and the whole answer.
+    pub(crate) fn mine(&mut self) -> Result<(bool, Value)> {
+        let share = self.share();
+        let answer = self.request("mining.submit", &share)?;
+        Ok((answer["result"] == json!(true), answer))
+    }
+}
+
+/// The difficulty that a hash meets: 0xffff·2^208 divided by it as a little-endian number.
+fn difficulty_of(hash: &[u8; 32]) -> f64 {
+    let value = hash.iter().rev().fold(0.0, |sum, &byte| sum * 256.0 + f64::from(byte));
+    65535.0 * 208_f64.exp2() / value
+}
+
+fn sha256d(bytes: &[u8]) -> [u8; 32] {
+    Sha256::digest(Sha256::digest(bytes)).into()
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+fn number(value: &Value) -> u32 {
+    u32::from_str_radix(&text(value), 16).unwrap_or_default()
+}
+
+fn hex(text: &str) -> Vec<u8> {
+    (0..text.len() / 2)
+        .map(|at| u8::from_str_radix(&text[2 * at..2 * at + 2], 16).expect("hex"))
+        .collect()
+}
+
+fn to_hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

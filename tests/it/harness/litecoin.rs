@@ -1,0 +1,123 @@
+//! Two peered `litecoind` on a regtest chain of their own.
+//!
+//! Two, because `getblocktemplate` fails with -9 while a node has no peer, and because the second
+//! is the independent witness of what the first was told.
+
+use super::{Process, Rpc, free_port, seconds, wait_until};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// The pair. Everything is on loopback and in a temporary folder.
+pub(crate) struct Pair {
+    pub(crate) first: Rpc,
+    pub(crate) second: Rpc,
+    nodes: [Option<Process>; 2],
+    /// The first node's wallet address that `mine` pays.
+    pub(crate) wallet: String,
+    _dir: TempDir,
+}
+
+impl Pair {
+    /// Starts both nodes; `notify` is the first one's `-blocknotify=` command.
+    pub(crate) fn start(notify: Option<&str>) -> Self {
+        let dir = tempfile::tempdir().expect("temporary folder");
+        let peers = [free_port(), free_port()];
+        let rpcs = [free_port(), free_port()].map(|port| Rpc {
+            port,
+            user: "romp".into(),
+            password: "regtest-secret".into(),
+        });
+        let nodes = [0, 1].map(|index| {
+            let folder = dir.path().join(format!("node{index}"));
+            std::fs::create_dir(&folder).expect("node folder");
+            let mut args = vec![
+                "-regtest".to_owned(),
+                "-server".into(),
+                "-listen=1".into(),
+                "-discover=0".into(),
+                "-dnsseed=0".into(),
+                "-listenonion=0".into(),
+                "-fallbackfee=0.0001".into(),
+                "-rpcthreads=8".into(),
+                format!("-datadir={}", folder.display()),
+                format!("-bind=127.0.0.1:{}", peers[index]),
+                format!("-rpcbind=127.0.0.1:{}", rpcs[index].port),
+                "-rpcallowip=127.0.0.1".into(),
+                format!("-rpcport={}", rpcs[index].port),
+                format!("-rpcuser={}", rpcs[index].user),
+                format!("-rpcpassword={}", rpcs[index].password),
+            ];
+            if index == 1 {
+                args.push(format!("-connect=127.0.0.1:{}", peers[0]));
+            } else if let Some(command) = notify {
+                args.push(format!("-blocknotify={command}"));
+            }
+            let args: Vec<&str> = args.iter().map(String::as_str).collect();
+            Some(Process::start("litecoind", &args, &folder.join("output")))
+        });
+        let [first, second] = rpcs;
+        for node in [&first, &second] {
+            wait_until("litecoind to answer", seconds(60), || {
+                node.call("getblockchaininfo", json!([])).is_ok()
+            });
+        }
+        wait_until("the nodes to be peers", seconds(30), || {
+            first.must("getconnectioncount", json!([])).as_u64() > Some(0)
+        });
+        if first.must("listwallets", json!([])).as_array().is_none_or(Vec::is_empty) {
+            first.must("createwallet", json!(["test"]));
+        }
+        let wallet = first.text("getnewaddress", json!([]));
+        Self { first, second, nodes, wallet, _dir: dir }
+    }
+
+    /// Mines blocks on the first node itself until the chain has that height.
+    pub(crate) fn mine_to(&self, height: u64) {
+        while self.first.height() < height {
+            let count = (height - self.first.height()).min(100);
+            self.first.must("generatetoaddress", json!([count, self.wallet]));
+        }
+        self.agree();
+    }
+
+    /// Puts a peg-in into the mempool: without one, block 432, where MWEB begins, cannot be made.
+    pub(crate) fn peg_in(&self) {
+        let address = self.first.text("getnewaddress", json!(["", "mweb"]));
+        self.first.must("sendtoaddress", json!([address, 1]));
+    }
+
+    /// An ordinary payment into the mempool; the transaction id.
+    pub(crate) fn pay(&self) -> String {
+        let address = self.first.text("getnewaddress", json!([]));
+        self.first.text("sendtoaddress", json!([address, 0.5]))
+    }
+
+    /// Waits until both nodes have one tip.
+    pub(crate) fn agree(&self) {
+        let tip = |node: &Rpc| node.text("getbestblockhash", json!([]));
+        wait_until("both nodes to have one tip", seconds(30), || {
+            tip(&self.first) == tip(&self.second)
+        });
+    }
+
+    /// Kills the first node as a crash would.
+    pub(crate) fn kill_first(&mut self) {
+        drop(self.nodes[0].take());
+    }
+
+    /// The `daemons` section of a pool file.
+    pub(crate) fn daemons(&self) -> Value {
+        let entry = |rpc: &Rpc| json!({"host": "127.0.0.1", "port": rpc.port, "user": rpc.user, "password": rpc.password});
+        json!([entry(&self.first), entry(&self.second)])
+    }
+}
+
+/// An amount as RPC prints it, in the smallest unit, exactly.
+pub(crate) fn to_satoshi(amount: &Value) -> u64 {
+    let text = amount.to_string();
+    let value: f64 = text.parse().expect("an amount");
+    // Below 2^53 satoshi the rounding undoes the decimal fraction exactly.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an amount")]
+    let satoshi = (value * 1e8).round() as u64;
+    satoshi
+}

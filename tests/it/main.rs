@@ -1,0 +1,29 @@
+//! Drives the real `romp` binary from outside: by its command line, its ports and its signals.
+//!
+//! One crate, so that the harness is built once. Tests that start processes hold
+//! [`harness::alone`], so that they run one after the other whatever `--test-threads` says; they
+//! wait for conditions with a deadline and leave nothing running.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "a test fails by panicking, and tells what it saw on stderr"
+)]
+
+mod harness;
+
+mod architecture;
+mod blocknotify;
+mod blocks;
+mod config;
+mod courtesy;
+mod crash;
+mod daemons;
+mod master;
+mod reload;
+mod secrets;
+mod signals;
+mod vardiff;
