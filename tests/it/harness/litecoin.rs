@@ -30,8 +30,11 @@ impl Pair {
         let nodes = [0, 1].map(|index| {
             let folder = dir.path().join(format!("node{index}"));
             std::fs::create_dir(&folder).expect("node folder");
+            // Debian's `litecoind` is a script that writes below the home folder.
             let mut args = vec![
-                "-regtest".to_owned(),
+                format!("HOME={}", folder.display()),
+                "litecoind".to_owned(),
+                "-regtest".into(),
                 "-server".into(),
                 "-listen=1".into(),
                 "-discover=0".into(),
@@ -53,7 +56,7 @@ impl Pair {
                 args.push(format!("-blocknotify={command}"));
             }
             let args: Vec<&str> = args.iter().map(String::as_str).collect();
-            Some(Process::start("litecoind", &args, &folder.join("output")))
+            Some(Process::start("env", &args, &folder.join("output")))
         });
         let [first, second] = rpcs;
         for node in [&first, &second] {
