@@ -124,19 +124,12 @@ impl Romp {
             }
             let status = self.status()?;
             let up = |role: &str, count: usize| pids_in(&status, role).len() == count;
-            let fresh = self.state_counts(&status);
-            (up("worker", workers)
-                && up("templates", 1)
-                && up("bookkeeper", 1)
-                && fresh.0 == fresh.1)
+            let pools = std::fs::read_dir(self.path().join("pool_configs")).ok()?.count();
+            let coins = status["coins"].as_object()?;
+            let fresh = coins.values().filter(|coin| coin["state"] == json!("fresh")).count();
+            (up("worker", workers) && up("templates", 1) && up("bookkeeper", 1) && fresh == pools)
                 .then_some(())
         });
-    }
-
-    /// (fresh coins, all coins) of a status.
-    fn state_counts(&self, status: &Value) -> (usize, usize) {
-        let pools = std::fs::read_dir(self.path().join("pool_configs")).expect("folder").count();
-        (status.to_string().matches("\"fresh\"}").count().min(pools), pools)
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -255,16 +248,10 @@ impl Drop for Romp {
     }
 }
 
-/// The objects of a status that describe a child of that role.
+/// The objects of a status that describe a serving child of that role.
 fn children_in(status: &Value, role: &str) -> Vec<Value> {
-    match status {
-        Value::Array(items) => items.iter().flat_map(|item| children_in(item, role)).collect(),
-        Value::Object(keys) if keys.get("role") == Some(&json!(role)) && pid_of(status) > 0 => {
-            vec![status.clone()]
-        }
-        Value::Object(keys) => keys.values().flat_map(|item| children_in(item, role)).collect(),
-        _ => Vec::new(),
-    }
+    let serves = |child: &&Value| child["role"] == json!(role) && child["state"] == json!("ready");
+    status["children"].as_array().into_iter().flatten().filter(serves).cloned().collect()
 }
 
 fn pid_of(child: &Value) -> i32 {
