@@ -114,3 +114,29 @@ fn a_stopped_pool_starts_again_with_every_share() {
     romp.wait_ready(2);
     assert_eq!(settle(&romp).0, told, "a new start books shares again");
 }
+
+#[test]
+fn a_dead_redis_is_not_noticed_and_costs_no_share() {
+    let _alone = alone();
+    let stub = Stub::start(&["segwit"]);
+    let mut redis = Redis::start();
+    let port = free_port();
+    let pool = Pool::new("bitcoin", port, json!({"diff": EASY}), stub.daemons())
+        .with("redis", json!({"host": "127.0.0.1", "port": redis.port}));
+    let romp = Romp::start(2, &[&pool]);
+    let load = Load::start(port, MINERS);
+    let more = |count: u64| {
+        let goal = load.accepted() + count;
+        wait_until("the load to go on", seconds(40), || load.accepted() >= goal);
+    };
+    more(300);
+    redis.kill();
+    more(300);
+    redis.run();
+    more(300);
+    let counts = load.finish();
+    assert_eq!((counts.unanswered, counts.rejected), (0, Vec::new()), "miners noticed");
+    let told: u64 = counts.accepted.values().sum();
+    wait_until("the ledger to have every share", seconds(60), || romp.shares("bitcoin").0 >= told);
+    assert_eq!(settle(&romp).0, told);
+}

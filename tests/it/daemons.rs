@@ -66,3 +66,41 @@ fn a_found_block_is_submitted_by_the_next_pool_when_the_first_could_not() {
     romp.wait_ready(1);
     wait_until("the share in the ledger", seconds(20), || romp.shares("bitcoin").0 == 1);
 }
+
+#[test]
+fn a_syncing_daemon_is_shown_and_the_pool_begins_when_it_is_done() {
+    let _alone = alone();
+    let stub = Stub::start(&["segwit"]);
+    stub.set_syncing(true);
+    let port = free_port();
+    let pool = Pool::new("bitcoin", port, json!({"diff": 1e-9}), stub.daemons());
+    let mut romp = Romp::prepare(1, &[&pool]);
+    romp.run();
+    wait_until("status to show the sync", seconds(20), || {
+        let status = romp.status().unwrap_or_default();
+        let coin = &status["coins"]["bitcoin"];
+        coin["state"] == json!("syncing") && coin["detail"]["headers"] == json!(600)
+    });
+    stub.set_syncing(false);
+    romp.wait_ready(1);
+    assert!(Client::login(port, ADDRESS).expect("login").mine().expect("an answer").0);
+}
+
+#[test]
+fn miners_get_no_stale_work_for_long() {
+    let _alone = alone();
+    let stub = Stub::start(&["segwit"]);
+    let port = free_port();
+    let pool = Pool::new("bitcoin", port, json!({"diff": 1e-9}), stub.daemons())
+        .with("daemonTimeout", json!(1))
+        .with("staleWorkTimeout", json!(2));
+    let mut romp = Romp::start(1, &[&pool]);
+    let mut client = Client::login(port, ADDRESS).expect("login");
+    stub.set_mood(Mood::Fails);
+    wait_until("the miner to be sent away", seconds(30), || {
+        client.pump(Duration::from_millis(200)).is_err()
+    });
+    stub.set_mood(Mood::Well);
+    romp.wait_ready(1);
+    wait_until("the pool to serve again", seconds(20), || Client::login(port, ADDRESS).is_ok());
+}

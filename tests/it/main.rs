@@ -16,6 +16,7 @@
 mod harness;
 
 mod architecture;
+mod bans;
 mod blocknotify;
 mod blocks;
 mod config;

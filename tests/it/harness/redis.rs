@@ -7,19 +7,30 @@ use tempfile::TempDir;
 /// A running `redis-server` with append-only file, on loopback.
 pub(crate) struct Redis {
     pub(crate) port: u16,
-    _process: Process,
-    _dir: TempDir,
+    process: Option<Process>,
+    dir: TempDir,
 }
 
 impl Redis {
     pub(crate) fn start() -> Self {
         let dir = tempfile::tempdir().expect("temporary folder");
-        let port = free_port();
-        let text = port.to_string();
-        let folder = dir.path().display().to_string();
+        let mut redis = Self { port: free_port(), process: None, dir };
+        redis.run();
+        redis
+    }
+
+    /// Kills it as a crash would.
+    pub(crate) fn kill(&mut self) {
+        self.process = None;
+    }
+
+    /// Starts it on the files that are there.
+    pub(crate) fn run(&mut self) {
+        let port = self.port.to_string();
+        let folder = self.dir.path().display().to_string();
         let args = [
             "--port",
-            &text,
+            &port,
             "--bind",
             "127.0.0.1",
             "--save",
@@ -29,10 +40,10 @@ impl Redis {
             "--dir",
             &folder,
         ];
-        let process = Process::start("redis-server", &args, &dir.path().join("output"));
+        let output = self.dir.path().join("output");
+        self.process = Some(Process::start("redis-server", &args, &output));
         wait_until("redis-server to listen", seconds(20), || {
-            TcpStream::connect(("127.0.0.1", port)).is_ok()
+            TcpStream::connect(("127.0.0.1", self.port)).is_ok()
         });
-        Self { port, _process: process, _dir: dir }
     }
 }

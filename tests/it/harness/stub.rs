@@ -34,6 +34,7 @@ struct State {
     template_rules: Vec<String>,
     submitted: Vec<String>,
     easy: bool,
+    syncing: bool,
 }
 
 /// The stub; its thread ends with it.
@@ -56,6 +57,7 @@ impl Stub {
             template_rules: rules.iter().map(|&rule| rule.to_owned()).collect(),
             submitted: Vec::new(),
             easy: false,
+            syncing: false,
         }));
         let stop = Arc::new(AtomicBool::new(false));
         let (states, stopped) = (Arc::clone(&state), Arc::clone(&stop));
@@ -87,6 +89,11 @@ impl Stub {
     /// From now on every second hash is a block, as on regtest.
     pub(crate) fn make_easy(&self) {
         self.with(|state| state.easy = true);
+    }
+
+    /// Whether it is in its initial block download, 500 blocks behind.
+    pub(crate) fn set_syncing(&self, syncing: bool) {
+        self.with(|state| state.syncing = syncing);
     }
 
     pub(crate) fn set_mood(&self, mood: Mood) {
@@ -176,6 +183,9 @@ fn answer(request: &Value, state: &Mutex<State>) -> Value {
 
 fn result(method: &str, params: &Value, state: &mut State) -> Result<Value, (i32, String)> {
     Ok(match method {
+        "getblocktemplate" if state.syncing => {
+            return Err((-10, "Bitcoin is in initial sync and waiting for blocks...".into()));
+        }
         "getblocktemplate" => {
             let asked = params[0]["rules"].as_array().cloned().unwrap_or_default();
             if let Some(missing) =
@@ -186,9 +196,10 @@ fn result(method: &str, params: &Value, state: &mut State) -> Result<Value, (i32
             template(state)
         }
         "getblockchaininfo" => json!({
-            "chain": "regtest", "blocks": state.height, "headers": state.height,
+            "chain": "regtest", "blocks": state.height,
+            "headers": state.height + if state.syncing { 500 } else { 0 },
             "bestblockhash": state.tip, "difficulty": 1.0, "mediantime": now() - 600,
-            "verificationprogress": 1.0, "initialblockdownload": false, "warnings": "",
+            "verificationprogress": 1.0, "initialblockdownload": state.syncing, "warnings": "",
         }),
         "getnetworkinfo" => json!({
             "version": 250_000, "protocolversion": 70016, "subversion": "/Stub:1.0/",

@@ -1,0 +1,35 @@
+//! A ban holds at every worker, also at one that was not there when it was spoken.
+
+use crate::harness::{ADDRESS, Client, Pool, Romp, Stub, alone, free_port, seconds, wait_until};
+use serde_json::json;
+
+#[test]
+fn a_ban_holds_everywhere_and_outlives_a_worker() {
+    let _alone = alone();
+    let stub = Stub::start(&["segwit"]);
+    let port = free_port();
+    let pool = Pool::new("bitcoin", port, json!({"diff": 1e6}), stub.daemons()).with(
+        "banning",
+        json!({"enabled": true, "time": 600, "invalidPercent": 50, "checkThreshold": 10,
+            "purgeInterval": 300}),
+    );
+    let romp = Romp::start(3, &[&pool]);
+    let mut client = Client::login(port, ADDRESS).expect("login");
+    let job = client.job.as_ref().expect("work").id.clone();
+    let sent = (0..50).take_while(|nonce| {
+        let share = json!([ADDRESS, job, "00000001", "00000000", format!("{nonce:08x}")]);
+        client.request("mining.submit", &share).is_ok()
+    });
+    assert!(sent.count() < 50, "50 bad shares and no ban");
+    let is_served = || Client::connect(port).and_then(|mut client| client.subscribe()).is_ok();
+    // Whichever worker takes a newcomer: a row of thirty refusals has met all three.
+    let mut refused = 0;
+    wait_until("the ban to reach every worker", seconds(10), || {
+        refused = if is_served() { 0 } else { refused + 1 };
+        refused >= 30
+    });
+    romp.kill_child("worker");
+    for _ in 0..30 {
+        assert!(!is_served(), "a new worker does not know the ban");
+    }
+}
