@@ -1,7 +1,7 @@
-//! Two peered `litecoind` on a regtest chain of their own.
+//! Two peered `litecoind` on a regtest chain of their own, and a third that only keeps company.
 //!
-//! Two, because `getblocktemplate` fails with -9 while a node has no peer, and because the second
-//! is the independent witness of what the first was told.
+//! Two, because the second is the independent witness of what the first was told; a third, because
+//! `getblocktemplate` fails with -9 while a node has no peer, and the first may be killed.
 
 use super::{Process, Rpc, free_port, seconds, wait_until};
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use tempfile::TempDir;
 pub(crate) struct Pair {
     pub(crate) first: Rpc,
     pub(crate) second: Rpc,
-    nodes: [Option<Process>; 2],
+    nodes: [Option<Process>; 3],
     /// The first node's wallet address that `mine` pays.
     pub(crate) wallet: String,
     _dir: TempDir,
@@ -21,13 +21,13 @@ impl Pair {
     /// Starts both nodes; `notify` is the first one's `-blocknotify=` command.
     pub(crate) fn start(notify: Option<&str>) -> Self {
         let dir = tempfile::tempdir().expect("temporary folder");
-        let peers = [free_port(), free_port()];
-        let rpcs = [free_port(), free_port()].map(|port| Rpc {
+        let peers = [free_port(), free_port(), free_port()];
+        let rpcs = [free_port(), free_port(), free_port()].map(|port| Rpc {
             port,
             user: "romp".into(),
             password: "regtest-secret".into(),
         });
-        let nodes = [0, 1].map(|index| {
+        let nodes = [0, 1, 2].map(|index| {
             let folder = dir.path().join(format!("node{index}"));
             std::fs::create_dir(&folder).expect("node folder");
             // Debian's `litecoind` is a script that writes below the home folder.
@@ -50,22 +50,27 @@ impl Pair {
                 format!("-rpcuser={}", rpcs[index].user),
                 format!("-rpcpassword={}", rpcs[index].password),
             ];
-            if index == 1 {
-                args.push(format!("-connect=127.0.0.1:{}", peers[0]));
-            } else if let Some(command) = notify {
+            for peer in &peers[..index] {
+                args.push(format!("-connect=127.0.0.1:{peer}"));
+            }
+            if index == 0
+                && let Some(command) = notify
+            {
                 args.push(format!("-blocknotify={command}"));
             }
             let args: Vec<&str> = args.iter().map(String::as_str).collect();
             Some(Process::start("env", &args, &folder.join("output")))
         });
-        let [first, second] = rpcs;
-        for node in [&first, &second] {
+        let [first, second, third] = rpcs;
+        for node in [&first, &second, &third] {
             wait_until("litecoind to answer", seconds(60), || {
                 node.call("getblockchaininfo", json!([])).is_ok()
             });
         }
-        wait_until("the nodes to be peers", seconds(30), || {
-            first.must("getconnectioncount", json!([])).as_u64() > Some(0)
+        wait_until("the nodes to be peers", seconds(60), || {
+            [&first, &second]
+                .iter()
+                .all(|node| node.must("getconnectioncount", json!([])).as_u64() >= Some(2))
         });
         if first.must("listwallets", json!([])).as_array().is_none_or(Vec::is_empty) {
             first.must("createwallet", json!(["test"]));
