@@ -93,11 +93,13 @@ fn miners_get_no_stale_work_for_long() {
     let port = free_port();
     let pool = Pool::new("bitcoin", port, json!({"diff": 1e-9}), stub.daemons())
         .with("daemonTimeout", json!(1))
+        .with("jobRebroadcastTimeout", json!(1))
         .with("staleWorkTimeout", json!(2));
     let mut romp = Romp::start(1, &[&pool]);
     let mut client = Client::login(port, ADDRESS).expect("login");
     stub.set_mood(Mood::Fails);
-    wait_until("the miner to be sent away", seconds(30), || {
+    // Never before jobRebroadcastTimeout and half a minute have passed.
+    wait_until("the miner to be sent away", seconds(60), || {
         client.pump(Duration::from_millis(200)).is_err()
     });
     stub.set_mood(Mood::Well);

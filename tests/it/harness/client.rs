@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::io::{BufRead, BufReader, Error, ErrorKind, Result, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 /// The work a client has.
@@ -40,7 +40,12 @@ pub(crate) struct Client {
 impl Client {
     /// Connects, subscribes and authorises; returns when it has work.
     pub(crate) fn login(port: u16, user: &str) -> Result<Self> {
-        let mut client = Self::connect(port)?;
+        Self::connect(port)?.logged_in(user)
+    }
+
+    /// The rest of [`Client::login`].
+    pub(crate) fn logged_in(self, user: &str) -> Result<Self> {
+        let mut client = self;
         client.subscribe()?;
         user.clone_into(&mut client.user);
         let answer = client.request("mining.authorize", &json!([user, "x"]))?;
@@ -59,7 +64,12 @@ impl Client {
 
     /// Connects only.
     pub(crate) fn connect(port: u16) -> Result<Self> {
-        let writer = TcpStream::connect(("127.0.0.1", port))?;
+        Self::connect_to(SocketAddr::from(([127, 0, 0, 1], port)))
+    }
+
+    /// Connects only, to an address that may be another than loopback.
+    pub(crate) fn connect_to(address: SocketAddr) -> Result<Self> {
+        let writer = TcpStream::connect(address)?;
         writer.set_nodelay(true)?;
         Ok(Self {
             reader: BufReader::new(writer.try_clone()?),

@@ -3,6 +3,8 @@
 use super::{Process, free_port, is_alive, kill, seconds, wait_for, wait_until};
 use nix::sys::signal::Signal;
 use serde_json::{Map, Value, json};
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output};
 use tempfile::TempDir;
@@ -57,7 +59,7 @@ impl Pool {
     pub(crate) fn write(&self, dir: &Path) {
         let path = dir.join("pool_configs").join(format!("{}.json", self.coin));
         let text = serde_json::to_string_pretty(&self.keys).expect("JSON");
-        std::fs::write(path, text).expect("pool file");
+        write_private(&path, &text);
     }
 }
 
@@ -151,7 +153,7 @@ impl Romp {
 
     fn write_config(&self) {
         let text = serde_json::to_string_pretty(&self.config).expect("JSON");
-        std::fs::write(self.path().join("config.json"), text).expect("config.json");
+        write_private(&self.path().join("config.json"), &text);
     }
 
     /// A command in the folder.
@@ -246,6 +248,12 @@ impl Drop for Romp {
             }
         }
     }
+}
+
+/// Writes a file with passwords in it.
+fn write_private(path: &Path, text: &str) {
+    std::fs::write(path, text).expect("configuration file");
+    std::fs::set_permissions(path, Permissions::from_mode(0o600)).expect("its mode");
 }
 
 /// The objects of a status that describe a serving child of that role.

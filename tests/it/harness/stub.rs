@@ -215,6 +215,7 @@ fn result(method: &str, params: &Value, state: &mut State) -> Result<Value, (i32
         "getbestblockhash" => json!(state.tip),
         "getblockcount" => json!(state.height),
         "getblockhash" => json!(hash_of(params[0].as_u64().unwrap_or_default())),
+        "getblockheader" | "getblock" => return Err((-5, "Block not found".into())),
         "getdifficulty" => json!(1.0),
         "validateaddress" => json!({
             "isvalid": true, "address": params[0], "scriptPubKey": SCRIPT, "isscript": false,
