@@ -100,14 +100,8 @@ mod tests {
         )
         .unwrap();
         for (algorithm, hash) in [
-            (
-                Algorithm::Sha256,
-                "b54fca6a1fa2eff9ddf96ef2398065007d1dbfca1af5feaae91cf4f228d1efa8",
-            ),
-            (
-                Algorithm::Scrypt,
-                "744d9b3fbf25ff3c67fbfdda8e1140cf540862876c6638f88a3114cf2012ba8f",
-            ),
+            (Algorithm::Sha256, "b54fca6a1fa2eff9ddf96ef2398065007d1dbfca1af5feaae91cf4f228d1efa8"),
+            (Algorithm::Scrypt, "744d9b3fbf25ff3c67fbfdda8e1140cf540862876c6638f88a3114cf2012ba8f"),
         ] {
             assert_eq!(algorithm.hash(&header).0, hex_array::<32>(hash).unwrap());
         }
