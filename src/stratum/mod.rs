@@ -17,6 +17,7 @@ mod session;
 mod submit;
 mod suggest;
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod transcripts;
 mod vardiff;
 mod worker;

@@ -24,7 +24,6 @@ const AUTHORIZE_MS: u64 = 120_000;
 /// Characters of the miner's software name that are kept.
 const AGENT_CHARS: usize = 64;
 
-
 /// What the shell has to do.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
@@ -380,21 +379,18 @@ impl Session {
     /// The port's rules changed: new bounds and a new mask come with a new job.
     pub fn change_rules(&mut self, rules: &PortRules, now: u64) -> Vec<Action> {
         let _ = now;
-        if self.is_subscribed() && self.extranonce2_size != rules.extranonce2_size {
-            return self.change_extranonce();
-        }
-        self.extranonce2_size = rules.extranonce2_size;
         let mask = self.wanted_mask & rules.version_mask;
         self.tell_mask = mask != self.version_mask;
         let wanted = match rules.var_diff {
             Some(_) => self.difficulty.as_f64(),
             None => self.asked.unwrap_or_else(|| rules.start.as_f64()),
         };
-        let mut actions = self.want(wanted, rules);
-        if self.tell_mask && actions.is_empty() {
-            actions = self.work();
+        let actions = self.want(wanted, rules);
+        if self.is_subscribed() && self.extranonce2_size != rules.extranonce2_size {
+            return self.change_extranonce();
         }
-        actions
+        self.extranonce2_size = rules.extranonce2_size;
+        if self.tell_mask && actions.is_empty() { self.work() } else { actions }
     }
 
     /// Another extranonce1, told with the next job, which must be clean: [`Action::SendWork`] for
@@ -496,4 +492,5 @@ impl Session {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 mod tests;
