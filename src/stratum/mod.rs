@@ -7,6 +7,7 @@
 mod configure;
 mod difficulty;
 mod foreign;
+mod issue;
 mod job;
 mod reject;
 mod reply;

@@ -2,8 +2,9 @@
 
 use super::*;
 use crate::stratum::foreign::HTTP;
+use crate::stratum::issue::{JOBS, JOBS_REMEMBERED};
 use crate::stratum::transcripts::rules;
-use crate::stratum::{Authorize, Inserted};
+use crate::stratum::{Authorize, Inserted, JobId};
 use proptest::prelude::*;
 
 const NOTIFY: &[u8] = b"{\"id\":null,\"method\":\"mining.notify\",\"params\":[]}\n";
@@ -84,7 +85,7 @@ fn issued_jobs_are_bounded() {
     }
     assert_eq!(session.jobs.len(), JOBS_REMEMBERED);
     assert_eq!(session.difficulty_of(job(1)), None);
-    assert!(session.is_stale(job(499 - 64)) && !session.is_stale(job(499 - 63)));
+    assert!(session.is_stale(job(499 - JOBS as u32)) && !session.is_stale(job(500 - JOBS as u32)));
 }
 
 #[test]
@@ -93,7 +94,7 @@ fn one_set_difficulty_for_each_notify_and_only_when_it_changed() {
     assert_eq!(offer(&mut session, 1, true).matches("set_difficulty").count(), 1);
     assert_eq!(offer(&mut session, 2, false).matches("set_difficulty").count(), 0);
     for wanted in [100.0, 200.0, 300.0] {
-        session.want(wanted, &rules());
+        session.want(Difficulty::nearest(wanted, rules().unit), &rules());
     }
     let told = offer(&mut session, 3, false);
     assert_eq!(told.matches("set_difficulty").count(), 1);
