@@ -133,15 +133,16 @@ impl VarDiff {
         let since = self.start?.max(self.last_share.unwrap_or(0));
         let target = target_ms(rules);
         let silence = millis(now.saturating_sub(since));
-        let limit = match self.last_share {
-            None => FIRST_LOOK_MS.max(2.0 * target).min(SHORT_SILENCE * target),
-            Some(_) if self.proven < ENOUGH => SHORT_SILENCE * target,
-            Some(_) => LONG_SILENCE * target,
+        let (limit, ratio) = match self.last_share {
+            None => (FIRST_LOOK_MS.max(2.0 * target).min(SHORT_SILENCE * target), target / silence),
+            Some(_) if self.proven < ENOUGH => (SHORT_SILENCE * target, target / silence),
+            // It may be chance after all: half now, more when the silence goes on.
+            Some(_) => (LONG_SILENCE * target, 0.5),
         };
         if silence < limit {
             return None;
         }
-        self.change(present, target / silence, rules)
+        self.change(present, ratio, rules)
     }
 
     fn change(

@@ -154,6 +154,16 @@ fn names_subscriptions_and_refusals_are_bounded() {
 }
 
 #[test]
+fn a_name_asked_for_twice_at_once_is_one_name() {
+    let mut session = mining();
+    let request = Authorize { id: "3".into(), name: "wk.2".into(), password: String::new() };
+    for _ in 0..2 {
+        session.authorized(&request, Ok(()), &rules(), 1000, &mut Vec::new());
+    }
+    assert_eq!(session.workers().collect::<Vec<_>>(), ["wk", "wk.2"]);
+}
+
+#[test]
 fn a_flood_of_requests_is_cut_but_shares_are_not() {
     let mut session = mining();
     offer(&mut session, 1, true);
