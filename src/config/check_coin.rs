@@ -128,7 +128,8 @@ fn networks(raw: &RawCoin, keys: &Keys<'_>, judge: &mut Judge<'_>) -> Networks {
         {
             magics.insert(network, bytes);
         }
-        let lower = |hrp: &String| hrp.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+        let lower =
+            |hrp: &String| hrp.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
         if let Some(hrp) = &written.segwit_hrp
             && (hrp.is_empty() || hrp.len() > 83 || !lower(hrp))
         {

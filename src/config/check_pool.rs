@@ -1,7 +1,7 @@
 //! A pool file checked, with both of NOMP's schemas brought to one meaning.
 
-use super::checked::{Banning, Coin, Daemon, Pool, Redis, Store};
 use super::check_portal::Ports;
+use super::checked::{Banning, Coin, Daemon, Pool, Redis, Store};
 use super::diagnostics::shown;
 use super::raw::{RawBanning, RawPool};
 use super::values::{Judge, Keys, Scale, scaled};
@@ -151,12 +151,7 @@ fn times(raw: &RawPool, keys: &Keys<'_>, judge: &mut Judge<'_>) -> Times {
     }
 }
 
-fn store(
-    raw: &RawPool,
-    keys: &Keys<'_>,
-    portal: Option<&Redis>,
-    judge: &mut Judge<'_>,
-) -> Store {
+fn store(raw: &RawPool, keys: &Keys<'_>, portal: Option<&Redis>, judge: &mut Judge<'_>) -> Store {
     let early = raw.share_processing.as_ref().and_then(|s| s.internal.as_ref()?.redis.as_ref());
     let early = early.map(|raw| ([INTERNAL[0], INTERNAL[1], "redis"].to_vec(), raw));
     let late = raw.redis.as_ref().map(|raw| (vec!["redis"], raw));

@@ -1,7 +1,7 @@
 //! Stratum ports and their difficulties checked.
 
-use super::checked::{Port, VarDiff};
 use super::check_portal::Ports;
+use super::checked::{Port, VarDiff};
 use super::diagnostics::shown;
 use super::raw::{RawPool, RawVarDiff};
 use super::values::{Judge, Keys};
@@ -35,14 +35,16 @@ pub(super) fn ports(
             continue;
         };
         taken.take(number, file.to_owned(), keys, &path, judge);
-        let diff = difficulty(raw.diff, Some(DEFAULT_DIFF), keys, &[&path[..], &["diff"]].concat(), judge);
+        let diff =
+            difficulty(raw.diff, Some(DEFAULT_DIFF), keys, &[&path[..], &["diff"]].concat(), judge);
         if raw.diff.is_none() {
             let hint = "8 is used";
             judge.report.warning(&keys.key(&path), "the port has no `diff`", hint);
         }
-        let rules = raw.var_diff.as_ref().map(|raw| {
-            var_diff(raw, keys, &[&path[..], &["varDiff"]].concat(), judge)
-        });
+        let rules = raw
+            .var_diff
+            .as_ref()
+            .map(|raw| var_diff(raw, keys, &[&path[..], &["varDiff"]].concat(), judge));
         if let Some(rules) = &rules
             && !(rules.min_diff..=rules.max_diff).contains(&diff)
             && rules.min_diff <= rules.max_diff
@@ -103,12 +105,7 @@ fn missing(keys: &Keys<'_>, path: &[&str], judge: &mut Judge<'_>) {
     judge.report.error(&keys.key(above), &title, &format!("add `\"{key}\": ...`"));
 }
 
-fn var_diff(
-    raw: &RawVarDiff,
-    keys: &Keys<'_>,
-    path: &[&str],
-    judge: &mut Judge<'_>,
-) -> VarDiff {
+fn var_diff(raw: &RawVarDiff, keys: &Keys<'_>, path: &[&str], judge: &mut Judge<'_>) -> VarDiff {
     let below = |key| [path, &[key]].concat();
     let min_diff = difficulty(raw.min_diff, None, keys, &below("minDiff"), judge);
     let max_diff = difficulty(raw.max_diff, None, keys, &below("maxDiff"), judge);

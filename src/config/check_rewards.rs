@@ -54,7 +54,8 @@ pub(super) fn recipients(
     recipients.extend(early_fee(raw, keys, coin, judge));
     let sum: u64 = recipients.iter().map(|recipient| u64::from(recipient.ppm)).sum();
     if sum >= WHOLE {
-        let path = if raw.reward_recipients.is_some() { "rewardRecipients" } else { "shareProcessing" };
+        let path =
+            if raw.reward_recipients.is_some() { "rewardRecipients" } else { "shareProcessing" };
         let hint = "the sum must be below 100 %";
         judge.report.error(&keys.key(&[path]), "nothing of a block is left for miners", hint);
     }

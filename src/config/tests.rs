@@ -101,6 +101,7 @@ fn travels_as_json() {
 #[test]
 fn each_mistake_is_told() {
     let mut cases = 0;
+    let mut wrong = Vec::new();
     for case in fs::read_dir(fixture("broken")).unwrap() {
         let case = case.unwrap().path();
         let dir = TempDir::new().unwrap();
@@ -112,16 +113,16 @@ fn each_mistake_is_told() {
         let loaded = load(dir.path());
         let said = loaded.errors.join("\n\n");
         let context = format!("{}:\n{said}", case.display());
-        assert!(loaded.config.is_none(), "{context}");
-        for fragment in lines {
-            assert!(said.contains(fragment), "`{fragment}` is missing in {context}");
+        let missing: Vec<&str> = lines.filter(|fragment| !said.contains(fragment)).collect();
+        if !missing.is_empty() || loaded.errors.len() != count || loaded.config.is_some() {
+            wrong.push(format!("{missing:?} not in {context}"));
         }
-        assert_eq!(loaded.errors.len(), count, "{context}");
         for secret in ["hunter2", "77321"] {
             assert!(!said.contains(secret) && !loaded.warnings.join("").contains(secret));
         }
         cases += 1;
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(cases > 60);
 }
 
@@ -175,7 +176,8 @@ fn an_address_of_another_coin_is_refused() {
     let pool = fs::read_to_string(fixture("base/pool_configs/litecoin.json")).unwrap();
     let doge = "DH5yaieqoZN36fDVciNyRueRGvGLR3mr7L";
     let pool = pool.replace("mi4iBXbBsydtcc5yFmsff2zCFVX4XG7qJc", doge);
-    let dir = over_base(&[("coins/litecoin.json", &litecoin), ("pool_configs/litecoin.json", &pool)]);
+    let dir =
+        over_base(&[("coins/litecoin.json", &litecoin), ("pool_configs/litecoin.json", &pool)]);
     let loaded = load(dir.path());
     assert_eq!(loaded.errors.len(), 1, "{:?}", loaded.errors);
     assert!(loaded.errors[0].contains("is not an address of Litecoin"), "{:?}", loaded.errors);
@@ -231,16 +233,23 @@ fn odd_values_that_are_accepted_are_told() {
     let pool = fs::read_to_string(fixture("base/pool_configs/litecoin.json")).unwrap();
     let pool = pool
         .replace("\"port\": 19332", "\"port\": \"19332\"")
-        .replace("{\"diff\": 32}", r#"{"diff": 2, "varDiff": {"minDiff": 4, "maxDiff": 8,
-            "targetTime": 1, "retargetTime": 1, "variancePercent": 1}}"#)
-        .replace("\"enabled\": true,", "\"blockRefreshInterval\": 0, \"versionMask\": \"ffffffff\",");
+        .replace(
+            "{\"diff\": 32}",
+            r#"{"diff": 2, "varDiff": {"minDiff": 4, "maxDiff": 8,
+            "targetTime": 1, "retargetTime": 1, "variancePercent": 1}}"#,
+        )
+        .replace(
+            "\"enabled\": true,",
+            "\"blockRefreshInterval\": 0, \"versionMask\": \"ffffffff\",",
+        );
     let portal = r#"{"clustering": {"enabled": true, "forks": 10000}}"#;
     let dir = over_base(&[("config.json", portal), ("pool_configs/litecoin.json", &pool)]);
     let (config, warnings) = loaded(dir.path());
     assert_eq!(config.pools["litecoin"].daemons[0].port, 19332);
     assert_eq!(config.pools["litecoin"].block_refresh, Duration::ZERO);
     assert_eq!(config.forks, Forks::Count(128));
-    for told in ["a number in quotes", "too many workers", "outside of `minDiff`", "nodes look at"] {
+    for told in ["a number in quotes", "too many workers", "outside of `minDiff`", "nodes look at"]
+    {
         assert!(warnings.contains(told), "{told}: {warnings}");
     }
 }
@@ -306,13 +315,15 @@ fn schemas_know_every_kind_and_the_guide_every_key() {
     }
     let schema = schema();
     let guide = fs::read_to_string(root().join("docs/configuration.md")).unwrap();
+    let named: BTreeSet<&str> =
+        guide.split('`').skip(1).step_by(2).flat_map(|path| path.split('.')).collect();
     for kind in ["config", "coin", "pool"] {
         let mut found = BTreeSet::new();
         keys(&schema[kind], &mut found);
         assert!(found.len() > 10, "{kind}: {found:?}");
         for key in found {
-            let named = guide.contains(&format!("`{key}`")) || guide.contains(&format!(".{key}`"));
-            assert!(named, "docs/configuration.md says nothing of `{key}` ({kind})");
+            let known = named.contains(key.as_str());
+            assert!(known, "docs/configuration.md says nothing of `{key}` ({kind})");
         }
     }
 }

@@ -268,8 +268,8 @@ pub(super) fn scaled(text: &str, shift: usize) -> Option<u64> {
     if digits.is_empty() || digits.len() > 40 || !digits.bytes().all(|b| b.is_ascii_digit()) {
         return None;
     }
-    let places = i64::try_from(shift).ok()? + i64::from(exponent)
-        - i64::try_from(fraction.len()).ok()?;
+    let places =
+        i64::try_from(shift).ok()? + i64::from(exponent) - i64::try_from(fraction.len()).ok()?;
     let places = i32::try_from(places).ok()?;
     let number: u128 = digits.parse().ok()?;
     if number == 0 {
