@@ -19,7 +19,7 @@ pub(super) fn check(raw: &RawCoin, keys: &Keys<'_>, judge: &mut Judge<'_>) -> Op
         ("symbol", raw.symbol.is_none()),
         ("algorithm", raw.algorithm.is_none()),
     ] {
-        if absent {
+        if absent && !keys.has(&[key]) {
             let title = format!("the coin has no `{key}`");
             judge.report.error(&keys.at(&[]), &title, &format!("add `\"{key}\": ...`"));
         }

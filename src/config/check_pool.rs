@@ -80,6 +80,9 @@ fn early_wins(keys: &Keys<'_>, early: &str, late: &str) -> bool {
 fn daemons(raw: &RawPool, keys: &Keys<'_>, judge: &mut Judge<'_>) -> Option<Vec<Daemon>> {
     let written = raw.daemons.as_deref().unwrap_or_default();
     if written.is_empty() {
+        if raw.daemons.is_none() && keys.has(&["daemons"]) {
+            return None;
+        }
         let hint = "add `\"daemons\": [{\"host\", \"port\", \"user\", \"password\"}]`";
         judge.report.error(&keys.at(&["daemons"]), "the pool has no daemon", hint);
         return None;

@@ -55,7 +55,8 @@ pub(super) fn ports(
         }
         ports.insert(number, Port { diff, var_diff: rules });
     }
-    if raw.ports.iter().flatten().next().is_none() {
+    let refused = raw.ports.is_none() && keys.has(&["ports"]);
+    if raw.ports.iter().flatten().next().is_none() && !refused {
         let hint = "add `\"ports\": {\"3032\": {\"diff\": 32}}`";
         judge.report.error(&keys.at(&["ports"]), "the pool has no port", hint);
     }
@@ -100,6 +101,9 @@ fn difficulty(
 }
 
 fn missing(keys: &Keys<'_>, path: &[&str], judge: &mut Judge<'_>) {
+    if keys.has(path) {
+        return;
+    }
     let (key, above) = path.split_last().unwrap_or((&"", &[]));
     let title = format!("varDiff has no `{}`", shown(key));
     judge.report.error(&keys.key(above), &title, &format!("add `\"{key}\": ...`"));

@@ -19,8 +19,10 @@ pub(super) fn address(
     judge: &mut Judge<'_>,
 ) -> Option<String> {
     let Some(address) = &raw.address else {
-        let hint = "add `\"address\"`: block rewards go to it";
-        judge.report.error(&keys.at(&[]), "the pool has no address", hint);
+        if !keys.has(&["address"]) {
+            let hint = "add `\"address\"`: block rewards go to it";
+            judge.report.error(&keys.at(&[]), "the pool has no address", hint);
+        }
         return None;
     };
     check_address(address, coin, keys, &["address"], judge);

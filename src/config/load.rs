@@ -37,6 +37,10 @@ pub(super) fn load(dir: &Path, colour: bool) -> Loaded {
         }
     };
     let config = config.filter(|_| report.errors.is_empty());
+    if config.is_none() && report.errors.is_empty() {
+        let name = dir.display().to_string();
+        report.file(Severity::Error, &name, "the configuration cannot be used");
+    }
     Loaded { config, errors: report.errors, warnings: report.warnings }
 }
 
@@ -171,8 +175,10 @@ impl Pools<'_> {
         report: &mut Report,
     ) -> Option<Coin> {
         let Some(file) = raw.coin.as_deref() else {
-            let hint = "add `\"coin\"`: a file in coins/";
-            report.error(&keys.at(&[]), "the pool has no coin", hint);
+            if !keys.has(&["coin"]) {
+                let hint = "add `\"coin\"`: a file in coins/";
+                report.error(&keys.at(&[]), "the pool has no coin", hint);
+            }
             return None;
         };
         let place = keys.at(&["coin"]);

@@ -299,6 +299,33 @@ fn files_that_are_no_files_are_told() {
     assert!(load(Path::new("/no/such/folder")).errors[0].contains("no such folder"));
 }
 
+/// Texts that an editor's slip, or an attacker, puts into a file.
+const SLIPS: [&str; 12] =
+    ["", "{", "}", "\"", ",", "null", "-1", "1e308", "[]", "{\"a\": 1}", "\\", "\u{e9}\u{0}"];
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(200))]
+    #[test]
+    fn a_damaged_file_gives_a_configuration_or_an_error(
+        which in 0_usize..3, from in 0.0..1.0_f64, length in 0_usize..30, slip in 0_usize..12,
+    ) {
+        let name = ["config.json", "coins/litecoin.json", "pool_configs/litecoin.json"][which];
+        let text = fs::read_to_string(fixture("early").join(name)).unwrap();
+        let start = (text.len() as f64 * from) as usize;
+        let end = (start + length).min(text.len());
+        let damaged = format!("{}{}{}", &text[..start], SLIPS[slip], &text[end..]);
+        let dir = TempDir::new().unwrap();
+        copy(&fixture("early"), dir.path());
+        fs::write(dir.path().join(name), damaged).unwrap();
+        let loaded = load(dir.path());
+        proptest::prop_assert_eq!(loaded.config.is_some(), loaded.errors.is_empty());
+        if let Some(config) = loaded.config {
+            let text = serde_json::to_string(&config).unwrap();
+            proptest::prop_assert_eq!(serde_json::from_str::<Config>(&text).unwrap(), config);
+        }
+    }
+}
+
 #[test]
 fn schemas_know_every_kind_and_the_guide_every_key() {
     fn keys(schema: &serde_json::Value, found: &mut BTreeSet<String>) {

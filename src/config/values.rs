@@ -78,6 +78,11 @@ impl<'a> Keys<'a> {
         part.document.written(&part.path(path)).map(|text| text.trim_matches('"'))
     }
 
+    /// Whether something was written there, also if it could not be used and was reported.
+    pub(super) fn has(&self, path: &[&str]) -> bool {
+        self.written(path).is_some_and(|text| text != "null")
+    }
+
     fn document(&self, path: &[&str]) -> &'a Document {
         self.part(path).document
     }
@@ -228,7 +233,7 @@ impl Judge<'_> {
             ("user", raw.user.is_none()),
             ("password", raw.password.is_none()),
         ] {
-            if absent {
+            if absent && !keys.has(&below(key)) {
                 missing.push(format!("`{key}`"));
             }
         }
@@ -278,7 +283,7 @@ pub(super) fn scaled(text: &str, shift: usize) -> Option<u64> {
     let power = 10_u128.checked_pow(places.unsigned_abs())?;
     let exact = if places >= 0 {
         number.checked_mul(power)?
-    } else if number % power == 0 {
+    } else if number.is_multiple_of(power) {
         number / power
     } else {
         return None;
