@@ -83,7 +83,10 @@ fn serve(mut seat: Seat) -> Result<u8, Box<dyn std::error::Error>> {
                     let limit = u64::try_from(limit).unwrap_or(u64::MAX);
                     drain(&threads, &draining, limit, || {
                         row.tick.store(monotonic_ms(), Ordering::Release);
-                        signals.pending().iter().any(|&signal| signal == SIGINT || signal == SIGQUIT)
+                        signals
+                            .pending()
+                            .iter()
+                            .any(|&signal| signal == SIGINT || signal == SIGQUIT)
                     });
                     return Ok(0);
                 }

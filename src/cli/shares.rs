@@ -46,7 +46,11 @@ pub fn run(dir: &Path, coin: &str, json: bool) -> u8 {
         };
         let pending_bytes = pending(data_dir, &pool.coin.id, &positions);
         let shares = summary(&pool.coin.id, &overview, pending_bytes);
-        if json { print_json(&shares) } else { table(&shares) }
+        if json {
+            print_json(&shares)
+        } else {
+            table(&shares)
+        }
         Ok(())
     })
 }

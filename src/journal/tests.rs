@@ -26,8 +26,11 @@ fn block(time: u64, worker: String, hash: [u8; 32]) -> BlockFound {
 fn records() -> impl Strategy<Value = Record> {
     let name = "\\PC{0,40}";
     prop_oneof![
-        (any::<u64>(), name, any::<u64>())
-            .prop_map(|(time, worker, weight)| Record::Share { time, worker, weight }),
+        (any::<u64>(), name, any::<u64>()).prop_map(|(time, worker, weight)| Record::Share {
+            time,
+            worker,
+            weight
+        }),
         (any::<u64>(), name, 0..Reject::ALL.len(), any::<u32>()).prop_map(
             |(time, worker, reject, count)| Record::Rejected {
                 time,
@@ -199,7 +202,10 @@ fn names_are_new_even_in_the_same_millisecond() {
         (0..3).map(|_| new_writer(dir.path()).stream().unwrap().to_owned()).collect();
     assert_eq!(names, ["0003-018bcfe56800-09", "0003-018bcfe56800-09-1", "0003-018bcfe56800-09-2"]);
     let listed = streams(dir.path(), "litecoin").unwrap();
-    assert_eq!(listed.iter().map(|stream| &stream.name).collect::<Vec<_>>(), names.iter().collect::<Vec<_>>());
+    assert_eq!(
+        listed.iter().map(|stream| &stream.name).collect::<Vec<_>>(),
+        names.iter().collect::<Vec<_>>()
+    );
     assert_eq!((listed[2].instance, listed[2].created, listed[2].slot), (3, 1_700_000_000_000, 9));
     assert_eq!(streams(dir.path(), "dogecoin").unwrap(), []);
 }
@@ -283,8 +289,7 @@ fn the_vault_keeps_what_is_open_and_files_what_is_not() {
         found: block(u64::from(n), "w".to_owned(), [n; 32]),
         block: vec![n; 100],
     };
-    let paths: Vec<_> =
-        (1..=3).map(|n| vault::store(dir.path(), &candidate(n)).unwrap()).collect();
+    let paths: Vec<_> = (1..=3).map(|n| vault::store(dir.path(), &candidate(n)).unwrap()).collect();
     vault::sync(&paths[0]).unwrap();
     std::fs::write(dir.path().join("vault/litecoin/damaged.json"), "{").unwrap();
     assert_eq!(

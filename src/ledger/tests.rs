@@ -51,7 +51,8 @@ impl Server {
     }
 
     fn command(&self, arguments: &[&str]) {
-        let client = ::redis::Client::open(::redis::ConnectionAddr::Unix(self.dir.path().join("s")));
+        let client =
+            ::redis::Client::open(::redis::ConnectionAddr::Unix(self.dir.path().join("s")));
         let mut connection = client.unwrap().get_connection().unwrap();
         let mut command = ::redis::cmd(arguments[0]);
         command.arg(&arguments[1..]);
@@ -253,7 +254,11 @@ fn a_damaged_key_fails_the_batch_before_any_change() {
         vec!["HSET", round, "b", "1.5"],
         vec!["HSET", round, "b", "9223372036854775800"],
         vec!["SET", "romp:{litecoin}:order", "x"],
-        vec!["SET", "romp:{litecoin}:round:0909090909090909090909090909090909090909090909090909090909090909", "x"],
+        vec![
+            "SET",
+            "romp:{litecoin}:round:0909090909090909090909090909090909090909090909090909090909090909",
+            "x",
+        ],
     ];
     for damage in damages {
         server.command(&["FLUSHALL"]);
