@@ -320,4 +320,4 @@ impl Coin {
 
 #[cfg(test)]
 #[path = "tests.rs"]
-mod tests;
+pub(super) mod tests;

@@ -20,7 +20,7 @@ fn sqlite(dir: &Path) -> Result<Box<dyn Tally>, TallyError> {
     ledger::open_sqlite(dir, "litecoin")
 }
 
-fn coin(dir: &Path) -> Coin {
+pub(crate) fn coin(dir: &Path) -> Coin {
     let folder = dir.to_owned();
     Coin::with("litecoin".to_owned(), folder.clone(), 1, UNIT, Box::new(move || sqlite(&folder)))
 }
@@ -54,11 +54,16 @@ fn write(writer: &mut Writer, records: &[Record]) {
     writer.commit().unwrap();
 }
 
+/// Writes one share.
+pub(crate) fn written(dir: &Path) {
+    write(&mut writer(dir, 0), &[share(1, "a", 1)]);
+}
+
 fn add_all(coin: &mut Coin) {
     while coin.turn(u64::MAX, 0).unwrap() {}
 }
 
-fn overview(dir: &Path) -> Overview {
+pub(crate) fn overview(dir: &Path) -> Overview {
     sqlite(dir).unwrap().overview(u32::MAX).unwrap()
 }
 

@@ -280,16 +280,16 @@ impl Tally for Redis {
     fn overview(&mut self, blocks: u32) -> Result<Overview, TallyError> {
         type Texts = HashMap<String, String>;
         let newest = i64::from(blocks.max(1)) - 1;
-        let read: Result<(Texts, Texts, Texts, Vec<String>, Texts, Texts), RedisError> =
-            redis::pipe()
-                .atomic()
-                .hgetall(self.key("meta"))
-                .hgetall(self.key("rejected"))
-                .hgetall(self.key("round"))
-                .zrevrange(self.key("order"), 0, isize::try_from(newest).unwrap_or(isize::MAX))
-                .hgetall(self.key("minutes"))
-                .hgetall(self.key("shares"))
-                .query(&mut self.connection);
+        type Sums = (Texts, Texts, Texts, Vec<String>, Texts, Texts);
+        let read: Result<Sums, RedisError> = redis::pipe()
+            .atomic()
+            .hgetall(self.key("meta"))
+            .hgetall(self.key("rejected"))
+            .hgetall(self.key("round"))
+            .zrevrange(self.key("order"), 0, isize::try_from(newest).unwrap_or(isize::MAX))
+            .hgetall(self.key("minutes"))
+            .hgetall(self.key("shares"))
+            .query(&mut self.connection);
         let (meta, rejected, round, order, minutes, shares) =
             read.map_err(|error| unavailable(&self.place, &error))?;
         let mut rows = Vec::new();
