@@ -330,3 +330,36 @@ fn a_place_that_was_cut_off_is_the_end() {
     assert_eq!(drain(&mut reader).len(), 1);
     assert_eq!(reader.peek().unwrap(), Peek::End);
 }
+
+/// Runs [`half_written`] in a process whose files may have 512 bytes: the nearest to a full disk.
+#[test]
+fn a_half_written_commit_is_cut_off_and_its_stream_left() {
+    let output = std::process::Command::new("sh")
+        .args(["-c", "trap '' XFSZ; ulimit -f 1; exec \"$0\" --exact --ignored \"$1\""])
+        .arg(std::env::current_exe().unwrap())
+        .arg("journal::tests::half_written")
+        .output()
+        .unwrap();
+    let words = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && words.contains("1 passed"), "{words}");
+}
+
+#[test]
+#[ignore = "needs a limit on file sizes: run by the test above"]
+fn half_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = new_writer(dir.path());
+    writer.push(&share(1, 1));
+    writer.commit().unwrap();
+    let first = file_of(dir.path(), &writer);
+    let length = std::fs::metadata(&first).unwrap().len();
+    (0..30).for_each(|_| writer.push(&share(1, 2)));
+    assert!(writer.commit().is_err());
+    assert_eq!(std::fs::metadata(&first).unwrap().len(), length);
+    assert!(writer.dirty(), "the share before is still to be synced");
+    writer.push(&share(1, 3));
+    writer.commit().unwrap();
+    assert_ne!(file_of(dir.path(), &writer), first);
+    let mut reader = Reader::open(&file_of(dir.path(), &writer), 0).unwrap();
+    assert_eq!(drain(&mut reader).len(), 1);
+}
