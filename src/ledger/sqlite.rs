@@ -280,6 +280,11 @@ impl Tally for Sqlite {
 
     fn apply(&mut self, batch: &Batch) -> Result<Applied, TallyError> {
         let place = self.place.clone();
+        if !Path::new(&place).exists() {
+            // SQLite would go on writing to a file that nobody can open again.
+            let words = "the file was deleted; it is made again from the journals".to_owned();
+            return Err(TallyError::Unavailable { place, words });
+        }
         self.transact(|transaction| {
             match unit_of(transaction)? {
                 Some(unit) if unit != batch.unit => {
