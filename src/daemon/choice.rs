@@ -1,0 +1,1 @@
+//! Which daemon gives the templates.
