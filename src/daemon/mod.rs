@@ -15,3 +15,7 @@ pub mod template;
 pub use calls::{ChainInfo, best_block, block_header, chain_info, script_of, submit_block};
 pub use client::Client;
 pub use error::{CallError, Fault};
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
+pub(crate) mod stub;
