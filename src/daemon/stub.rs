@@ -103,7 +103,8 @@ fn request(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<String> {
                 .lines()
                 .find_map(|line| {
                     let (name, value) = line.split_once(':')?;
-                    name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse().ok())?
+                    name.eq_ignore_ascii_case("content-length")
+                        .then(|| value.trim().parse().ok())?
                 })
                 .unwrap_or(0_usize);
             let start = head.len() + 4;

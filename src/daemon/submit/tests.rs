@@ -104,12 +104,11 @@ fn a_hanging_daemon_ends_with_the_deadline() {
 #[test]
 fn a_daemon_that_starts_up_is_asked_again() {
     let calls = std::sync::atomic::AtomicUsize::new(0);
-    let starting = stub::daemon(move |_, _| {
-        match calls.fetch_add(1, std::sync::atomic::Ordering::SeqCst) {
+    let starting =
+        stub::daemon(move |_, _| match calls.fetch_add(1, std::sync::atomic::Ordering::SeqCst) {
             0 => Stub::Error("{\"code\":-28,\"message\":\"Loading block index...\"}".to_owned()),
             _ => Stub::Result("null".to_owned()),
-        }
-    });
+        });
     let answers = everywhere(&[starting], &[1], Duration::from_secs(20));
     assert_eq!(overall(&answers), Accepted);
 }
