@@ -1,1 +1,3 @@
 //! Plumbing for sockets on mio: lines in, bytes out, helper threads with a waker.
+
+pub mod helper;
