@@ -7,7 +7,6 @@ mod calls;
 pub mod choice;
 mod client;
 mod error;
-mod helper;
 mod resolve;
 pub mod submit;
 pub mod template;

@@ -3,7 +3,7 @@
 //! ureq's own resolver starts a thread for each request; this one does so only for a name that it
 //! has not resolved lately, and through the one place that makes threads.
 
-use super::helper;
+use crate::net::helper;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::{Mutex, PoisonError, mpsc};

@@ -3,10 +3,10 @@
 use super::calls::submit_block;
 use super::client::Client;
 use super::error::{CallError, Fault};
-use super::helper;
 use crate::chain::hex_encode;
 use crate::config;
 use crate::journal::{Answer, Verdict};
+use crate::net::helper;
 use serde_json::value::RawValue;
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
