@@ -23,6 +23,9 @@ pub const PROGRESS_MS: u64 = 60_000;
 pub const FORK_MS: u64 = 60_000;
 /// How long a daemon that is not ready is spared.
 pub const NOT_READY_MS: u64 = 2_000;
+/// How long after it was spared a daemon still counts as failing, if no template was asked of it
+/// since: longer than the way to its next failure, so that its standing does not flicker.
+pub const REFUSAL_MS: u64 = 10_000;
 /// First and longest back-off of a failing daemon.
 pub const BACK_OFF_MS: (u64, u64) = (1_000, 30_000);
 
@@ -212,7 +215,9 @@ impl Judge {
         if now.saturating_sub(at) > self.fresh_for {
             return Standing::Failing("hangs: no answer to the last probe yet".to_owned());
         }
-        if let Some((problem, _)) = &entry.refused {
+        if let Some((problem, until)) = &entry.refused
+            && now < until.saturating_add(REFUSAL_MS)
+        {
             return Standing::Failing(problem.clone());
         }
         if is_syncing(entry, now) {

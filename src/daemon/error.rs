@@ -72,7 +72,7 @@ fn http_words(status: u16, excerpt: &str) -> String {
 fn rpc_words(code: i64, message: &str) -> String {
     let advice = match code {
         -9 => "; it has no peers: give it some (addnode=), it makes no templates without",
-        -10 => "; it is still downloading blocks",
+        -10 => "; a private chain (regtest) leaves this state with its next block: mine one",
         -28 => "; it is starting up",
         -32601 => "; it does not know this call",
         _ => "",

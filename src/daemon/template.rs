@@ -12,10 +12,7 @@ pub enum FetchError {
     #[error(transparent)]
     Call(#[from] CallError),
     /// The daemon wants rules that the coin file does not name (error -8).
-    #[error(
-        "daemon {daemon} gives no template under the rules {rules:?}: {words}; put the rules that \
-         it names into `templateRules` of the coin file"
-    )]
+    #[error("daemon {daemon} {}", self.problem())]
     Rules {
         /// `host:port`.
         daemon: String,
@@ -35,6 +32,19 @@ pub enum FetchError {
 }
 
 impl FetchError {
+    /// The same without the daemon's address, for where that stands already.
+    #[must_use]
+    pub fn problem(&self) -> String {
+        match self {
+            Self::Call(error) => format!("{}: {}", error.method, error.fault),
+            Self::Rules { rules, words, .. } => format!(
+                "gives no template under the rules {rules:?}: {words}; put the rules that it \
+                 names into `templateRules` of the coin file"
+            ),
+            Self::Template { error, .. } => error.to_string(),
+        }
+    }
+
     /// Whether the daemon is there but not ready: no peers, syncing, starting.
     #[must_use]
     pub fn is_not_ready(&self) -> bool {

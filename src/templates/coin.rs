@@ -347,9 +347,9 @@ impl Coin {
         match answer {
             Ok(template) => self.consider(Held { daemon, template, looks: LOOKS }, now),
             Err(error) if error.is_not_ready() => {
-                self.judge.not_ready(daemon, now, error.to_string());
+                self.judge.not_ready(daemon, now, error.problem());
             }
-            Err(error) => self.refuse(daemon, now, error.to_string()),
+            Err(error) => self.refuse(daemon, now, error.problem()),
         }
     }
 

@@ -80,11 +80,7 @@ fn serve(mut seat: Seat) -> io::Result<()> {
     let registry = poll.registry();
     registry.register(&mut signals, SIGNALS, Interest::READABLE)?;
     let channel = seat.channel.as_raw_fd();
-    registry.register(
-        &mut SourceFd(&channel),
-        CHANNEL,
-        Interest::READABLE | Interest::WRITABLE,
-    )?;
+    registry.register(&mut SourceFd(&channel), CHANNEL, Interest::READABLE | Interest::WRITABLE)?;
     let waker = Arc::new(Waker::new(registry, WAKER)?);
     let (sender, messages) = mpsc::channel();
     let coins = start(&seat, &Outlet { sender, waker })?;
@@ -151,9 +147,7 @@ fn relay(
 
 fn hear(message: Message, coins: &BTreeMap<String, Sender<Event>>) {
     let (coin, notice) = match message {
-        Message::Blocknotify { coin, hash } => {
-            (coin, Notice { source: Source::Blocknotify, hash })
-        }
+        Message::Blocknotify { coin, hash } => (coin, Notice { source: Source::Blocknotify, hash }),
         Message::BlockFound { coin, hash, .. } => {
             (coin, Notice { source: Source::BlockFound, hash: Some(hash) })
         }

@@ -70,7 +70,9 @@ pub(super) fn clock_warning(time: u32, unix_ms: u64) -> Option<String> {
     let ours = unix_ms / 1000;
     let apart = u64::from(time).abs_diff(ours);
     (apart > 7_200).then(|| {
-        format!("its clock and this machine's are {apart} seconds apart: set them, or blocks get lost")
+        format!(
+            "its clock and this machine's are {apart} seconds apart: set them, or blocks get lost"
+        )
     })
 }
 

@@ -35,7 +35,8 @@ pub(super) fn hash_at(height: u64) -> Hash {
 
 impl Chain {
     pub(super) fn new(height: u64) -> Self {
-        let address = r#"{"isvalid":true,"scriptPubKey":"0014000102030405060708090a0b0c0d0e0f10111213"}"#;
+        let address =
+            r#"{"isvalid":true,"scriptPubKey":"0014000102030405060708090a0b0c0d0e0f10111213"}"#;
         Self(Arc::new(Mutex::new(State {
             height,
             headers: height,
@@ -376,8 +377,7 @@ fn a_block_left_in_the_vault_is_submitted_again_and_settled() {
     // One on the tip, one too deep to win, one that the chain has.
     let near = Hash([1; 32]);
     let deep = Hash([2; 32]);
-    for (hash, previous) in
-        [(near, hash_at(100)), (deep, hash_at(90)), (hash_at(99), hash_at(98))]
+    for (hash, previous) in [(near, hash_at(100)), (deep, hash_at(90)), (hash_at(99), hash_at(98))]
     {
         blocks::store(dir.path(), &candidate(hash, previous)).unwrap();
     }

@@ -79,13 +79,7 @@ struct Replay<'a> {
 }
 
 impl<'a> Replay<'a> {
-    fn new(
-        data_dir: &'a Path,
-        instance: u16,
-        slot: usize,
-        pool: &'a Pool,
-        started: u64,
-    ) -> Self {
+    fn new(data_dir: &'a Path, instance: u16, slot: usize, pool: &'a Pool, started: u64) -> Self {
         let clients =
             pool.daemons.iter().map(|daemon| Client::new(daemon, pool.daemon_timeout)).collect();
         Self { data_dir, instance, slot, pool, started, clients, tracks: HashMap::new() }
@@ -113,8 +107,7 @@ impl<'a> Replay<'a> {
         self.tracks.retain(|hash, _| open.contains(hash));
         for candidate in &pending {
             let (now, monotonic) = (clock::unix_ms(), clock::monotonic_ms());
-            let mut track =
-                self.tracks.get(&candidate.found.hash).copied().unwrap_or_default();
+            let mut track = self.tracks.get(&candidate.found.hash).copied().unwrap_or_default();
             let ready = is_ready(candidate.found.time, self.started, now);
             if ready && monotonic >= track.next {
                 self.look(candidate, &mut track);
@@ -202,9 +195,9 @@ impl<'a> Replay<'a> {
         let words: Vec<_> =
             answers.iter().map(|answer| format!("{}: {}", answer.daemon, answer.words)).collect();
         let outcome = Outcome { time: clock::unix_ms(), hash: found.hash, verdict, answers };
-        let settled = self.record(outcome).and_then(|()| {
-            vault::settle(self.data_dir, self.coin(), &found.hash, verdict)
-        });
+        let settled = self
+            .record(outcome)
+            .and_then(|()| vault::settle(self.data_dir, self.coin(), &found.hash, verdict));
         let (coin, hash, height) = (self.coin(), found.hash, found.height);
         let words = words.join("; ");
         match (settled, verdict) {
@@ -226,14 +219,8 @@ impl<'a> Replay<'a> {
     fn record(&self, outcome: Outcome) -> io::Result<()> {
         let unit = journal::unit(self.data_dir, self.coin(), self.pool.unit)?;
         let now = clock::unix_ms();
-        let mut writer = journal::Writer::open(
-            self.data_dir,
-            self.coin(),
-            self.instance,
-            self.slot,
-            unit,
-            now,
-        )?;
+        let mut writer =
+            journal::Writer::open(self.data_dir, self.coin(), self.instance, self.slot, unit, now)?;
         writer.push(&Record::Outcome(Box::new(outcome)));
         writer.commit()
     }

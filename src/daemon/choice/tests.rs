@@ -94,6 +94,8 @@ fn a_refusing_one_is_spared_longer_each_time() {
         assert_eq!(judge.choose(until), Some(0));
         assert_eq!(judge.standing(0, until), Standing::Failing("no peers".to_owned()));
     }
+    judge.probed(0, 7_000 + REFUSAL_MS, Ok(tip(7)), 1);
+    assert_eq!(judge.standing(0, 7_000 + REFUSAL_MS), Standing::Fresh, "forgotten in the end");
     judge.worked(0, 7_000);
     assert_eq!(judge.standing(0, 7_000), Standing::Fresh);
     judge.refused(0, 7_000, String::new());
