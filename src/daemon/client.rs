@@ -60,15 +60,20 @@ struct RpcError {
     message: String,
 }
 
+/// `host:port` of a daemon, as errors and `status` name it; IPv6 addresses in brackets.
+#[must_use]
+pub fn address(daemon: &config::Daemon) -> String {
+    match daemon.host.as_str() {
+        six if six.contains(':') && !six.starts_with('[') => format!("[{six}]:{}", daemon.port),
+        host => format!("{host}:{}", daemon.port),
+    }
+}
+
 impl Client {
     /// A client whose calls take at most `timeout` each (connecting at most 2 s of it).
     #[must_use]
     pub fn new(daemon: &config::Daemon, timeout: Duration) -> Self {
-        let host = match daemon.host.as_str() {
-            six if six.contains(':') && !six.starts_with('[') => format!("[{six}]"),
-            host => host.to_owned(),
-        };
-        let address = format!("{host}:{}", daemon.port);
+        let address = address(daemon);
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
@@ -167,7 +172,8 @@ impl Client {
         // A daemon that could not read the request does not know its id.
         let nameless = reply.id.is_none_or(|id| null(&id));
         let ours = reply.id.is_some_and(|value| value.get() == id.to_string());
-        if !ours && !(nameless && error.is_some()) {
+        let answers_us = ours || (nameless && error.is_some());
+        if !answers_us {
             return Err(Fault::Garbage("it answers another call (wrong id)".to_owned()));
         }
         match (reply.result, error) {

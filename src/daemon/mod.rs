@@ -12,7 +12,7 @@ pub mod submit;
 pub mod template;
 
 pub use calls::{ChainInfo, best_block, block_header, chain_info, script_of, submit_block};
-pub use client::Client;
+pub use client::{Client, address};
 pub use error::{CallError, Fault};
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use crate::daemon::template::FetchError;
 use crate::daemon::{CallError, ChainInfo};
 use crate::ipc::Message;
 use crate::sys::{clock, memfd};
-use crate::{chain, special};
+use crate::{chain, daemon, special};
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
@@ -101,7 +101,7 @@ impl Coin {
             let timeout = pool.daemon_timeout;
             let ask = asker::start(config, &pool.coin.id, daemon, timeout, tell(index))?;
             lines.push(Line {
-                address: format!("{}:{}", daemon.host, daemon.port),
+                address: daemon::address(daemon),
                 ask,
                 probed_at: None,
                 waiting: false,
@@ -150,7 +150,7 @@ impl Coin {
         }
     }
 
-    fn name(&self) -> &str {
+    fn id(&self) -> &str {
         &self.pool.coin.id
     }
 
@@ -181,7 +181,7 @@ impl Coin {
                     "{}: the daemons have stood on different blocks of one height for a minute; \
                      work follows {}. One of them is on a wrong fork: compare getchaintips and \
                      versions",
-                    self.name(),
+                    self.id(),
                     chosen.map_or_else(String::new, |daemon| self.address(daemon))
                 );
             }
@@ -304,7 +304,7 @@ impl Coin {
                 *self.noticed.entry(source.name().to_owned()).or_default() += 1;
                 log::debug!(
                     "{}: block {} ({}) on {}, noticed by {}",
-                    self.name(),
+                    self.id(),
                     seen.height,
                     seen.tip,
                     self.address(daemon),
@@ -331,13 +331,13 @@ impl Coin {
         self.plan_waiting = None;
         match answer {
             Ok(plan) => {
-                special!("{}: on the {:?} network", self.name(), plan.network);
+                special!("{}: on the {:?} network", self.id(), plan.network);
                 self.plan = Some(plan);
                 self.plan_problem = None;
             }
-            Err(PlanError::Call(error)) => log::warn!("{}: {error}", self.name()),
+            Err(PlanError::Call(error)) => log::warn!("{}: {error}", self.id()),
             Err(error @ PlanError::Operator(_)) => {
-                log::error!("{}: no work for miners: {error}", self.name());
+                log::error!("{}: no work for miners: {error}", self.id());
                 self.plan_problem = Some(error.to_string());
             }
         }
@@ -371,11 +371,11 @@ impl Coin {
             Finding::Good => self.work(&held, now),
             Finding::Bad(why) => {
                 let problem = format!("its template is not usable: {why}");
-                log::error!("{}: daemon {}: {problem}", self.name(), self.address(held.daemon));
+                log::error!("{}: daemon {}: {problem}", self.id(), self.address(held.daemon));
                 self.refuse(held.daemon, now, problem);
             }
             Finding::Unproven if held.looks == 0 => {
-                log::debug!("{}: a template ran ahead of its daemon's tip", self.name());
+                log::debug!("{}: a template ran ahead of its daemon's tip", self.id());
             }
             Finding::Unproven => {
                 self.probe(held.daemon, now, true);
@@ -401,7 +401,7 @@ impl Coin {
         let (chain::Built { mut work, .. }, body) = match made {
             Ok(made) => made,
             Err(why) => {
-                log::error!("{}: no work from a template: {why}", self.name());
+                log::error!("{}: no work from a template: {why}", self.id());
                 return self.refuse(*daemon, now, why);
             }
         };
@@ -416,14 +416,14 @@ impl Coin {
         }
         log::debug!(
             "{}: work for block {} from {}, {} transactions, {}",
-            self.name(),
+            self.id(),
             work.height,
             self.address(*daemon),
             work.transactions,
             if work.clean { "new tip" } else { "same tip" }
         );
         if self.height.is_none() {
-            special!("{}: first work, for block {}", self.name(), work.height);
+            special!("{}: first work, for block {}", self.id(), work.height);
         }
         self.height = Some(work.height);
         self.work_at = Some(unix);

@@ -61,7 +61,10 @@ impl Teller {
         });
         self.was_fresh |= work_at.is_some();
         let state = self.state(working, &standings, now);
-        self.log_state(&state, &standings, addresses, now);
+        // Why there is no plan is said where it is found out.
+        if problem.is_none() {
+            self.log_state(&state, &standings, addresses, now);
+        }
         let daemons = standings.iter().zip(addresses).enumerate();
         let top = judge.top(now);
         let status = CoinStatus {
@@ -172,18 +175,17 @@ impl Teller {
                     );
                 }
             }
-            TipState::Waiting if due(self.nagged, NAG_MS) => {
-                // The first second belongs to the first answers.
-                if self.nagged.is_some() || standings.iter().any(|s| *s != Standing::Waiting) {
-                    self.nagged = Some(now);
-                    let problems = problems(standings, addresses);
-                    log::error!("{}: waiting for a daemon. {problems}", self.coin);
-                }
+            // The first moment belongs to the first answers.
+            TipState::Waiting
+                if due(self.nagged, NAG_MS)
+                    && standings.iter().all(|standing| *standing != Standing::Waiting) =>
+            {
+                self.nagged = Some(now);
+                let problems = problems(standings, addresses);
+                log::error!("{}: waiting for a daemon. {problems}", self.coin);
             }
-            TipState::Fresh => {
-                if self.nagged.take().is_some() {
-                    special!("{}: a daemon is there", self.coin);
-                }
+            TipState::Fresh if self.nagged.take().is_some() => {
+                special!("{}: a daemon is there", self.coin);
             }
             _ => {}
         }
@@ -212,7 +214,8 @@ fn percent(blocks: u64, headers: u64) -> String {
 
 fn problems(standings: &[Standing], addresses: &[&str]) -> String {
     let all = standings.iter().zip(addresses).map(|(standing, address)| {
-        let words = words(standing).unwrap_or_else(|| "no answer yet".to_owned());
+        let fine = if *standing == Standing::Fresh { "ready" } else { "no answer yet" };
+        let words = words(standing).unwrap_or_else(|| fine.to_owned());
         format!("{address}: {words}.")
     });
     all.collect::<Vec<_>>().join(" ")
