@@ -6,6 +6,11 @@ use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long the lock is waited for: a master that was killed just now is still being cleared away.
+const LOCK_WAIT: Duration = Duration::from_secs(1);
 
 /// The control socket of a pool, for `romp status` and its like.
 #[must_use]
@@ -34,7 +39,13 @@ pub(crate) fn enter(data_dir: &Path) -> Result<File, String> {
         .mode(0o640)
         .open(&path)
         .map_err(named)?;
-    match lock.try_lock() {
+    let deadline = Instant::now() + LOCK_WAIT;
+    let mut locked = lock.try_lock();
+    while matches!(locked, Err(TryLockError::WouldBlock)) && Instant::now() < deadline {
+        thread::sleep(Duration::from_millis(20));
+        locked = lock.try_lock();
+    }
+    match locked {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
             let mut pid = String::new();

@@ -20,6 +20,7 @@ const WAITING_FOR_BANS: usize = 256;
 impl Master {
     /// Hears what children have to say.
     pub(super) fn hear_children(&mut self) {
+        self.kept.bans.expire(clock::unix_ms());
         for row in std::mem::take(&mut self.readable) {
             if !self.hear(row, MESSAGES_A_TURN) {
                 self.readable.insert(row);
@@ -65,7 +66,7 @@ impl Master {
                 };
                 if self.config.pools.contains_key(&coin) {
                     let message = Message::Work { work };
-                    self.to_workers(&message, &[body.as_fd()], None);
+                    self.send_to_workers(&message, &[body.as_fd()], None);
                     self.kept.works.insert(coin, KeptWork { message, body });
                 }
             }
@@ -76,11 +77,11 @@ impl Master {
             }
             (Role::Worker, Message::Ban { address, until }) => {
                 if until > clock::unix_ms() && self.kept.bans.add(address, until) {
-                    self.to_workers(&Message::Ban { address, until }, &[], Some(row));
+                    self.send_to_workers(&Message::Ban { address, until }, &[], Some(row));
                 }
             }
             (Role::Worker, message @ Message::BlockFound { .. }) => {
-                self.to_role(Role::Templates, &message);
+                self.send_to_role(Role::Templates, &message);
             }
             (_, message) => {
                 let text = format!("{message:?}");
@@ -95,7 +96,6 @@ impl Master {
         if !kind.serves_miners {
             return;
         }
-        self.kept.bans.expire(clock::unix_ms());
         let Some(line) = self.lines.get_mut(&row) else { return };
         line.bans = self.kept.bans.all();
         for work in self.kept.works.values() {
@@ -104,7 +104,7 @@ impl Master {
         }
     }
 
-    pub(super) fn to_workers(
+    pub(super) fn send_to_workers(
         &mut self,
         message: &Message,
         fds: &[BorrowedFd<'_>],
@@ -121,7 +121,7 @@ impl Master {
         }
     }
 
-    fn to_role(&mut self, role: Role, message: &Message) {
+    fn send_to_role(&mut self, role: Role, message: &Message) {
         let of_role = |slot: &super::fleet::Slot| (slot.role == role).then_some(slot.row);
         let rows: Vec<usize> = self.fleet.slots().iter().filter_map(of_role).collect();
         for row in rows {

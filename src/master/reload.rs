@@ -109,7 +109,7 @@ impl Master {
         self.ports.extend(sockets.ports);
         if had_bans && !has_bans {
             for address in self.kept.bans.clear() {
-                self.to_workers(&Message::Unban { address }, &[], None);
+                self.send_to_workers(&Message::Unban { address }, &[], None);
             }
         }
         self.fleet.reconfigured(now);
@@ -130,7 +130,7 @@ impl Master {
         fds.extend(new.values().map(AsFd::as_fd));
         let new_ports = new.keys().copied().collect();
         let message = Message::Configure { generation: self.generation, new_ports };
-        self.to_workers(&message, &fds, None);
+        self.send_to_workers(&message, &fds, None);
     }
 }
 

@@ -65,8 +65,8 @@ fn a_line_is_answered_once_and_the_visitor_leaves() {
 fn too_long_too_late_and_too_many_are_shown_out() {
     let mut world = world();
     let mut long = Client::connect(world.address).unwrap();
-    long.write_all(&[b'x'; 3000]).unwrap();
     world.turns(0, |desk| desk.visitors.len() == 1);
+    long.write_all(&[b'x'; 3000]).unwrap();
     world.turns(0, |desk| desk.visitors.is_empty());
     let half = Client::connect(world.address).unwrap();
     world.turns(0, |desk| desk.visitors.len() == 1);
