@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn every_role_has_rows_of_its_own() {
-        let mut taken = vec![false; SLOTS];
+        let mut taken = [false; SLOTS];
         for role in Role::ALL {
             let kind = Kind::of(role);
             assert!(kind.rows.1 > 0, "{role:?} is missing in the table");

@@ -203,6 +203,7 @@ impl Write for Reopenable {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
@@ -216,6 +217,25 @@ mod tests {
     #[test]
     fn times_are_written_as_nomp_does() {
         assert_eq!(plain_time("2026-11-22T15:00:00.123Z"), "2026-11-22 15:00:00");
+    }
+
+    #[test]
+    fn a_log_that_was_moved_away_is_opened_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, moved) = (dir.path().join("romp.log"), dir.path().join("romp.log.1"));
+        let read = |path: &Path| std::fs::read_to_string(path).unwrap();
+        set_file(Some(&path)).unwrap();
+        Reopenable.write_all(b"one\n").unwrap();
+        std::fs::rename(&path, &moved).unwrap();
+        Reopenable.write_all(b"two\n").unwrap();
+        reopen();
+        Reopenable.write_all(b"three\n").unwrap();
+        // What cannot be opened changes nothing.
+        let error = set_file(Some(dir.path())).unwrap_err().to_string();
+        assert!(error.contains("logFile"), "{error}");
+        Reopenable.write_all(b"four\n").unwrap();
+        set_file(None).unwrap();
+        assert_eq!((read(&moved), read(&path)), ("one\ntwo\n".into(), "three\nfour\n".into()));
     }
 
     #[test]
