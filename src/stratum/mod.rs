@@ -4,13 +4,22 @@
 //! Times are monotonic milliseconds. A shell feeds [`Session::receive`] with lines, performs the
 //! [`Action`]s, and sends whatever bytes were appended to `out`.
 
+mod configure;
 mod difficulty;
+mod foreign;
 mod job;
 mod reject;
+mod reply;
+mod request;
 mod rules;
 mod seen;
 mod session;
 mod submit;
+mod suggest;
+#[cfg(test)]
+mod transcripts;
+mod vardiff;
+mod worker;
 
 pub use difficulty::{Difficulty, Unit, Weight};
 pub use job::{JobId, notify_line};

@@ -1,7 +1,29 @@
 //! One miner's conversation, as plain data that can be handed to another process.
 
-use super::{Difficulty, JobId, PortRules, Reject, Seen, Submit};
+use super::request::{self, Line, Param, Request};
+use super::vardiff::VarDiff;
+use super::{Difficulty, JobId, PortRules, Reject, Seen, Submit, reply};
+use crate::chain::hex_encode;
 use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
+
+/// Jobs of the present tip whose shares are taken; older ones become stale.
+const JOBS: usize = 64;
+/// Jobs remembered at all, so that a late share is called stale and not unknown.
+const JOBS_REMEMBERED: usize = 96;
+/// Subscriptions of one connection: cgminer tries again after an error.
+const SUBSCRIPTIONS: u8 = 4;
+/// Lines in a row that are no requests, after which a connection is closed.
+const BAD_LINES: u8 = 3;
+/// Requests other than shares: so many at once, and so many a second.
+const BURST: u64 = 300;
+const REQUESTS_PER_SECOND: u64 = 100;
+/// Deadlines after the connection is made, milliseconds.
+const SUBSCRIBE_MS: u64 = 60_000;
+const AUTHORIZE_MS: u64 = 120_000;
+/// Characters of the miner's software name that are kept.
+const AGENT_CHARS: usize = 64;
+
 
 /// What the shell has to do.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,35 +55,102 @@ pub struct Authorize {
     pub password: String,
 }
 
+/// A job that this session was given.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+struct Issued {
+    id: JobId,
+    difficulty: Difficulty,
+    stale: bool,
+}
+
 /// One miner's conversation.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Session {
     extranonce1: [u8; 4],
-    difficulty: Difficulty,
-    version_mask: u32,
-    names: Vec<String>,
+    pub(super) extranonce2_size: u8,
+    subscriptions: u8,
+    /// Understands `mining.set_extranonce`.
+    pub(super) knows_extranonce: bool,
+    /// An extranonce that the miner has yet to be told.
+    tell_extranonce: bool,
     agent: String,
-    subscribed: bool,
+    pub(super) names: Vec<String>,
+    /// Names being checked.
+    pub(super) pending: u8,
+    /// Names refused.
+    pub(super) refused: u8,
+    /// Version bits that the miner would roll; 0 before it asked.
+    pub(super) wanted_mask: u32,
+    /// Version bits that it may roll.
+    pub(super) version_mask: u32,
+    /// A mask that the miner has yet to be told.
+    pub(super) tell_mask: bool,
+    /// Of the next job.
+    pub(super) difficulty: Difficulty,
+    /// What the miner was told last.
+    told: Option<Difficulty>,
+    /// The miner's own lower bound (`minimum-difficulty`).
+    pub(super) minimum: Option<f64>,
+    /// `d=` of a password.
+    pub(super) asked: Option<f64>,
+    /// The last suggestion that took effect, and when.
+    pub(super) suggested: Option<(f64, u64)>,
+    /// From an earlier connection.
+    pub(super) remembered: Option<Difficulty>,
+    /// Oldest first; the stale ones stand at the front.
+    jobs: VecDeque<Issued>,
+    needs_clean: bool,
     seen: Seen,
+    pub(super) vardiff: VarDiff,
+    bad_in_row: u8,
+    connected: u64,
+    /// When a share last came that was work, were it late; first, when it was authorised.
+    pub(super) last_share: u64,
+    /// Requests still allowed, in thousandths, and when that was so.
+    allowance: (u64, u64),
+}
+
+/// Answers what has no sense as the method's parameters.
+pub(super) fn bad_params(id: &str, out: &mut Vec<u8>) -> Vec<Action> {
+    reply::error(out, id, 20, "Bad params");
+    vec![Action::BadLine]
 }
 
 impl Session {
     /// A newcomer's session.
     #[must_use]
     pub fn new(extranonce1: [u8; 4], rules: &PortRules, now: u64) -> Self {
-        let _ = now;
         Self {
             extranonce1,
-            difficulty: rules.newcomer(),
-            version_mask: 0,
-            names: Vec::new(),
+            extranonce2_size: rules.extranonce2_size,
+            subscriptions: 0,
+            knows_extranonce: false,
+            tell_extranonce: false,
             agent: String::new(),
-            subscribed: false,
+            names: Vec::new(),
+            pending: 0,
+            refused: 0,
+            wanted_mask: 0,
+            version_mask: 0,
+            tell_mask: false,
+            difficulty: rules.newcomer(),
+            told: None,
+            minimum: None,
+            asked: None,
+            suggested: None,
+            remembered: None,
+            jobs: VecDeque::new(),
+            needs_clean: true,
             seen: Seen::default(),
+            vardiff: VarDiff::default(),
+            bad_in_row: 0,
+            connected: now,
+            last_share: now,
+            allowance: (BURST * 1000, now),
         }
     }
 
-    /// One line from the miner, without or with its line end.
+    /// One line from the miner, with or without its line end.
     pub fn receive(
         &mut self,
         line: &[u8],
@@ -69,32 +158,100 @@ impl Session {
         now: u64,
         out: &mut Vec<u8>,
     ) -> Vec<Action> {
-        let _ = (line, rules, now, out);
-        Vec::new()
+        if let Some(action) = super::foreign::line(line, out) {
+            return vec![action];
+        }
+        let request = match request::parse(line) {
+            Line::Empty => return Vec::new(),
+            Line::Malformed => return self.bad_line(),
+            Line::NoMethod(id) => {
+                reply::error(out, id, 20, "No method");
+                return self.bad_line();
+            }
+            Line::Answer => None,
+            Line::Request(request) => Some(request),
+        };
+        self.bad_in_row = 0;
+        let is_submit = request.as_ref().is_some_and(|request| request.method == "mining.submit");
+        if !is_submit && !self.is_allowed(now) {
+            return vec![Action::BadLine, Action::Close("flood of requests")];
+        }
+        request.map_or_else(Vec::new, |request| self.request(request, rules, now, out))
     }
 
-    /// The verdict on an [`Action::Authorize`]; `Err` says why not, for the miner to read.
-    pub fn authorized(
+    fn request(
         &mut self,
-        request: &Authorize,
-        verdict: Result<(), String>,
+        mut request: Request<'_>,
         rules: &PortRules,
         now: u64,
         out: &mut Vec<u8>,
     ) -> Vec<Action> {
-        let _ = (request, verdict, rules, now, out);
+        if let Some(action) = super::foreign::method(&request, out) {
+            return vec![action];
+        }
+        let Some(params) = request.params.take() else {
+            return bad_params(request.id, out);
+        };
+        let id = request.id;
+        match &*request.method {
+            "mining.submit" => return vec![self.submit(&request, &params, out)],
+            "mining.subscribe" => return self.subscribe(id, &params, rules, out),
+            "mining.authorize" => return self.authorize(&request, &params, rules, out),
+            "mining.configure" => return self.configure(&request, &params, rules, out),
+            "mining.suggest_target" => {
+                return self.suggest_target(&request, &params, rules, now, out);
+            }
+            method if method.split('(').next() == Some("mining.suggest_difficulty") => {
+                return self.suggest_difficulty(&request, &params, rules, now, out);
+            }
+            "mining.extranonce.subscribe" => {
+                self.knows_extranonce = true;
+                reply::result(out, id, "true");
+            }
+            "mining.ping" => reply::result(out, id, "\"pong\""),
+            "mining.get_transactions" => reply::result(out, id, "[]"),
+            // Any answer will do; the rolling itself is a matter of mining.configure.
+            "mining.multi_version" => reply::result(out, id, "true"),
+            _ => reply::error(out, id, 20, "Unknown method"),
+        }
         Vec::new()
     }
 
-    /// The difficulty that this worker did well with on an earlier connection
-    /// ([`Session::good_difficulty`]). Call before [`Session::authorized`].
-    pub fn remembered(&mut self, difficulty: Difficulty, rules: &PortRules) {
-        let _ = (difficulty, rules);
+    /// `mining.subscribe`. Session ids, hosts and ports that miners add are passed over: nothing
+    /// is resumed, and the reply is the first that a miner hears.
+    fn subscribe(
+        &mut self,
+        id: &str,
+        params: &[Param<'_>],
+        rules: &PortRules,
+        out: &mut Vec<u8>,
+    ) -> Vec<Action> {
+        if self.subscriptions >= SUBSCRIPTIONS {
+            reply::error(out, id, 20, "Subscribed too often");
+            return vec![Action::BadLine];
+        }
+        self.subscriptions += 1;
+        if let Some(agent) = params.first().and_then(Param::text) {
+            let printable = agent.chars().filter(|character| !character.is_control());
+            self.agent = printable.take(AGENT_CHARS).collect();
+        }
+        self.extranonce2_size = rules.extranonce2_size;
+        self.tell_extranonce = false;
+        self.told = None;
+        self.needs_clean = true;
+        let extranonce1 = hex_encode(&self.extranonce1);
+        let size = self.extranonce2_size;
+        let result = format!(
+            "[[[\"mining.set_difficulty\",\"{extranonce1}01\"],\
+             [\"mining.notify\",\"{extranonce1}02\"]],\"{extranonce1}\",{size}]"
+        );
+        reply::result(out, id, &result);
+        vec![Action::SendWork]
     }
 
     /// Gives the miner a job: at most one `set_difficulty`, then the notify line. Binds the
     /// difficulty to the job. `clean` makes older jobs stale and forgets their shares. An id that
-    /// this session has already had is only repeated.
+    /// this session has already had is only repeated. Nothing before the miner has subscribed.
     pub fn offer(
         &mut self,
         id: JobId,
@@ -104,32 +261,70 @@ impl Session {
         now: u64,
         out: &mut Vec<u8>,
     ) {
-        let _ = (id, notify, clean, rules, now, out);
+        if !self.is_subscribed() {
+            return;
+        }
+        if self.jobs.iter().any(|job| job.id == id) {
+            out.extend_from_slice(notify);
+            return;
+        }
+        if std::mem::take(&mut self.tell_extranonce) {
+            self.extranonce2_size = rules.extranonce2_size;
+            reply::set_extranonce(out, self.extranonce1, self.extranonce2_size);
+        }
+        if std::mem::take(&mut self.tell_mask) {
+            self.version_mask = self.wanted_mask & rules.version_mask;
+            reply::set_version_mask(out, self.version_mask);
+        }
+        if self.told != Some(self.difficulty) {
+            reply::set_difficulty(out, self.difficulty);
+            self.told = Some(self.difficulty);
+        }
+        out.extend_from_slice(notify);
+        self.vardiff.offered(now);
+        self.needs_clean = false;
+        if clean {
+            self.forget_tip();
+        }
+        self.jobs.push_back(Issued { id, difficulty: self.difficulty, stale: false });
+        while self.jobs.len() > JOBS_REMEMBERED {
+            self.jobs.pop_front();
+        }
+        let too_old = self.jobs.len().saturating_sub(JOBS);
+        self.jobs.iter_mut().take(too_old).for_each(|job| job.stale = true);
+    }
+
+    /// All jobs become stale, so their shares need not be remembered.
+    fn forget_tip(&mut self) {
+        self.jobs.iter_mut().for_each(|job| job.stale = true);
+        self.seen.clear();
     }
 
     /// Whether the next job must be offered clean: the first one, and after a new extranonce1.
     #[must_use]
-    pub fn needs_clean(&self) -> bool {
-        true
+    pub const fn needs_clean(&self) -> bool {
+        self.needs_clean
     }
 
     /// What a share of the job must reach; `None` when this session never had the job, or so
     /// long ago that it is forgotten.
     #[must_use]
     pub fn difficulty_of(&self, job: JobId) -> Option<Difficulty> {
-        let _ = job;
-        None
+        self.issued(job).map(|issued| issued.difficulty)
     }
 
-    /// Whether the job was given to this session, but for an older tip.
+    /// Whether the job was given to this session, but for an older tip (or too long ago).
     #[must_use]
     pub fn is_stale(&self, job: JobId) -> bool {
-        let _ = job;
-        false
+        self.issued(job).is_some_and(|issued| issued.stale)
+    }
+
+    fn issued(&self, job: JobId) -> Option<&Issued> {
+        self.jobs.iter().rev().find(|issued| issued.id == job)
     }
 
     /// The shares had on this tip.
-    pub fn seen(&mut self) -> &mut Seen {
+    pub const fn seen(&mut self) -> &mut Seen {
         &mut self.seen
     }
 
@@ -142,27 +337,107 @@ impl Session {
         now: u64,
         out: &mut Vec<u8>,
     ) -> Vec<Action> {
-        let _ = (submit, result, rules, now, out);
-        Vec::new()
+        match result {
+            Ok(()) => reply::result(out, &submit.id, "true"),
+            Err(reject) => reply::reject(out, &submit.id, reject),
+        }
+        // Late work is work all the same; anything else says nothing about the miner's rate.
+        if !matches!(result, Ok(()) | Err(Reject::Stale | Reject::Storage)) {
+            return Vec::new();
+        }
+        self.last_share = now;
+        let counts = result.is_ok() && self.difficulty_of(submit.job) == Some(self.difficulty);
+        let Some(var_diff) = self.var_diff(rules) else { return Vec::new() };
+        match self.vardiff.share(counts, self.difficulty, &var_diff, now) {
+            Some(difficulty) => self.change(difficulty),
+            None => Vec::new(),
+        }
     }
 
     /// Call about once a second: silence, `connectionTimeout`, deadlines of the handshake.
     pub fn tick(&mut self, rules: &PortRules, now: u64, out: &mut Vec<u8>) -> Vec<Action> {
-        let _ = (rules, now, out);
-        Vec::new()
+        // Nothing is said of itself; a keep-alive is the shell's next job.
+        let _ = out;
+        let connected = now.saturating_sub(self.connected);
+        if !self.is_subscribed() && connected >= SUBSCRIBE_MS {
+            return vec![Action::Close("not subscribed in time")];
+        }
+        if self.names.is_empty() {
+            let late = connected >= AUTHORIZE_MS;
+            return if late { vec![Action::Close("not authorized in time")] } else { Vec::new() };
+        }
+        let idle = now.saturating_sub(self.last_share);
+        if rules.connection_timeout_ms > 0 && idle >= rules.connection_timeout_ms {
+            return vec![Action::Close("no share within connectionTimeout")];
+        }
+        let Some(var_diff) = self.var_diff(rules) else { return Vec::new() };
+        match self.vardiff.tick(self.difficulty, &var_diff, now) {
+            Some(difficulty) => self.change(difficulty),
+            None => Vec::new(),
+        }
     }
 
-    /// The port's rules changed.
+    /// The port's rules changed: new bounds and a new mask come with a new job.
     pub fn change_rules(&mut self, rules: &PortRules, now: u64) -> Vec<Action> {
-        let _ = (rules, now);
-        Vec::new()
+        let _ = now;
+        if self.is_subscribed() && self.extranonce2_size != rules.extranonce2_size {
+            return self.change_extranonce();
+        }
+        self.extranonce2_size = rules.extranonce2_size;
+        let mask = self.wanted_mask & rules.version_mask;
+        self.tell_mask = mask != self.version_mask;
+        let wanted = match rules.var_diff {
+            Some(_) => self.difficulty.as_f64(),
+            None => self.asked.unwrap_or_else(|| rules.start.as_f64()),
+        };
+        let mut actions = self.want(wanted, rules);
+        if self.tell_mask && actions.is_empty() {
+            actions = self.work();
+        }
+        actions
     }
 
-    /// Another extranonce1, told with the next job: [`Action::SendWork`] for a miner that
-    /// understands it, [`Action::Close`] for one that does not. All its jobs become stale.
+    /// Another extranonce1, told with the next job, which must be clean: [`Action::SendWork`] for
+    /// a miner that understands it, [`Action::Close`] for one that does not. All its jobs become
+    /// stale.
     pub fn set_extranonce1(&mut self, extranonce1: [u8; 4]) -> Vec<Action> {
         self.extranonce1 = extranonce1;
-        Vec::new()
+        if self.is_subscribed() { self.change_extranonce() } else { Vec::new() }
+    }
+
+    fn change_extranonce(&mut self) -> Vec<Action> {
+        if !self.knows_extranonce {
+            return vec![Action::Close("the miner cannot change its extranonce")];
+        }
+        self.tell_extranonce = true;
+        self.needs_clean = true;
+        self.forget_tip();
+        self.work()
+    }
+
+    /// Fresh work, if there is somebody to work.
+    pub(super) fn work(&self) -> Vec<Action> {
+        if self.is_subscribed() { vec![Action::SendWork] } else { Vec::new() }
+    }
+
+    fn bad_line(&mut self) -> Vec<Action> {
+        self.bad_in_row = self.bad_in_row.saturating_add(1);
+        if self.bad_in_row < BAD_LINES {
+            return vec![Action::BadLine];
+        }
+        vec![Action::BadLine, Action::Close("three bad lines in a row")]
+    }
+
+    /// Takes one request from the allowance.
+    const fn is_allowed(&mut self, now: u64) -> bool {
+        let (left, at) = self.allowance;
+        // A thousandth of a request a millisecond for each request a second.
+        let gained = now.saturating_sub(at).saturating_mul(REQUESTS_PER_SECOND);
+        let left = left.saturating_add(gained);
+        let left = if left > BURST * 1000 { BURST * 1000 } else { left };
+        let allowed = left >= 1000;
+        self.allowance = (if allowed { left - 1000 } else { left }, now);
+        allowed
     }
 
     /// The pool's part of the extranonce.
@@ -186,14 +461,14 @@ impl Session {
     /// The last difficulty at which several shares came in, worth remembering for this worker's
     /// next connection.
     #[must_use]
-    pub fn good_difficulty(&self) -> Option<Difficulty> {
-        None
+    pub const fn good_difficulty(&self) -> Option<Difficulty> {
+        self.vardiff.good()
     }
 
     /// Whether work may be offered.
     #[must_use]
     pub const fn is_subscribed(&self) -> bool {
-        self.subscribed
+        self.subscriptions > 0
     }
 
     /// The authorised names, oldest first.
@@ -207,13 +482,18 @@ impl Session {
         &self.agent
     }
 
-    /// A text for the miner's operator (`client.show_message`).
+    /// A text for the miner's operator (`client.show_message`); ESP-Miner shows 256 bytes.
     pub fn message(text: &str, out: &mut Vec<u8>) {
-        let _ = (text, out);
+        reply::notification(out, "client.show_message", &reply::quoted(text));
     }
 
-    /// Asks the miner to connect again after `wait_s` seconds; `None` is the same host.
+    /// Asks the miner to connect again (`client.reconnect`): to another host after `wait_s`
+    /// seconds, or to the same one at once, for which the parameters are empty.
     pub fn reconnect(host: Option<(&str, u16)>, wait_s: u32, out: &mut Vec<u8>) {
-        let _ = (host, wait_s, out);
+        let params = host.map(|(host, port)| format!("{},{port},{wait_s}", reply::quoted(host)));
+        reply::notification(out, "client.reconnect", &params.unwrap_or_default());
     }
 }
+
+#[cfg(test)]
+mod tests;
