@@ -96,7 +96,12 @@ impl Jobs {
         self.firsts.push_back(issue.id.number);
         if self.firsts.len() > WORKS {
             self.firsts.pop_front();
-            while self.order.front() != self.firsts.front() && self.drop_oldest() {}
+            let first = self.firsts.front().copied().unwrap_or_default();
+            // Numbers wrap: one is before another when the way back to it is the shorter one.
+            let is_before = |number: &u32| number.wrapping_sub(first) > u32::MAX / 2;
+            while self.order.front().is_some_and(is_before) {
+                self.drop_oldest();
+            }
         }
         (issue, clean)
     }
@@ -130,9 +135,10 @@ impl Jobs {
         issue
     }
 
-    fn drop_oldest(&mut self) -> bool {
-        let oldest = self.order.pop_front();
-        oldest.is_some_and(|number| self.current.remove(&number).is_some())
+    fn drop_oldest(&mut self) {
+        if let Some(oldest) = self.order.pop_front() {
+            self.current.remove(&oldest);
+        }
     }
 }
 
@@ -141,3 +147,7 @@ impl Jobs {
 pub(crate) fn is_near(stale: &Work, current: &Work) -> bool {
     stale.previous == current.previous || stale.height.saturating_add(1) >= current.height
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;

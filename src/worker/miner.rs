@@ -55,8 +55,6 @@ pub(crate) struct Miner {
     pub(crate) ended: bool,
     /// To be closed once its output was offered to the socket, and why.
     pub(crate) closing: Option<&'static str>,
-    /// An accepted share was seen: its difficulty is worth remembering.
-    pub(crate) proven: bool,
     /// Target of the difficulty that was last looked up.
     pub(crate) target: Option<(Difficulty, crate::chain::Target)>,
 }
@@ -88,7 +86,6 @@ impl Miner {
             more: false,
             ended: false,
             closing: None,
-            proven: false,
             target: None,
         }
     }

@@ -83,7 +83,6 @@ struct Stop {
 /// All that a worker has.
 struct Worker {
     slot: usize,
-    lane: u8,
     generation: u32,
     config: Arc<Config>,
     channel: Channel,
@@ -145,7 +144,6 @@ impl Worker {
         let (mono, unix) = (clock::monotonic_ms(), clock::unix_ms());
         let mut worker = Self {
             slot,
-            lane,
             generation,
             config: Arc::clone(&config),
             channel,
