@@ -7,10 +7,11 @@
 //! Text from outside is escaped: no line break or terminal code of a miner reaches the operator.
 
 use crate::config::{LogLevel, Logging};
+use env_logger::fmt::style::{AnsiColor, Style};
 use env_logger::{Builder, Target, WriteStyle};
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -30,22 +31,17 @@ static TAG: Mutex<String> = Mutex::new(String::new());
 static FILE: Mutex<Option<(PathBuf, File)>> = Mutex::new(None);
 
 /// Starts the log of this process and what it forks. A panic is logged and then aborts, so that no
-/// half-changed state is ever used again. Called a second time (after a reload) it changes level
-/// and file; format and colours stay.
+/// half-changed state is ever used again. Called a second time it changes level and file only.
 pub fn start(logging: &Logging, name: &str) {
     tag(name);
     set_level(logging.level);
     let opened = set_file(logging.file.as_deref());
     let json = logging.json;
+    let colors = logging.colors && io::stderr().is_terminal();
     let mut builder = Builder::new();
     builder.filter_level(LevelFilter::Debug);
-    // The target is fixed, the file behind it is not: a reload may move the log.
-    if logging.file.is_some() {
-        builder.target(Target::Pipe(Box::new(Reopenable))).write_style(WriteStyle::Never);
-    } else {
-        let style = if logging.colors { WriteStyle::Auto } else { WriteStyle::Never };
-        builder.target(Target::Stderr).write_style(style);
-    }
+    // Colours are chosen line by line: a reload may move the log from the terminal to a file.
+    builder.target(Target::Pipe(Box::new(Reopenable))).write_style(WriteStyle::Always);
     builder.format(move |out, record| {
         let time = out.timestamp_millis().to_string();
         let name = TAG.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -56,7 +52,9 @@ pub fn start(logging: &Logging, name: &str) {
             });
             return writeln!(out, "{line}");
         }
-        let (style, time) = (style(record), plain_time(&time));
+        let to_file = FILE.lock().unwrap_or_else(PoisonError::into_inner).is_some();
+        let style = if colors && !to_file { style(record) } else { Style::new() };
+        let time = plain_time(&time);
         let (word, text) = (word(record), escape(&record.args().to_string()));
         writeln!(out, "{style}{time} [{name}] {word}{text}{style:#}")
     });
@@ -97,7 +95,7 @@ pub fn reopen() {
     }
 }
 
-/// Changes where lines go; `None` is stderr. Takes effect only in a log started with a file.
+/// Changes where lines go; `None` is stderr.
 ///
 /// # Errors
 /// When the file cannot be opened; nothing changes.
@@ -152,8 +150,7 @@ fn word(record: &Record<'_>) -> &'static str {
 }
 
 /// NOMP's colours: grey, yellow, red, cyan.
-fn style(record: &Record<'_>) -> env_logger::fmt::style::Style {
-    use env_logger::fmt::style::{AnsiColor, Style};
+fn style(record: &Record<'_>) -> Style {
     let color = match level_name(record) {
         "special" => AnsiColor::Cyan,
         "error" => AnsiColor::Red,
