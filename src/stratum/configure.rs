@@ -3,7 +3,7 @@
 use super::request::{Param, Request};
 use super::session::bad_params;
 use super::submit::hex_u32;
-use super::{Action, PortRules, Session, reply};
+use super::{Action, Difficulty, PortRules, Session, reply};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -70,9 +70,9 @@ impl Session {
                     let value = options.get("minimum-difficulty.value");
                     let value = value.and_then(|raw| Param::read(raw)?.number());
                     let value = value.filter(|&value| value > 0.0);
-                    if value.is_some() {
-                        self.minimum = value;
-                        actions = self.want(self.difficulty.as_f64(), rules);
+                    if let Some(value) = value {
+                        self.minimum = Some(Difficulty::nearest(value, rules.unit));
+                        actions = self.want(self.difficulty, rules);
                     }
                     value.is_some()
                 }

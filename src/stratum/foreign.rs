@@ -23,7 +23,13 @@ pub(super) fn line(line: &[u8], out: &mut Vec<u8>) -> Option<Action> {
 pub(super) fn method(request: &Request<'_>, out: &mut Vec<u8>) -> Option<Action> {
     if !matches!(
         &*request.method,
-        "login" | "submit" | "getjob" | "keepalived" | "eth_submitLogin" | "eth_getWork" | "getwork"
+        "login"
+            | "submit"
+            | "getjob"
+            | "keepalived"
+            | "eth_submitLogin"
+            | "eth_getWork"
+            | "getwork"
     ) {
         return None;
     }
@@ -36,4 +42,15 @@ pub(super) fn method(request: &Request<'_>, out: &mut Vec<u8>) -> Option<Action>
         out.extend_from_slice(answer.as_bytes());
     }
     Some(Action::Close("not Stratum v1"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::HTTP;
+
+    #[test]
+    fn the_http_answer_has_the_length_that_it_says() {
+        let body = HTTP.split_once("\r\n\r\n").map(|(_, body)| body).unwrap_or_default();
+        assert!(HTTP.contains(&format!("\r\nContent-Length: {}\r\n", body.len())));
+    }
 }

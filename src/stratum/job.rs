@@ -93,3 +93,45 @@ pub fn notify_line(id: JobId, work: &Work, clean: bool) -> Vec<u8> {
     );
     line.into_bytes()
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::stratum::transcripts::work;
+
+    #[test]
+    fn ids_are_read_as_they_are_written() {
+        for (lane, number, text) in
+            [(0, 0, "000"), (10, 1, "0a1"), (255, u32::MAX, "ffffffffff"), (1, 16, "0110")]
+        {
+            let id = JobId { lane, number };
+            assert_eq!(id.to_string(), text);
+            assert_eq!(text.parse(), Ok(id));
+            assert_eq!(text.to_uppercase().parse(), Ok(id));
+        }
+    }
+
+    #[test]
+    fn other_texts_are_no_ids() {
+        for text in
+            ["", "0", "0a", "0a01", "0a 1", "0a+1", "zz1", "0a1ffffffff", "\u{e9}1", "0\u{e9}"]
+        {
+            assert_eq!(text.parse::<JobId>(), Err(NotAJobId), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn notify_has_nomps_encoding() {
+        let line = notify_line(JobId { lane: 10, number: 0xbeef }, &work(), true);
+        let expected = format!(
+            "{{\"id\":null,\"method\":\"mining.notify\",\"params\":[\"0abeef\",\
+             \"4b5a69780f1e2d3cccddeeff8899aabb445566770011223389abcdef01234567\",\
+             \"01000000beef\",\"00ff\",[\"{}\",\"{}aa\"],\"00000002\",\"207fffff\",\"53724dff\",\
+             true]}}\n",
+            "11".repeat(32),
+            "00".repeat(31),
+        );
+        assert_eq!(String::from_utf8(line).unwrap(), expected);
+    }
+}

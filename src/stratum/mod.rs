@@ -7,6 +7,7 @@
 mod configure;
 mod difficulty;
 mod foreign;
+mod issue;
 mod job;
 mod reject;
 mod reply;
@@ -17,6 +18,7 @@ mod session;
 mod submit;
 mod suggest;
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod transcripts;
 mod vardiff;
 mod worker;

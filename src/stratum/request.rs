@@ -171,7 +171,8 @@ impl<'a> Param<'a> {
 /// A finite decimal number: no names, no hex.
 pub(super) fn number(text: &str) -> Option<f64> {
     let text = text.trim();
-    let plain = |byte: u8| byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'+' | b'e' | b'E');
+    let plain =
+        |byte: u8| byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'+' | b'e' | b'E');
     if text.len() > NUMBER_BYTES || !text.bytes().all(plain) {
         return None;
     }
@@ -196,7 +197,8 @@ mod tests {
 
     #[test]
     fn ids_are_kept_as_written() {
-        for id in ["18446744073709551616", "-1", "1.5", "1e999", "\"auth\"", "\"\"", "\"\\u0041\""] {
+        for id in ["18446744073709551616", "-1", "1.5", "1e999", "\"auth\"", "\"\"", "\"\\u0041\""]
+        {
             assert_eq!(request(&format!("{{\"id\":{id},\"method\":\"m\"}}")).id, id);
         }
         assert_eq!(request("{\"id\":null,\"method\":\"m\"}").id, "");
@@ -213,7 +215,9 @@ mod tests {
             assert!(request(line).params.unwrap().is_empty());
         }
         let many = format!("{{\"method\":\"m\",\"params\":[{}1]}}", "1,".repeat(16));
-        for line in ["{\"method\":\"m\",\"params\":\"x\"}", "{\"method\":\"m\",\"params\":{}}", &many] {
+        for line in
+            ["{\"method\":\"m\",\"params\":\"x\"}", "{\"method\":\"m\",\"params\":{}}", &many]
+        {
             assert!(request(line).params.is_none(), "{line}");
         }
         let most = format!("{{\"method\":\"m\",\"params\":[{}1]}}", "1,".repeat(15));
@@ -235,7 +239,11 @@ mod tests {
             assert!(is_malformed(line), "{line}");
         }
         assert!(matches!(parse(b"{\"id\":1,\"method\":\"\xff\"}"), Line::Malformed));
-        let deep = format!("{{\"method\":\"m\",\"params\":{}1{}}}", "[".repeat(10_000), "]".repeat(10_000));
+        let deep = format!(
+            "{{\"method\":\"m\",\"params\":{}1{}}}",
+            "[".repeat(10_000),
+            "]".repeat(10_000)
+        );
         assert!(is_malformed(&deep));
         assert!(request("{\"method\":\"m\",\"params\":[\"\\ud800\"]}").params.is_none());
         assert!(request("{\"method\":\"[[[[[[[[[[[\\\"[[[[\"}").params.is_some());

@@ -40,8 +40,8 @@ impl PortRules {
     /// What a miner gets who asks for a difficulty: within vardiff's bounds; on a port without
     /// vardiff never less than the port's own.
     #[must_use]
-    pub fn grant(&self, wanted: f64) -> Difficulty {
-        let wanted = Difficulty::nearest(wanted, self.unit);
+    pub fn grant(&self, wanted: Difficulty) -> Difficulty {
+        let wanted = Difficulty::nearest(wanted.as_f64(), self.unit);
         match &self.var_diff {
             Some(var_diff) => var_diff.clamp(wanted),
             None if wanted.weight < self.start.weight => self.start,
@@ -52,7 +52,7 @@ impl PortRules {
     /// The difficulty of a newcomer who asks for nothing.
     #[must_use]
     pub fn newcomer(&self) -> Difficulty {
-        self.grant(self.start.as_f64())
+        self.grant(self.start)
     }
 }
 

@@ -1,16 +1,13 @@
 //! One miner's conversation, as plain data that can be handed to another process.
 
+use super::issue::Issued;
 use super::request::{self, Line, Param, Request};
 use super::vardiff::VarDiff;
-use super::{Difficulty, JobId, PortRules, Reject, Seen, Submit, reply};
+use super::{Difficulty, PortRules, Reject, Seen, Submit, reply};
 use crate::chain::hex_encode;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
-/// Jobs of the present tip whose shares are taken; older ones become stale.
-const JOBS: usize = 64;
-/// Jobs remembered at all, so that a late share is called stale and not unknown.
-const JOBS_REMEMBERED: usize = 96;
 /// Subscriptions of one connection: cgminer tries again after an error.
 const SUBSCRIPTIONS: u8 = 4;
 /// Lines in a row that are no requests, after which a connection is closed.
@@ -23,7 +20,6 @@ const SUBSCRIBE_MS: u64 = 60_000;
 const AUTHORIZE_MS: u64 = 120_000;
 /// Characters of the miner's software name that are kept.
 const AGENT_CHARS: usize = 64;
-
 
 /// What the shell has to do.
 #[derive(Debug, Clone, PartialEq)]
@@ -55,24 +51,16 @@ pub struct Authorize {
     pub password: String,
 }
 
-/// A job that this session was given.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-struct Issued {
-    id: JobId,
-    difficulty: Difficulty,
-    stale: bool,
-}
-
 /// One miner's conversation.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Session {
-    extranonce1: [u8; 4],
+    pub(super) extranonce1: [u8; 4],
     pub(super) extranonce2_size: u8,
     subscriptions: u8,
     /// Understands `mining.set_extranonce`.
     pub(super) knows_extranonce: bool,
     /// An extranonce that the miner has yet to be told.
-    tell_extranonce: bool,
+    pub(super) tell_extranonce: bool,
     agent: String,
     pub(super) names: Vec<String>,
     /// Names being checked.
@@ -88,19 +76,19 @@ pub struct Session {
     /// Of the next job.
     pub(super) difficulty: Difficulty,
     /// What the miner was told last.
-    told: Option<Difficulty>,
+    pub(super) told: Option<Difficulty>,
     /// The miner's own lower bound (`minimum-difficulty`).
-    pub(super) minimum: Option<f64>,
+    pub(super) minimum: Option<Difficulty>,
     /// `d=` of a password.
-    pub(super) asked: Option<f64>,
+    pub(super) asked: Option<Difficulty>,
     /// The last suggestion that took effect, and when.
-    pub(super) suggested: Option<(f64, u64)>,
+    pub(super) suggested: Option<(Difficulty, u64)>,
     /// From an earlier connection.
     pub(super) remembered: Option<Difficulty>,
     /// Oldest first; the stale ones stand at the front.
-    jobs: VecDeque<Issued>,
-    needs_clean: bool,
-    seen: Seen,
+    pub(super) jobs: VecDeque<Issued>,
+    pub(super) needs_clean: bool,
+    pub(super) seen: Seen,
     pub(super) vardiff: VarDiff,
     bad_in_row: u8,
     connected: u64,
@@ -249,85 +237,6 @@ impl Session {
         vec![Action::SendWork]
     }
 
-    /// Gives the miner a job: at most one `set_difficulty`, then the notify line. Binds the
-    /// difficulty to the job. `clean` makes older jobs stale and forgets their shares. An id that
-    /// this session has already had is only repeated. Nothing before the miner has subscribed.
-    pub fn offer(
-        &mut self,
-        id: JobId,
-        notify: &[u8],
-        clean: bool,
-        rules: &PortRules,
-        now: u64,
-        out: &mut Vec<u8>,
-    ) {
-        if !self.is_subscribed() {
-            return;
-        }
-        if self.jobs.iter().any(|job| job.id == id) {
-            out.extend_from_slice(notify);
-            return;
-        }
-        if std::mem::take(&mut self.tell_extranonce) {
-            self.extranonce2_size = rules.extranonce2_size;
-            reply::set_extranonce(out, self.extranonce1, self.extranonce2_size);
-        }
-        if std::mem::take(&mut self.tell_mask) {
-            self.version_mask = self.wanted_mask & rules.version_mask;
-            reply::set_version_mask(out, self.version_mask);
-        }
-        if self.told != Some(self.difficulty) {
-            reply::set_difficulty(out, self.difficulty);
-            self.told = Some(self.difficulty);
-        }
-        out.extend_from_slice(notify);
-        self.vardiff.offered(now);
-        self.needs_clean = false;
-        if clean {
-            self.forget_tip();
-        }
-        self.jobs.push_back(Issued { id, difficulty: self.difficulty, stale: false });
-        while self.jobs.len() > JOBS_REMEMBERED {
-            self.jobs.pop_front();
-        }
-        let too_old = self.jobs.len().saturating_sub(JOBS);
-        self.jobs.iter_mut().take(too_old).for_each(|job| job.stale = true);
-    }
-
-    /// All jobs become stale, so their shares need not be remembered.
-    fn forget_tip(&mut self) {
-        self.jobs.iter_mut().for_each(|job| job.stale = true);
-        self.seen.clear();
-    }
-
-    /// Whether the next job must be offered clean: the first one, and after a new extranonce1.
-    #[must_use]
-    pub const fn needs_clean(&self) -> bool {
-        self.needs_clean
-    }
-
-    /// What a share of the job must reach; `None` when this session never had the job, or so
-    /// long ago that it is forgotten.
-    #[must_use]
-    pub fn difficulty_of(&self, job: JobId) -> Option<Difficulty> {
-        self.issued(job).map(|issued| issued.difficulty)
-    }
-
-    /// Whether the job was given to this session, but for an older tip (or too long ago).
-    #[must_use]
-    pub fn is_stale(&self, job: JobId) -> bool {
-        self.issued(job).is_some_and(|issued| issued.stale)
-    }
-
-    fn issued(&self, job: JobId) -> Option<&Issued> {
-        self.jobs.iter().rev().find(|issued| issued.id == job)
-    }
-
-    /// The shares had on this tip.
-    pub const fn seen(&mut self) -> &mut Seen {
-        &mut self.seen
-    }
-
     /// Answers a judged share, and lets vardiff see it.
     pub fn answer(
         &mut self,
@@ -342,7 +251,7 @@ impl Session {
             Err(reject) => reply::reject(out, &submit.id, reject),
         }
         // Late work is work all the same; anything else says nothing about the miner's rate.
-        if !matches!(result, Ok(()) | Err(Reject::Stale | Reject::Storage)) {
+        if !matches!(result, Ok(()) | Err(Reject::Stale | Reject::Storage | Reject::TooMany)) {
             return Vec::new();
         }
         self.last_share = now;
@@ -375,44 +284,6 @@ impl Session {
             Some(difficulty) => self.change(difficulty),
             None => Vec::new(),
         }
-    }
-
-    /// The port's rules changed: new bounds and a new mask come with a new job.
-    pub fn change_rules(&mut self, rules: &PortRules, now: u64) -> Vec<Action> {
-        let _ = now;
-        if self.is_subscribed() && self.extranonce2_size != rules.extranonce2_size {
-            return self.change_extranonce();
-        }
-        self.extranonce2_size = rules.extranonce2_size;
-        let mask = self.wanted_mask & rules.version_mask;
-        self.tell_mask = mask != self.version_mask;
-        let wanted = match rules.var_diff {
-            Some(_) => self.difficulty.as_f64(),
-            None => self.asked.unwrap_or_else(|| rules.start.as_f64()),
-        };
-        let mut actions = self.want(wanted, rules);
-        if self.tell_mask && actions.is_empty() {
-            actions = self.work();
-        }
-        actions
-    }
-
-    /// Another extranonce1, told with the next job, which must be clean: [`Action::SendWork`] for
-    /// a miner that understands it, [`Action::Close`] for one that does not. All its jobs become
-    /// stale.
-    pub fn set_extranonce1(&mut self, extranonce1: [u8; 4]) -> Vec<Action> {
-        self.extranonce1 = extranonce1;
-        if self.is_subscribed() { self.change_extranonce() } else { Vec::new() }
-    }
-
-    fn change_extranonce(&mut self) -> Vec<Action> {
-        if !self.knows_extranonce {
-            return vec![Action::Close("the miner cannot change its extranonce")];
-        }
-        self.tell_extranonce = true;
-        self.needs_clean = true;
-        self.forget_tip();
-        self.work()
     }
 
     /// Fresh work, if there is somebody to work.
@@ -496,4 +367,5 @@ impl Session {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 mod tests;

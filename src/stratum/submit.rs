@@ -75,9 +75,8 @@ fn read(
     mask: u32,
 ) -> Result<(JobId, Extranonce2, u32, u32, Option<u32>), Refusal> {
     const MALFORMED: Reject = Reject::Malformed;
-    let text = |index: usize| {
-        params.get(index).and_then(Param::text).ok_or((MALFORMED, "Bad params"))
-    };
+    let text =
+        |index: usize| params.get(index).and_then(Param::text).ok_or((MALFORMED, "Bad params"));
     let (job, extranonce2, time, nonce) = (text(1)?, text(2)?, text(3)?, text(4)?);
     if extranonce2.len() != usize::from(extranonce2_size) * 2 {
         return Err((MALFORMED, "incorrect size of extranonce2"));
@@ -85,8 +84,7 @@ fn read(
     let extranonce2 = hex_decode(extranonce2)
         .and_then(|bytes| Extranonce2::new(&bytes))
         .ok_or((MALFORMED, "extranonce2 is not hex"))?;
-    let job =
-        job.parse().map_err(|_| (Reject::UnknownJob, Reject::UnknownJob.words()))?;
+    let job = job.parse().map_err(|_| (Reject::UnknownJob, Reject::UnknownJob.words()))?;
     if time.len() != 8 {
         return Err((MALFORMED, "incorrect size of ntime"));
     }
@@ -172,15 +170,35 @@ mod tests {
 
     #[test]
     fn only_strict_hex_of_the_right_width() {
-        let good = ["w", "01", "00000000", "53724dff", "00000001", "00000000"];
+        let good = ["w", "011", "00000000", "53724dff", "00000001", "00000000"];
         assert!(parse(&good, 0).is_ok());
         for (index, bad) in [
-            (2, ""), (2, "000000"), (2, "0000000"), (2, "0000000000"), (2, "zz000000"),
-            (2, "0x000000"), (2, "+0000001"), (2, " 0000000"), (2, "000000zz"),
-            (3, "3724dff"), (3, "053724dff"), (3, "+3724dff"), (3, ""), (3, "0x3724df"),
-            (4, ""), (4, "000000001"), (4, "+000aff1"), (4, "0XAB0000"), (4, "-1"), (4, " 1"),
+            (2, ""),
+            (2, "000000"),
+            (2, "0000000"),
+            (2, "0000000000"),
+            (2, "zz000000"),
+            (2, "0x000000"),
+            (2, "+0000001"),
+            (2, " 0000000"),
+            (2, "000000zz"),
+            (3, "3724dff"),
+            (3, "053724dff"),
+            (3, "+3724dff"),
+            (3, ""),
+            (3, "0x3724df"),
+            (4, ""),
+            (4, "000000001"),
+            (4, "+000aff1"),
+            (4, "0XAB0000"),
+            (4, "-1"),
+            (4, " 1"),
             (4, "\u{ff11}\u{ff11}"),
-            (5, "000000000"), (5, "0"), (5, "-0000001"), (5, "00000001"), (5, "zzzzzzzz"),
+            (5, "000000000"),
+            (5, "0"),
+            (5, "-0000001"),
+            (5, "00000001"),
+            (5, "zzzzzzzz"),
         ] {
             let mut params = good;
             params[index] = bad;
@@ -193,7 +211,7 @@ mod tests {
 
     #[test]
     fn version_bits_stay_inside_the_mask() {
-        let with = |bits, mask| parse(&["w", "01", "00000000", "53724dff", "1", bits], mask);
+        let with = |bits, mask| parse(&["w", "011", "00000000", "53724dff", "1", bits], mask);
         assert_eq!(with("00C00000", 0x1fff_e000), Ok((0x5372_4dff, 1, Some(0x00c0_0000))));
         assert_eq!(with("20000000", 0x1fff_e000), Err(Reject::Version));
         assert_eq!(with("", 0x1fff_e000), Ok((0x5372_4dff, 1, None)));
@@ -202,7 +220,7 @@ mod tests {
 
     #[test]
     fn params_beyond_the_sixth_are_ignored() {
-        let params = ["w", "01", "00000000", "53724dff", "1", "00000000", "x", "y"];
+        let params = ["w", "011", "00000000", "53724dff", "1", "00000000", "x", "y"];
         assert!(parse(&params, 0).is_ok());
     }
 }

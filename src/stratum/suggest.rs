@@ -70,25 +70,24 @@ impl Session {
         out: &mut Vec<u8>,
     ) -> Vec<Action> {
         reply::result(out, id, "true");
+        let suggested = Difficulty::nearest(wanted, rules.unit);
         let takes_effect = match self.suggested {
             None => true,
-            Some((before, at)) => {
-                before.to_bits() != wanted.to_bits() && now.saturating_sub(at) >= SUGGESTION_MS
-            }
+            Some((before, at)) => before != suggested && now.saturating_sub(at) >= SUGGESTION_MS,
         };
         // Zero and less is no wish. A password's wish is the operator's own and goes first.
         if !takes_effect || wanted <= 0.0 || self.asked.is_some() || rules.var_diff.is_none() {
             return Vec::new();
         }
-        self.suggested = Some((wanted, now));
-        self.want(wanted, rules)
+        self.suggested = Some((suggested, now));
+        self.want(suggested, rules)
     }
 
     /// Goes to a difficulty as far as the port and the miner's own minimum allow.
-    pub(super) fn want(&mut self, wanted: f64, rules: &PortRules) -> Vec<Action> {
+    pub(super) fn want(&mut self, wanted: Difficulty, rules: &PortRules) -> Vec<Action> {
         let granted = rules.grant(wanted);
         let granted = match self.minimum {
-            Some(minimum) if minimum > granted.as_f64() => rules.grant(minimum),
+            Some(minimum) if minimum.as_f64() > granted.as_f64() => rules.grant(minimum),
             _ => granted,
         };
         self.change(granted)

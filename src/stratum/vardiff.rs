@@ -176,4 +176,5 @@ const fn millis(ms: u64) -> f64 {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 mod tests;

@@ -108,7 +108,7 @@ impl Session {
         let actions = self.options(&request.password, rules);
         match self.remembered.take() {
             Some(difficulty) if self.asked.is_none() && self.suggested.is_none() => {
-                self.want(difficulty.as_f64(), rules)
+                self.want(difficulty, rules)
             }
             _ => actions,
         }
@@ -124,7 +124,8 @@ impl Session {
     }
 
     fn options(&mut self, password: &str, rules: &PortRules) -> Vec<Action> {
-        match asked_difficulty(password) {
+        let asked = asked_difficulty(password);
+        match asked.map(|wanted| Difficulty::nearest(wanted, rules.unit)) {
             Some(wanted) if self.asked != Some(wanted) => {
                 self.asked = Some(wanted);
                 self.want(wanted, rules)
