@@ -21,6 +21,8 @@ pub const TAKE_BACK_MS: u64 = 60_000;
 pub const PROGRESS_MS: u64 = 60_000;
 /// Two tips at one height for so long are worth a warning.
 pub const FORK_MS: u64 = 60_000;
+/// How long a daemon that is not ready is spared.
+pub const NOT_READY_MS: u64 = 2_000;
 /// First and longest back-off of a failing daemon.
 pub const BACK_OFF_MS: (u64, u64) = (1_000, 30_000);
 
@@ -125,6 +127,15 @@ impl Judge {
         if let Some(entry) = self.entries.get_mut(daemon) {
             entry.refused = Some((problem, now + back_off(entry.refusals)));
             entry.refusals = entry.refusals.saturating_add(1);
+        }
+        self.settle(now);
+    }
+
+    /// The daemon gives no template because it is not ready (no peers, syncing, starting): looked
+    /// at again soon, so that the pool starts by itself.
+    pub fn not_ready(&mut self, daemon: usize, now: u64, problem: String) {
+        if let Some(entry) = self.entries.get_mut(daemon) {
+            entry.refused = Some((problem, now + NOT_READY_MS));
         }
         self.settle(now);
     }
