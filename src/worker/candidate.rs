@@ -211,7 +211,8 @@ fn report(submission: &Submission, verdict: Verdict) {
         Verdict::Rejected => log::error!(
             "{coin}: block {height} {hash} was refused by every daemon; it is kept in the vault"
         ),
-        Verdict::Unknown => log::error!(
+        // Most often a sibling came first and the race is still open.
+        Verdict::Unknown => log::warn!(
             "{coin}: block {height} {hash}: no daemon gave a clear answer; it stays in the vault \
              and is tried again"
         ),

@@ -129,11 +129,7 @@ impl Coin {
 
     /// Writes the turn's records with one `write`. On an error none of the shares count.
     /// Returns what was refused in this turn, for the counters.
-    pub(crate) fn commit(
-        &mut self,
-        mono: u64,
-        unix: u64,
-    ) -> (Vec<(Reject, u32)>, io::Result<()>) {
+    pub(crate) fn commit(&mut self, mono: u64, unix: u64) -> (Vec<(Reject, u32)>, io::Result<()>) {
         let rejects = std::mem::take(&mut self.rejects);
         let counts = rejects.iter().map(|((_, reject), count)| (*reject, *count)).collect();
         let refused = rejects.into_iter().map(|((worker, reject), count)| Record::Rejected {
@@ -252,8 +248,7 @@ impl Journal {
                 return Err(io::Error::other("the journal could not be opened"));
             }
             self.retry_at = mono.saturating_add(RETRY_MS);
-            let opened =
-                Writer::open(&self.data_dir, coin, self.instance, self.slot, unit, unix)?;
+            let opened = Writer::open(&self.data_dir, coin, self.instance, self.slot, unit, unix)?;
             self.writer = Some(opened);
         }
         self.writer.as_mut().ok_or_else(|| io::ErrorKind::NotFound.into())

@@ -10,9 +10,8 @@ pub(crate) const FRESH_MS: u64 = 500;
 /// Whether a worker with `mine` miners may take one more: `mine <= mean + mean/8 + 1`, the mean
 /// being over itself and the given living `siblings`.
 pub(crate) fn may_accept(mine: u32, siblings: impl IntoIterator<Item = u32>) -> bool {
-    let (sum, workers) = siblings
-        .into_iter()
-        .fold((u64::from(mine), 1_u64), |(sum, count), miners| {
+    let (sum, workers) =
+        siblings.into_iter().fold((u64::from(mine), 1_u64), |(sum, count), miners| {
             (sum.saturating_add(u64::from(miners)), count.saturating_add(1))
         });
     // Multiplied by 8 * workers, so that nothing is rounded.

@@ -168,8 +168,8 @@ impl Room<'_> {
         if latest.posted.work.plan.extranonce2_size != self.rules.extranonce2_size {
             return;
         }
-        let known = miner.session.difficulty_of(latest.id).is_some()
-            || miner.session.is_stale(latest.id);
+        let known =
+            miner.session.difficulty_of(latest.id).is_some() || miner.session.is_stale(latest.id);
         let issue = if known { self.coin.jobs.reissue(self.numbers) } else { Some(latest.clone()) };
         let Some(issue) = issue else { return };
         let clean = miner.session.needs_clean();

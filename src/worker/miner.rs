@@ -136,11 +136,7 @@ impl Miner {
 
     /// Whether all was said and done on a connection whose other side has ended.
     pub(crate) fn is_finished(&self) -> bool {
-        self.ended
-            && !self.more
-            && !self.held
-            && self.waiting.is_none()
-            && self.outbox.is_empty()
+        self.ended && !self.more && !self.held && self.waiting.is_none() && self.outbox.is_empty()
     }
 }
 

@@ -145,10 +145,7 @@ fn template(pool: &Pool, plan: &Plan, tip: &Hash) -> Result<(Box<Work>, OwnedFd)
     }
 }
 
-fn build(
-    template: &crate::chain::Template,
-    plan: &Plan,
-) -> Result<(Box<Work>, OwnedFd), String> {
+fn build(template: &crate::chain::Template, plan: &Plan) -> Result<(Box<Work>, OwnedFd), String> {
     let built = Work::build(template, plan).map_err(|error| error.to_string())?;
     let body = sys::memfd::sealed("block-body", &built.body).map_err(|error| error.to_string())?;
     Ok((Box::new(built.work), body))

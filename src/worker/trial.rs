@@ -113,8 +113,7 @@ fn open(
         },
         // Late work is not credited, but a block is a block (reliability M31).
         (Some(Found::Current(posted) | Found::Previous(posted)), _) if stale => {
-            let near =
-                coin.jobs.latest().is_some_and(|it| is_near(&posted.work, &it.posted.work));
+            let near = coin.jobs.latest().is_some_and(|it| is_near(&posted.work, &it.posted.work));
             let case = prepare(&posted).ok().filter(|_| near).map(|prepared| Case {
                 place,
                 prepared,
