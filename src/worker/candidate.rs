@@ -17,6 +17,9 @@ use std::time::Duration;
 
 /// How long a daemon may take to answer to a block.
 const DEADLINE: Duration = Duration::from_secs(30);
+/// Blocks that are submitted at the same time. More come only on test chains where nearly every
+/// share is a block; daemons refuse calls when more than 16 wait.
+const AT_ONCE: usize = 8;
 /// Milliseconds between attempts to begin a submission.
 const RETRY_MS: u64 = 1000;
 
@@ -95,13 +98,19 @@ pub(crate) fn take(coin: &mut Coin, posted: &Posted, share: &Prepared, worker: &
     });
 }
 
-/// Begins the submissions that have not begun.
+/// Begins the submissions that have not begun, those for the present tip first.
 pub(crate) fn begin(coin: &mut Coin, desk: &Desk, mono: u64) {
     let daemons = coin.pool.daemons.clone();
-    for submission in &mut coin.submissions {
-        if submission.asked > 0 || submission.not_before > mono {
-            continue;
-        }
+    let tip = coin.jobs.latest().map(|latest| latest.posted.work.previous);
+    let under_way = coin.submissions.iter().filter(|submission| submission.asked > 0).count();
+    let is_late = |submission: &&mut Submission| Some(submission.candidate.found.previous) != tip;
+    let mut waiting: Vec<_> = coin
+        .submissions
+        .iter_mut()
+        .filter(|submission| submission.asked == 0 && submission.not_before <= mono)
+        .collect();
+    waiting.sort_by_key(is_late);
+    for submission in waiting.into_iter().take(AT_ONCE.saturating_sub(under_way)) {
         let (candidate, path) = (Arc::clone(&submission.candidate), submission.path.clone());
         let all = daemons.clone();
         let started = desk.run("submit", move |reporter| {

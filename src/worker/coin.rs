@@ -166,7 +166,7 @@ impl Coin {
     }
 
     /// A handle for syncing, if something was written since the last one.
-    pub(crate) fn to_sync(&mut self) -> Vec<std::fs::File> {
+    pub(crate) fn unsynced_files(&mut self) -> Vec<std::fs::File> {
         let Some(writer) = &mut self.journal.writer else { return Vec::new() };
         let mut files = Vec::new();
         while writer.dirty() {

@@ -19,6 +19,7 @@ pub(crate) fn may_accept(mine: u32, siblings: impl IntoIterator<Item = u32>) -> 
 }
 
 #[cfg(test)]
+#[allow(clippy::expect_used, clippy::indexing_slicing)]
 mod tests {
     use super::*;
 

@@ -57,6 +57,7 @@ impl<K: Hash + Eq + Clone, V> Memory<K, V> {
 }
 
 #[cfg(test)]
+#[allow(clippy::expect_used, clippy::indexing_slicing)]
 mod tests {
     use super::*;
 

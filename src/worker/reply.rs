@@ -88,7 +88,7 @@ impl Worker {
         let files: Vec<(String, File)> = self
             .coins
             .iter_mut()
-            .flat_map(|(id, coin)| coin.to_sync().into_iter().map(|file| (id.clone(), file)))
+            .flat_map(|(id, coin)| coin.unsynced_files().into_iter().map(|file| (id.clone(), file)))
             .collect();
         if files.is_empty() && self.batches.is_empty() {
             return;

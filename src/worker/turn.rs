@@ -154,7 +154,7 @@ impl Worker {
         let now = self.now();
         self.commit(now);
         for (id, coin) in &mut self.coins {
-            for file in coin.to_sync() {
+            for file in coin.unsynced_files() {
                 if let Err(error) = file.sync_data() {
                     log::error!("{id}: the journal cannot be synced to the disk: {error}");
                 }
