@@ -47,7 +47,10 @@ enum Command {
     /// Check the configuration: exit code 0 when it is right, 78 when not
     Check,
     /// Print the JSON Schema of the configuration files
-    Schema,
+    Schema {
+        /// Only that of one kind of file: config, coin or pool
+        kind: Option<String>,
+    },
     /// Show how the running pool is
     Status {
         /// As JSON
@@ -76,6 +79,7 @@ enum Command {
         #[arg(value_name = "HOST:PORT")]
         pool: String,
         /// Password of `blockNotifyListener`
+        #[arg(allow_hyphen_values = true)]
         password: String,
         /// Coin, as its pool names it
         coin: String,
@@ -116,7 +120,7 @@ pub fn main() -> ExitCode {
     ExitCode::from(match command {
         Command::Run => run::run(&dir),
         Command::Check => check::run(&dir),
-        Command::Schema => schema::run(),
+        Command::Schema { kind } => schema::run(kind.as_deref()),
         Command::Status { json } => status::run(&dir, json),
         Command::Shares { coin, json } => shares::run(&dir, &coin, json),
         Command::Blocks { coin, json } => blocks::run(&dir, &coin, json),
