@@ -82,7 +82,8 @@ fn add_ledgers(status: &mut Value, config: &Config) {
         match ledger::overview(pool, &config.data_dir) {
             Ok(overview) => {
                 let shift = pool.coin.algorithm.multiplier_shift();
-                let rate = overview.hash_rate(clock::unix_ms(), shift);
+                // A sum of nothing is -0.
+                let rate = overview.hash_rate(clock::unix_ms(), shift) + 0.0;
                 entry.insert("hashrate".to_owned(), json!(rate));
                 entry.insert(
                     "ledger".to_owned(),

@@ -31,11 +31,11 @@ impl Master {
     fn reload(&mut self, now: u64) {
         let loaded = config::load(&self.config.dir);
         for text in &loaded.warnings {
-            text.lines().for_each(|line| log::warn!("{line}"));
+            lines(text, "warning: ").for_each(|line| log::warn!("{line}"));
         }
         let Some(new) = loaded.config else {
             for text in &loaded.errors {
-                text.lines().for_each(|line| log::error!("{line}"));
+                lines(text, "error: ").for_each(|line| log::error!("{line}"));
             }
             log::error!("configuration not changed: correct the files and send SIGHUP again");
             return;
@@ -132,6 +132,11 @@ impl Master {
         let message = Message::Configure { generation: self.generation, new_ports };
         self.send_to_workers(&message, &fds, None);
     }
+}
+
+/// The lines of a message, without the severity that the log writes itself.
+fn lines<'a>(text: &'a str, severity: &str) -> std::str::Lines<'a> {
+    text.strip_prefix(severity).unwrap_or(text).lines()
 }
 
 /// Moves the log and changes its level.
