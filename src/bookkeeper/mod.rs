@@ -1,1 +1,241 @@
-//! The bookkeeper role.
+//! The bookkeeper role: adds the journals to the tally, exactly once, in the order of time.
+//!
+//! The main thread listens to signals and the master; each coin has a thread of its own, so that
+//! a database that hangs for one coin does not hold the others.
+
+mod coin;
+mod tail;
+
+use crate::ipc::board::Board;
+use crate::ipc::{Message, Received, Seat};
+use crate::net::helper;
+use crate::sys::clock::{monotonic_ms, unix_ms};
+use crate::sys::signals::{SIGINT, SIGQUIT, SIGTERM, SIGUSR1, Signals};
+use coin::Coin;
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Poll, Token};
+use std::os::fd::AsRawFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{JoinHandle, Thread};
+use std::time::Duration;
+
+const CHANNEL: Token = Token(0);
+const SIGNALS: Token = Token(1);
+/// Longest turn of the main loop: the board's tick stays fresh.
+const TURN: Duration = Duration::from_millis(100);
+/// Pause of a coin's thread that found nothing more to add.
+const PAUSE: Duration = Duration::from_millis(50);
+/// How long a worker's tick counts as a sign of life, ms.
+const FRESH: u64 = 1000;
+/// How long the last records may take when the master is gone, ms.
+const ORPHANED: u64 = 2000;
+/// First and longest pause after an error of the tally.
+const BACK_OFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+/// Between two looks at what may be deleted, ms.
+const SWEEP: u64 = 60_000;
+const WORKER: u32 = 1;
+
+/// Runs the role until it is told to stop or the master is gone; returns the exit code.
+#[must_use]
+pub fn run(seat: Seat) -> u8 {
+    match serve(seat) {
+        Ok(code) => code,
+        Err(error) => {
+            log::error!("the bookkeeper cannot go on: {error}");
+            1
+        }
+    }
+}
+
+fn serve(mut seat: Seat) -> Result<u8, Box<dyn std::error::Error>> {
+    let mut signals = Signals::new(&[SIGTERM, SIGINT, SIGQUIT, SIGUSR1])?;
+    let mut poll = Poll::new()?;
+    poll.registry().register(&mut signals, SIGNALS, Interest::READABLE)?;
+    let descriptor = seat.channel.as_raw_fd();
+    poll.registry().register(&mut SourceFd(&descriptor), CHANNEL, Interest::READABLE)?;
+    let row = seat.board.row(seat.slot).ok_or("its seat is not on the board")?;
+    row.generation.store(seat.generation, Ordering::Relaxed);
+    row.tick.store(monotonic_ms(), Ordering::Release);
+
+    let draining = Arc::new(AtomicBool::new(false));
+    let mut threads = Vec::new();
+    for (id, pool) in &seat.config.pools {
+        let coin = Coin::new(pool.clone(), seat.config.data_dir.clone(), seat.config.instance);
+        let (board, draining) = (Arc::clone(&seat.board), Arc::clone(&draining));
+        threads.push(helper::spawn(&format!("tally-{id}"), move || keep(coin, &board, &draining))?);
+    }
+    seat.channel.send(&Message::Ready, &[])?;
+
+    let mut events = Events::with_capacity(16);
+    loop {
+        if let Err(error) = poll.poll(&mut events, Some(TURN))
+            && error.kind() != std::io::ErrorKind::Interrupted
+        {
+            return Err(error.into());
+        }
+        row.tick.store(monotonic_ms(), Ordering::Release);
+        for signal in signals.pending() {
+            match signal {
+                SIGUSR1 => crate::sys::log::reopen(),
+                SIGTERM => {
+                    let limit = seat.config.shutdown_timeout.as_millis();
+                    let limit = u64::try_from(limit).unwrap_or(u64::MAX);
+                    drain(&threads, &draining, limit, || {
+                        row.tick.store(monotonic_ms(), Ordering::Release);
+                        signals
+                            .pending()
+                            .iter()
+                            .any(|&signal| signal == SIGINT || signal == SIGQUIT)
+                    });
+                    return Ok(0);
+                }
+                _ => return Ok(0), // what is not in the tally is in the journals
+            }
+        }
+        loop {
+            match seat.channel.receive() {
+                Ok(Received::Message(..)) => {} // nothing here depends on tips and bans
+                Ok(Received::Nothing) => break,
+                Ok(Received::Closed) | Err(_) => {
+                    drain(&threads, &draining, ORPHANED, || false);
+                    return Ok(0);
+                }
+            }
+        }
+        seat.channel.flush()?;
+        if threads.iter().any(JoinHandle::is_finished) {
+            return Err("the thread of a coin has ended".into());
+        }
+    }
+}
+
+/// Lets the threads add what is complete, until all are done, `limit` ms have passed, or `give_up`
+/// says so.
+fn drain(
+    threads: &[JoinHandle<()>],
+    draining: &AtomicBool,
+    limit: u64,
+    mut give_up: impl FnMut() -> bool,
+) {
+    draining.store(true, Ordering::Release);
+    threads.iter().map(JoinHandle::thread).for_each(Thread::unpark);
+    let start = monotonic_ms();
+    while !threads.iter().all(JoinHandle::is_finished) {
+        if monotonic_ms().saturating_sub(start) >= limit || give_up() {
+            log::warn!("the last shares are not in the tally yet; the next start adds them");
+            return;
+        }
+        std::thread::park_timeout(Duration::from_millis(10));
+    }
+}
+
+/// Up to which unix millisecond every record is in the files: the least that a living worker
+/// promises. A frozen or dead one holds nobody up; with none alive everything is there.
+fn watermark(board: &Board, now: u64) -> u64 {
+    let ticks = board.rows().filter_map(|(_, row)| {
+        let alive = row.role.load(Ordering::Acquire) == WORKER
+            && now.saturating_sub(row.tick.load(Ordering::Acquire)) < FRESH;
+        let tick = row.journal_tick.load(Ordering::Acquire);
+        (alive && tick > 0).then_some(tick)
+    });
+    ticks.min().unwrap_or(u64::MAX)
+}
+
+/// Whether a worker that may still write sits in a slot.
+fn occupied(board: &Board, slot: usize) -> bool {
+    board.row(slot).is_some_and(|row| {
+        row.role.load(Ordering::Acquire) == WORKER && row.pid.load(Ordering::Acquire) != 0
+    })
+}
+
+/// The life of a coin's thread.
+fn keep(mut coin: Coin, board: &Board, draining: &AtomicBool) {
+    let mut pause = BACK_OFF.0;
+    let mut trouble: Option<(String, u64)> = None;
+    let mut swept: Option<u64> = None;
+    loop {
+        let last = draining.load(Ordering::Acquire);
+        let now = monotonic_ms();
+        let mark = if last { u64::MAX } else { watermark(board, now) };
+        let turn = coin.turn(mark, now).and_then(|more| {
+            if !more && !last && swept.is_none_or(|at| now.saturating_sub(at) >= SWEEP) {
+                swept = Some(now);
+                coin.sweep(unix_ms(), &|slot| occupied(board, slot))?;
+            }
+            Ok(more)
+        });
+        match turn {
+            Ok(more) => {
+                if let Some((_, since)) = trouble.take() {
+                    let seconds = now.saturating_sub(since) / 1000;
+                    log::warn!("{}: the tally counts again, after {seconds} s", coin.id());
+                }
+                pause = BACK_OFF.0;
+                match (more, last) {
+                    (true, _) => {}
+                    (false, true) => return,
+                    (false, false) => std::thread::park_timeout(PAUSE),
+                }
+            }
+            Err(error) => {
+                let words = error.to_string();
+                if trouble.as_ref().is_none_or(|(before, _)| *before != words) {
+                    log::error!(
+                        "{}: shares are safe in the journals, but the tally waits: {words}",
+                        coin.id()
+                    );
+                }
+                let since = trouble.map_or(now, |(_, since)| since);
+                trouble = Some((words, since));
+                if last {
+                    return;
+                }
+                std::thread::park_timeout(pause);
+                pause = (pause * 2).min(BACK_OFF.1);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn worker(board: &Board, slot: usize, tick: u64, journal_tick: u64) {
+        let row = board.row(slot).unwrap();
+        row.pid.store(1, Ordering::Relaxed);
+        row.role.store(WORKER, Ordering::Relaxed);
+        row.tick.store(tick, Ordering::Relaxed);
+        row.journal_tick.store(journal_tick, Ordering::Relaxed);
+    }
+
+    #[test]
+    fn the_watermark_is_the_least_promise_of_those_alive() {
+        let board = Board::new().unwrap();
+        assert_eq!(watermark(&board, 5000), u64::MAX);
+        worker(&board, 0, 4900, 70);
+        worker(&board, 1, 5000, 60);
+        worker(&board, 2, 4000, 10); // frozen
+        worker(&board, 3, 5000, 0); // has not begun
+        assert_eq!(watermark(&board, 5000), 60);
+        board.row(1).unwrap().role.store(2, Ordering::Relaxed); // no worker
+        assert_eq!(watermark(&board, 5000), 70);
+        assert!(occupied(&board, 2) && !occupied(&board, 1) && !occupied(&board, 9));
+    }
+
+    #[test]
+    fn a_drain_adds_what_is_complete_and_ends() {
+        let dir = tempfile::tempdir().unwrap();
+        let board = Board::new().unwrap();
+        let now = monotonic_ms();
+        worker(&board, 0, now, 1); // a promise that would hold everything back
+        coin::tests::written(dir.path());
+        let draining = Arc::new(AtomicBool::new(false));
+        let (coin, flag) = (coin::tests::coin(dir.path()), Arc::clone(&draining));
+        let thread = helper::spawn("tally-test", move || keep(coin, &board, &flag)).unwrap();
+        drain(&[thread], &draining, 60_000, || false);
+        assert_eq!(coin::tests::overview(dir.path()).accepted, 1);
+    }
+}

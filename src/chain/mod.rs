@@ -4,19 +4,43 @@
 //! serialised; *display* is the reverse, as RPC prints hashes.
 
 pub mod address;
+mod coinbase;
+mod encode;
 mod hash;
+mod merkle;
 mod target;
 mod template;
 mod work;
 
 pub use hash::{Hash, sha256d};
+pub use merkle::root as merkle_root;
 pub use target::Target;
 pub use template::{Template, TemplateError};
-pub use work::{Built, Plan, Recipient, Work, WorkError};
+pub use work::{Built, Plan, Recipient, SALT_AND_EXTRANONCE1, Work, WorkError};
 
 /// A serialised block header: version ‖ previous ‖ merkle root ‖ time ‖ bits ‖ nonce, all
 /// little-endian.
 pub type Header = [u8; 80];
+
+/// Serialises a header from its six fields.
+#[must_use]
+pub fn header(
+    version: u32,
+    previous: &Hash,
+    merkle_root: &Hash,
+    time: u32,
+    bits: u32,
+    nonce: u32,
+) -> Header {
+    let mut header = [0; 80];
+    let (version, time) = (version.to_le_bytes(), time.to_le_bytes());
+    let (bits, nonce) = (bits.to_le_bytes(), nonce.to_le_bytes());
+    let fields = [&version[..], &previous.0, &merkle_root.0, &time, &bits, &nonce];
+    for (byte, value) in header.iter_mut().zip(fields.into_iter().flatten()) {
+        *byte = *value;
+    }
+    header
+}
 
 /// Which of a coin's networks a daemon is on, from `getblockchaininfo.chain`.
 #[derive(

@@ -1,7 +1,18 @@
 //! `getblocktemplate`'s answer (BIP 22, 23, 145), parsed and checked.
+//!
+//! A daemon's reply is outside data like any other: every field is checked for shape and size, and
+//! an error names the field, so that the operator sees which daemon sent what.
 
-use super::{Hash, Target};
+mod payee;
+
+pub(super) use payee::{Payee, Payment};
+
+use super::{Hash, Target, hex_array, hex_decode};
 use crate::rewards::Amount;
+use serde::Deserialize;
+use serde_json::Value;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 /// A block template as the daemon gave it, every field checked for shape.
 #[derive(Debug, Clone)]
@@ -12,9 +23,9 @@ pub struct Template {
     pub previous: Hash,
     /// Height of the block to build.
     pub height: u64,
-    /// Daemon's time, unix seconds.
+    /// Daemon's time, unix seconds (at least `min_time`).
     pub time: u32,
-    /// Earliest allowed header time, unix seconds.
+    /// Earliest allowed header time, unix seconds (`time` when the daemon does not say).
     pub min_time: u32,
     /// Compact target.
     pub bits: u32,
@@ -22,7 +33,22 @@ pub struct Template {
     pub target: Target,
     /// Reward and fees available to the coinbase.
     pub coinbase_value: Amount,
-    // ... transactions, witness commitment, aux flags, payload, payees, mweb: private to `chain`.
+    /// The transactions' bytes, in template order.
+    pub(super) data: Vec<u8>,
+    /// Their ids, internal order.
+    pub(super) txids: Vec<Hash>,
+    /// Script of the witness commitment output (BIP 141).
+    pub(super) witness_commitment: Option<Vec<u8>>,
+    /// `coinbaseaux.flags`: script bytes to put into the coinbase (BIP 22).
+    pub(super) aux_flags: Vec<u8>,
+    /// Extra payload of the coinbase (Dash DIP 4), without its length.
+    pub(super) payload: Option<Vec<u8>>,
+    /// Outputs that the coin demands, in the order in which they are paid.
+    pub(super) payments: Vec<Payment>,
+    /// `masternode_payments` and its `votes`, as the block carries them (Darkcoin).
+    pub(super) votes: Option<Vec<Vec<u8>>>,
+    /// MWEB extension block (Litecoin LIP 2, 3).
+    pub(super) mweb: Option<Vec<u8>>,
 }
 
 /// Why a template cannot be used.
@@ -33,13 +59,269 @@ pub enum TemplateError {
     Shape(String),
 }
 
+/// Most transactions in one block: 20 levels of merkle branch.
+const MOST_TRANSACTIONS: usize = (1 << 20) - 1;
+/// Most bytes of transactions, or of the MWEB extension.
+const MOST_BYTES: usize = 64 << 20;
+/// Most bytes of one output script (consensus' limit for a spendable one).
+const LONGEST_SCRIPT: usize = 10_000;
+/// Most bytes of a coinbase payload (Dash's `MAX_TX_EXTRA_PAYLOAD`).
+const LONGEST_PAYLOAD: usize = 10_000;
+/// What a witness commitment output begins with: `OP_RETURN`, push 36, magic (BIP 141).
+const COMMITMENT_PREFIX: [u8; 6] = [0x6a, 0x24, 0xaa, 0x21, 0xa9, 0xed];
+/// Rules that the daemon may mark as needing a miner's support (`!rule`) and that we support.
+const KNOWN_RULES: [&str; 4] = ["csv", "segwit", "taproot", "mweb"];
+
+/// The template as written.
+#[derive(Deserialize)]
+struct Raw<'a> {
+    version: i64,
+    previousblockhash: Hash,
+    #[serde(borrow)]
+    transactions: Vec<RawTransaction<'a>>,
+    coinbasevalue: u64,
+    curtime: u32,
+    mintime: Option<u32>,
+    #[serde(borrow)]
+    bits: Cow<'a, str>,
+    height: u32,
+    target: Option<Target>,
+    #[serde(borrow)]
+    default_witness_commitment: Option<Cow<'a, str>>,
+    coinbaseaux: Option<BTreeMap<String, Value>>,
+    #[serde(borrow)]
+    coinbase_payload: Option<Cow<'a, str>>,
+    masternode_payments: Option<Value>,
+    votes: Option<Vec<String>>,
+    #[serde(borrow)]
+    mweb: Option<Cow<'a, str>>,
+    #[serde(default)]
+    rules: Vec<String>,
+    payee: Option<String>,
+    payee_amount: Option<u64>,
+    masternode: Option<Value>,
+    superblock: Option<Value>,
+    znode: Option<Value>,
+    evoznode: Option<Value>,
+    smartnode: Option<Value>,
+    founder: Option<Value>,
+    founderreward: Option<Value>,
+    foundation: Option<Value>,
+    community: Option<Value>,
+    fundingstreams: Option<Value>,
+    devfee: Option<Value>,
+    devreward: Option<Value>,
+    coinbase_devreward: Option<Value>,
+    coinbasedevreward: Option<Value>,
+}
+
+#[derive(Deserialize)]
+struct RawTransaction<'a> {
+    #[serde(borrow)]
+    data: Cow<'a, str>,
+    txid: Option<Hash>,
+    hash: Option<Hash>,
+}
+
+fn shape(text: impl Into<String>) -> TemplateError {
+    TemplateError::Shape(text.into())
+}
+
+/// Decodes a field's hex of at most `most` bytes.
+fn hex_field(name: &str, text: &str, most: usize) -> Result<Vec<u8>, TemplateError> {
+    if text.len() / 2 > most {
+        return Err(shape(format!("`{name}` is longer than {most} bytes")));
+    }
+    hex_decode(text).ok_or_else(|| shape(format!("`{name}` is not hex")))
+}
+
+/// Whether a JSON value counts as "yes" in NOMP's language.
+fn is_truthy(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::Bool(yes) => *yes,
+        Value::Number(number) => number.as_f64() != Some(0.0),
+        Value::String(text) => !text.is_empty(),
+        Value::Array(_) | Value::Object(_) => true,
+    }
+}
+
 impl Template {
     /// Parses the `result` of `getblocktemplate`.
     ///
     /// # Errors
     /// [`TemplateError`] naming the field that is missing or malformed.
     pub fn parse(json: &str) -> Result<Self, TemplateError> {
-        let _ = json;
-        unimplemented!()
+        let mut reader = serde_json::Deserializer::from_str(json);
+        let raw: Raw<'_> = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+            let path = error.path().to_string();
+            let reason = error.into_inner();
+            shape(if path == "." { reason.to_string() } else { format!("`{path}`: {reason}") })
+        })?;
+        reader.end().map_err(|error| shape(error.to_string()))?;
+        Self::check(&raw)
+    }
+
+    fn check(raw: &Raw<'_>) -> Result<Self, TemplateError> {
+        // Some daemons print the version as a negative number: the same 32 bits.
+        let version = u32::try_from(raw.version)
+            .or_else(|_| i32::try_from(raw.version).map(i32::cast_unsigned))
+            .map_err(|_| shape("`version` does not fit 32 bits"))?;
+        for rule in &raw.rules {
+            if let Some(needed) = rule.strip_prefix('!')
+                && !KNOWN_RULES.contains(&needed)
+            {
+                return Err(shape(format!(
+                    "`rules`: the daemon demands support of `{needed}`, which romp does not know"
+                )));
+            }
+        }
+        let bits = hex_array(&raw.bits).map(u32::from_be_bytes);
+        let bits = bits.ok_or_else(|| shape("`bits` is not 8 hex digits"))?;
+        let from_bits = Target::from_compact(bits)
+            .filter(|target| target.0 != 0)
+            .ok_or_else(|| shape(format!("`bits` {bits:08x} is no target")))?;
+        let target = raw.target.unwrap_or(from_bits);
+        if target.0 == 0 {
+            return Err(shape("`target` is zero"));
+        }
+        let witness_commitment = match raw.default_witness_commitment.as_deref() {
+            None | Some("") => None,
+            Some(text) => {
+                const NAME: &str = "default_witness_commitment";
+                let script = hex_field(NAME, text, LONGEST_SCRIPT)?;
+                if script.len() < 38 || !script.starts_with(&COMMITMENT_PREFIX) {
+                    return Err(shape(format!("`{NAME}` is no witness commitment (BIP 141)")));
+                }
+                Some(script)
+            }
+        };
+        let payload = match raw.coinbase_payload.as_deref() {
+            None | Some("") => None,
+            Some(text) => Some(hex_field("coinbase_payload", text, LONGEST_PAYLOAD)?),
+        };
+        let mweb = match raw.mweb.as_deref() {
+            None | Some("") => None,
+            Some(text) => Some(hex_field("mweb", text, MOST_BYTES)?),
+        };
+        let aux_flags = match raw.coinbaseaux.as_ref().and_then(|aux| aux.get("flags")) {
+            None | Some(Value::Null) => Vec::new(),
+            Some(Value::String(text)) => hex_field("coinbaseaux.flags", text, LONGEST_SCRIPT)?,
+            Some(_) => return Err(shape("`coinbaseaux.flags` is not hex")),
+        };
+        let (data, txids) = transactions(&raw.transactions)?;
+        Ok(Self {
+            version,
+            previous: raw.previousblockhash,
+            height: raw.height.into(),
+            time: raw.curtime.max(raw.mintime.unwrap_or(0)),
+            min_time: raw.mintime.unwrap_or(raw.curtime),
+            bits,
+            target,
+            coinbase_value: Amount(raw.coinbasevalue),
+            data,
+            txids,
+            witness_commitment,
+            aux_flags,
+            payload,
+            payments: payments(raw)?,
+            votes: votes(raw)?,
+            mweb,
+        })
+    }
+
+    /// Addresses of demanded outputs for which the daemon gave no script.
+    pub fn payee_addresses(&self) -> impl Iterator<Item = &str> {
+        self.payments.iter().filter_map(|payment| match &payment.payee {
+            Payee::Address(address) => Some(address.as_str()),
+            Payee::Script(_) => None,
+        })
+    }
+
+    /// Sets the script of a demanded output's address (from the daemon's `validateaddress`), for
+    /// coins whose file has no address versions.
+    pub fn resolve_payee(&mut self, address: &str, script: &[u8]) {
+        for payment in &mut self.payments {
+            if matches!(&payment.payee, Payee::Address(text) if text == address) {
+                payment.payee = Payee::Script(script.to_vec());
+            }
+        }
     }
 }
+
+/// The transactions' bytes one after another, and their ids.
+fn transactions(raw: &[RawTransaction<'_>]) -> Result<(Vec<u8>, Vec<Hash>), TemplateError> {
+    if raw.len() > MOST_TRANSACTIONS {
+        return Err(shape(format!("`transactions` has more than {MOST_TRANSACTIONS} entries")));
+    }
+    let mut data = Vec::with_capacity(raw.iter().map(|one| one.data.len() / 2).sum());
+    let mut txids = Vec::with_capacity(raw.len());
+    for (index, one) in raw.iter().enumerate() {
+        let name = format!("transactions[{index}].data");
+        if one.data.is_empty() {
+            return Err(shape(format!("`{name}` is empty")));
+        }
+        data.extend(hex_field(&name, &one.data, MOST_BYTES - data.len())?);
+        // Daemons older than segwit give only `hash`, which then is the id.
+        let id = one.txid.or(one.hash);
+        txids.push(id.ok_or_else(|| shape(format!("`transactions[{index}].txid` is missing")))?);
+    }
+    Ok((data, txids))
+}
+
+/// All outputs that the coin demands, in NOMP's order: `masternode`, `superblock`, others, `payee`.
+fn payments(raw: &Raw<'_>) -> Result<Vec<Payment>, TemplateError> {
+    let mut payments = Vec::new();
+    for (name, value) in [
+        ("masternode", &raw.masternode),
+        ("superblock", &raw.superblock),
+        ("znode", &raw.znode),
+        ("evoznode", &raw.evoznode),
+        ("smartnode", &raw.smartnode),
+        ("founder", &raw.founder),
+        ("founderreward", &raw.founderreward),
+        ("foundation", &raw.foundation),
+        ("community", &raw.community),
+        ("fundingstreams", &raw.fundingstreams),
+        ("devfee", &raw.devfee),
+        ("devreward", &raw.devreward),
+        ("coinbase_devreward", &raw.coinbase_devreward),
+        ("coinbasedevreward", &raw.coinbasedevreward),
+    ] {
+        if let Some(value) = value {
+            payee::read(name, value, &mut payments)?;
+        }
+    }
+    // Daemons between the two forms print the masternode's payee twice.
+    if let Some(payee) = raw.payee.as_deref().filter(|payee| !payee.is_empty())
+        && !payments.iter().any(|payment| payment.address.as_deref() == Some(payee))
+    {
+        let fixed: u64 =
+            payments.iter().map(|payment| payment.amount.0).fold(0, u64::saturating_add);
+        // NOMP: without an amount, a fifth of what is left, rounded up.
+        let fifth = raw.coinbasevalue.saturating_sub(fixed).div_ceil(5);
+        let amount = Amount(raw.payee_amount.unwrap_or(fifth));
+        if amount.0 > 0 {
+            payments.push(Payment::to_address(payee, amount));
+        }
+    }
+    Ok(payments)
+}
+
+/// The votes that follow the transactions, when the coin has them.
+fn votes(raw: &Raw<'_>) -> Result<Option<Vec<Vec<u8>>>, TemplateError> {
+    let (Some(flag), Some(votes)) = (&raw.masternode_payments, &raw.votes) else {
+        return Ok(None);
+    };
+    if !is_truthy(flag) {
+        return Ok(None);
+    }
+    if votes.len() > 1000 {
+        return Err(shape("`votes` has more than 1000 entries"));
+    }
+    let vote = |text: &String| hex_field("votes", text, LONGEST_PAYLOAD);
+    votes.iter().map(vote).collect::<Result<_, _>>().map(Some)
+}
+
+#[cfg(test)]
+mod tests;

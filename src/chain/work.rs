@@ -1,6 +1,8 @@
 //! From a template to work for miners: the coinbase in two parts, the merkle branch, the block.
 
-use super::{Hash, Header, Network, Target, Template};
+use super::address::{AddressError, Rules};
+use super::encode::put_compact_size;
+use super::{Hash, Header, Network, Target, Template, coinbase, merkle, sha256d};
 use crate::pow::Algorithm;
 use crate::rewards::Amount;
 use serde::{Deserialize, Serialize};
@@ -35,6 +37,10 @@ pub struct Plan {
     pub extranonce2_size: u8,
     /// `txMessages`: comment appended to the coinbase transaction (version 2), from the coin file.
     pub tx_message: Option<String>,
+    /// How the network writes addresses: for payees that the daemon names only by address. May be
+    /// empty where daemons give scripts.
+    #[serde(default)]
+    pub addresses: Rules,
 }
 
 /// Bytes between `Work::coinbase_before` and `coinbase_after` that are ours before extranonce2:
@@ -100,43 +106,89 @@ pub enum WorkError {
     /// Payees or recipients ask for more than the block pays.
     #[error("the coinbase's outputs ask for more than the block's {0} coins")]
     Overspent(Amount),
+    /// The coin demands an output to an address that cannot be made a script.
+    #[error("the block must pay a payee that has no usable address: {0}")]
+    Payee(AddressError),
 }
 
 impl Work {
     /// Builds the work of a template. `clean` is left false.
     ///
     /// # Errors
-    /// [`WorkError`] when outputs exceed the reward.
+    /// [`WorkError`] when outputs exceed the reward, or a payee's address is not understood.
     pub fn build(template: &Template, plan: &Plan) -> Result<Built, WorkError> {
-        let _ = (template, plan);
-        unimplemented!()
+        let coinbase = coinbase::build(template, plan)?;
+        let mut body = template.data.clone();
+        if let Some(votes) = &template.votes {
+            put_compact_size(&mut body, votes.len() as u64);
+            votes.iter().for_each(|vote| body.extend_from_slice(vote));
+        }
+        if let Some(mweb) = &template.mweb {
+            body.push(1);
+            body.extend_from_slice(mweb);
+        }
+        let work = Self {
+            plan: plan.clone(),
+            height: template.height,
+            previous: template.previous,
+            version: template.version,
+            bits: template.bits,
+            target: template.target,
+            time: template.time,
+            min_time: template.min_time,
+            coinbase_before: coinbase.before,
+            coinbase_after: coinbase.after,
+            witness: template.witness_commitment.is_some(),
+            branch: merkle::branch(template.txids.clone()),
+            // Templates have at most 2^20 transactions.
+            transactions: u32::try_from(template.txids.len()).unwrap_or(u32::MAX),
+            coinbase_value: template.coinbase_value,
+            pool_value: coinbase.pool_value,
+            clean: false,
+        };
+        Ok(Built { work, body })
     }
 
     /// The coinbase transaction, serialised without witness.
     #[must_use]
     pub fn coinbase(&self, salt: u32, extranonce1: [u8; 4], extranonce2: &[u8]) -> Vec<u8> {
-        let _ = (salt, extranonce1, extranonce2);
-        unimplemented!()
+        [
+            self.coinbase_before.as_slice(),
+            &salt.to_be_bytes(),
+            &extranonce1,
+            extranonce2,
+            &self.coinbase_after,
+        ]
+        .concat()
     }
 
     /// The merkle root over a coinbase, internal order.
     #[must_use]
     pub fn merkle_root(&self, coinbase: &[u8]) -> Hash {
-        let _ = coinbase;
-        unimplemented!()
+        merkle::root(sha256d(coinbase), &self.branch)
     }
 
     /// The header of a share.
     #[must_use]
     pub fn header(&self, version: u32, merkle_root: &Hash, time: u32, nonce: u32) -> Header {
-        let _ = (version, merkle_root, time, nonce);
-        unimplemented!()
+        super::header(version, &self.previous, merkle_root, time, self.bits, nonce)
     }
 
     /// The whole block, ready for `submitblock`.
     #[must_use]
     pub fn block(&self, header: &Header, coinbase: &[u8], body: &[u8]) -> Vec<u8> {
-        let _ = (header, coinbase, body);
-        unimplemented!()
+        let mut block = Vec::with_capacity(header.len() + 9 + coinbase.len() + 36 + body.len());
+        block.extend_from_slice(header);
+        put_compact_size(&mut block, u64::from(self.transactions) + 1);
+        if self.witness {
+            block.extend_from_slice(&coinbase::with_witness(coinbase));
+        } else {
+            block.extend_from_slice(coinbase);
+        }
+        block.extend_from_slice(body);
+        block
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,9 +1,167 @@
 //! The command line: `romp [-C DIR] COMMAND`.
+//!
+//! Exit codes: 0 done, 1 failed, 2 not understood, 3 the pool is not running, 78 the
+//! configuration is wrong.
 
+pub mod blocknotify;
+pub mod blocks;
+pub mod check;
+pub mod run;
+pub mod schema;
+pub mod shares;
+pub mod status;
+
+use crate::miner;
+use crate::pow::Algorithm;
+use clap::builder::PossibleValuesParser;
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
 use std::process::ExitCode;
+
+/// Done.
+pub const DONE: u8 = 0;
+/// Failed.
+pub const FAILED: u8 = 1;
+/// The command line was not understood.
+pub const USAGE: u8 = 2;
+/// The pool is not running.
+pub const NOT_RUNNING: u8 = 3;
+/// The configuration is wrong.
+pub const CONFIGURATION: u8 = 78;
+
+/// romp, the Rust Open Mining Portal: a mining-pool server.
+#[derive(Debug, Parser)]
+#[command(version, arg_required_else_help = true)]
+struct Arguments {
+    /// Folder with config.json, coins/ and pool_configs/
+    #[arg(short = 'C', value_name = "DIR", default_value = ".", global = true)]
+    dir: PathBuf,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server in the foreground
+    Run,
+    /// Check the configuration: exit code 0 when it is right, 78 when not
+    Check,
+    /// Print the JSON Schema of the configuration files
+    Schema {
+        /// Only that of one kind of file: config, coin or pool
+        kind: Option<String>,
+    },
+    /// Show how the running pool is
+    Status {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show the accepted shares of a coin from its ledger; works while the pool is down
+    Shares {
+        /// Coin, as its pool names it
+        coin: String,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show the found blocks of a coin from its ledger; works while the pool is down
+    Blocks {
+        /// Coin, as its pool names it
+        coin: String,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Tell a pool that a coin has a new block: for the daemon's `blocknotify=`
+    Blocknotify {
+        /// Where the pool listens, e.g. 127.0.0.1:8117
+        #[arg(value_name = "HOST:PORT")]
+        pool: String,
+        /// Password of `blockNotifyListener`
+        #[arg(allow_hyphen_values = true)]
+        password: String,
+        /// Coin, as its pool names it
+        coin: String,
+        /// Hash of the block: `%s` in the daemon's configuration
+        hash: String,
+    },
+    /// Mine with the processor, to try a pool
+    Miner {
+        /// Proof of work
+        #[arg(short, value_parser = PossibleValuesParser::new(algorithms()))]
+        algorithm: String,
+        /// Threads
+        #[arg(short, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+        threads: u16,
+        /// Pool, e.g. stratum+tcp://127.0.0.1:3032
+        #[arg(short = 'o', value_name = "URL")]
+        url: String,
+        /// Worker name: address, or address.rig
+        #[arg(short)]
+        user: String,
+        /// Worker password
+        #[arg(short, default_value = "x")]
+        password: String,
+        /// End after so many seconds
+        #[arg(long)]
+        seconds: Option<u64>,
+    },
+}
+
+fn algorithms() -> Vec<&'static str> {
+    Algorithm::ALL.into_iter().map(Algorithm::name).collect()
+}
 
 /// Runs the command line of this process.
 #[must_use]
 pub fn main() -> ExitCode {
-    ExitCode::SUCCESS
+    let Arguments { dir, command } = Arguments::parse();
+    ExitCode::from(match command {
+        Command::Run => run::run(&dir),
+        Command::Check => check::run(&dir),
+        Command::Schema { kind } => schema::run(kind.as_deref()),
+        Command::Status { json } => status::run(&dir, json),
+        Command::Shares { coin, json } => shares::run(&dir, &coin, json),
+        Command::Blocks { coin, json } => blocks::run(&dir, &coin, json),
+        Command::Blocknotify { pool, password, coin, hash } => {
+            blocknotify::run(&pool, &password, &coin, &hash)
+        }
+        Command::Miner { algorithm, threads, url, user, password, seconds } => {
+            let Some(algorithm) = Algorithm::from_name(&algorithm) else {
+                return ExitCode::from(USAGE);
+            };
+            let threads = usize::from(threads);
+            miner::run(miner::Options { algorithm, threads, url, user, password, seconds })
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn what_is_not_understood_is_refused() {
+        for (line, understood) in [
+            ("romp run", true),
+            ("romp -C /srv/pool status --json", true),
+            ("romp blocknotify localhost:8117 test litecoin 00ff", true),
+            ("romp miner -a scrypt -t 2 -o stratum+tcp://h:1 -u a.b -p x --seconds 5", true),
+            ("romp", false),
+            ("romp frobnicate", false),
+            ("romp status --port abc", false),
+            ("romp shares", false),
+            ("romp miner -a md5 -o x -u y", false),
+            ("romp miner -a scrypt -t 0 -o x -u y", false),
+        ] {
+            assert_eq!(Arguments::try_parse_from(line.split(' ')).is_ok(), understood, "{line}");
+        }
+    }
 }

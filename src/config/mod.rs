@@ -3,8 +3,23 @@
 //! Two stages: `raw` mirrors the files with every key of both NOMP schemas, [`checked`] is what the
 //! program sees. Every error names file, line and column, and all are reported at once.
 
+mod check_coin;
+mod check_pool;
+mod check_portal;
+mod check_ports;
+mod check_rewards;
 pub mod checked;
+mod decode;
+mod diagnostics;
+mod document;
+mod load;
+mod mask;
+mod notes;
+mod raw;
 mod secret;
+#[cfg(test)]
+mod tests;
+mod values;
 
 pub use checked::{Banning, Coin, Config, Daemon, Forks, Logging, NotifyListener, Pool, Port};
 pub use checked::{LogLevel, Redis, RewardRecipient, Store, VarDiff};
@@ -27,6 +42,21 @@ pub struct Loaded {
 /// Reads and checks the configuration of a folder (`config.json`, `coins/`, `pool_configs/`).
 #[must_use]
 pub fn load(dir: &Path) -> Loaded {
-    let _ = dir;
-    unimplemented!()
+    load::load(dir, false)
+}
+
+/// As [`load`], with colours in the messages: for a terminal.
+#[must_use]
+pub fn load_coloured(dir: &Path) -> Loaded {
+    load::load(dir, true)
+}
+
+/// JSON Schemas of the three kinds of file: `{"config": ..., "coin": ..., "pool": ...}`.
+#[must_use]
+pub fn schema() -> serde_json::Value {
+    serde_json::json!({
+        "config": schemars::schema_for!(raw::RawPortal),
+        "coin": schemars::schema_for!(raw::RawCoin),
+        "pool": schemars::schema_for!(raw::RawPool),
+    })
 }

@@ -1,1 +1,20 @@
 //! Coin daemons over JSON-RPC: one client, typed calls, several daemons as one.
+//!
+//! Nothing here is trusted: every call has a deadline and a size limit, and an answer that is not
+//! exactly what was asked for is a typed [`CallError`] with a sentence for the operator.
+
+mod calls;
+pub mod choice;
+mod client;
+mod error;
+mod resolve;
+pub mod submit;
+pub mod template;
+
+pub use calls::{ChainInfo, best_block, block_header, chain_info, script_of, submit_block};
+pub use client::{Client, address};
+pub use error::{CallError, Fault};
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
+pub(crate) mod stub;

@@ -1,11 +1,169 @@
 //! The board: shared memory made before the first fork, one row per slot, each row written by its
 //! owner only. Levels that others read: liveness, courtesy at accept, numbers for `status`.
 
+use crate::sys::shared::Shared;
+use std::array;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
 /// Rows on the board: the most children there can be.
 pub const SLOTS: usize = 128;
 /// Coins that one row has counters for.
 pub const COINS: usize = 32;
 
-/// The board. All fields are atomics inside; see the methods.
+/// The board. All fields are atomics; counters stay over respawns of a slot.
 #[derive(Debug)]
-pub struct Board {}
+pub struct Board {
+    rows: Shared<Row>,
+}
+
+/// What one child shows.
+#[derive(Debug)]
+#[repr(C, align(64))]
+pub struct Row {
+    /// Process id; 0 when the slot is empty. Written by the master.
+    pub pid: AtomicU32,
+    /// 0 none, 1 worker, 2 templates, 3 bookkeeper (`Role::number`). Written by the master.
+    pub role: AtomicU32,
+    /// Generation of the configuration that the child serves.
+    pub generation: AtomicU32,
+    /// Monotonic milliseconds of the child's last turn; refreshed at least every 100 ms.
+    pub tick: AtomicU64,
+    /// Unix milliseconds: every record older than this is in the journal files.
+    pub journal_tick: AtomicU64,
+    /// Connected miners. Reset by the child at its start.
+    pub miners: AtomicU32,
+    /// Shares accepted since the master's start.
+    pub accepted: AtomicU64,
+    /// Shares rejected since the master's start.
+    pub rejected: AtomicU64,
+    /// Counters by coin.
+    cells: [CoinCell; COINS],
+}
+
+/// A child's counters for one coin.
+#[derive(Debug, Default)]
+#[repr(C)]
+pub struct CoinCell {
+    /// [`key`] of the coin; 0 while the cell is free.
+    pub key: AtomicU64,
+    /// Connected miners.
+    pub miners: AtomicU32,
+    /// Shares accepted.
+    pub accepted: AtomicU64,
+    /// Shares rejected, by `Reject as u8`.
+    pub rejected: [AtomicU64; 12],
+    /// Block candidates found.
+    pub blocks: AtomicU64,
+    /// Block notices received.
+    pub notices: AtomicU64,
+    /// Unix milliseconds of the last work received.
+    pub work_at: AtomicU64,
+    /// Times that it had to ask a daemon itself.
+    pub fallbacks: AtomicU64,
+}
+
+impl Default for Row {
+    fn default() -> Self {
+        Self {
+            pid: AtomicU32::default(),
+            role: AtomicU32::default(),
+            generation: AtomicU32::default(),
+            tick: AtomicU64::default(),
+            journal_tick: AtomicU64::default(),
+            miners: AtomicU32::default(),
+            accepted: AtomicU64::default(),
+            rejected: AtomicU64::default(),
+            cells: array::from_fn(|_| CoinCell::default()),
+        }
+    }
+}
+
+impl Board {
+    /// A new board, all zero.
+    ///
+    /// # Errors
+    /// When there is no memory.
+    pub fn new() -> io::Result<Arc<Self>> {
+        Ok(Arc::new(Self { rows: Shared::new(SLOTS)? }))
+    }
+
+    /// The row of a slot; `None` from [`SLOTS`] on.
+    #[must_use]
+    pub fn row(&self, slot: usize) -> Option<&Row> {
+        self.rows.as_slice().get(slot)
+    }
+
+    /// Every row with its slot.
+    pub fn rows(&self) -> impl Iterator<Item = (usize, &Row)> {
+        self.rows.as_slice().iter().enumerate()
+    }
+}
+
+impl Row {
+    /// For the row's owner: the coin's cell, claimed if there was none. `None` when all
+    /// [`COINS`] cells belong to other coins.
+    #[must_use]
+    pub fn coin(&self, coin: &str) -> Option<&CoinCell> {
+        let key = key(coin);
+        self.find(coin).or_else(|| {
+            self.cells.iter().find(|cell| {
+                cell.key.compare_exchange(0, key, Ordering::AcqRel, Ordering::Acquire).is_ok()
+            })
+        })
+    }
+
+    /// For readers: the coin's cell, if the row has one.
+    #[must_use]
+    pub fn find(&self, coin: &str) -> Option<&CoinCell> {
+        let key = key(coin);
+        self.cells.iter().find(|cell| cell.key.load(Ordering::Acquire) == key)
+    }
+
+    /// Cells in use.
+    pub fn coins(&self) -> impl Iterator<Item = &CoinCell> {
+        self.cells.iter().filter(|cell| cell.key.load(Ordering::Acquire) != 0)
+    }
+}
+
+/// FNV-1a (64 bits) of a coin id, never 0.
+#[must_use]
+pub fn key(coin: &str) -> u64 {
+    let hash = coin.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
+    hash.max(1)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_are_claimed_once() {
+        let board = Board::new().unwrap();
+        let row = board.row(3).unwrap();
+        assert!(row.find("litecoin").is_none());
+        row.coin("litecoin").unwrap().accepted.fetch_add(2, Ordering::Relaxed);
+        row.coin("litecoin").unwrap().accepted.fetch_add(3, Ordering::Relaxed);
+        row.coin("bitcoin").unwrap().accepted.fetch_add(7, Ordering::Relaxed);
+        assert_eq!(row.find("litecoin").unwrap().accepted.load(Ordering::Relaxed), 5);
+        assert_eq!(row.coins().count(), 2);
+        assert_eq!(board.row(4).unwrap().coins().count(), 0);
+    }
+
+    #[test]
+    fn a_full_row_has_no_more_cells() {
+        let board = Board::new().unwrap();
+        let row = board.row(SLOTS - 1).unwrap();
+        for number in 0..COINS {
+            assert!(row.coin(&format!("coin{number}")).is_some());
+        }
+        assert!(row.coin("one-more").is_none());
+        assert!(row.coin("coin5").is_some());
+        assert!(board.row(SLOTS).is_none());
+        assert_eq!(board.rows().count(), SLOTS);
+    }
+}

@@ -1,13 +1,43 @@
 //! One end of a child's Unix socket pair (`SOCK_SEQPACKET`: a message and its descriptors stay
 //! together). Never blocks; the send queue is bounded.
+//!
+//! A packet is a kind byte and a body. A message too large for a packet travels in a memory file,
+//! and descriptors too many for one packet travel ahead of it, so that no message is refused.
 
 use super::Message;
+use crate::sys::{descriptors, memfd};
+use std::collections::VecDeque;
+use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+
+/// Messages that may wait for the other side.
+pub(super) const QUEUE: usize = 1024;
+/// Largest body of a packet: below half of the socket's default buffer (208 KiB).
+const LARGEST_PACKET: usize = 96 << 10;
+/// Descriptors of one message: more are a fault.
+const MOST_DESCRIPTORS: usize = 4096;
+
+/// The body is the message.
+const INLINE: u8 = 1;
+/// The first descriptor is a memory file with the message.
+const IN_FILE: u8 = 2;
+/// Only descriptors, of the message that follows.
+const AHEAD: u8 = 3;
 
 /// One end of a channel.
 #[derive(Debug)]
 pub struct Channel {
     socket: OwnedFd,
+    queue: VecDeque<Packet>,
+    buffer: Vec<u8>,
+    ahead: Vec<OwnedFd>,
+}
+
+#[derive(Debug)]
+struct Packet {
+    kind: u8,
+    body: Vec<u8>,
+    fds: Vec<OwnedFd>,
 }
 
 /// What [`Channel::receive`] found.
@@ -17,7 +47,7 @@ pub enum Received {
     Message(Box<Message>, Vec<OwnedFd>),
     /// Nothing to read now.
     Nothing,
-    /// The other side is gone.
+    /// The other side is gone, and all that it had sent has been read.
     Closed,
 }
 
@@ -41,7 +71,12 @@ impl Channel {
     /// # Errors
     /// When the operating system refuses.
     pub fn pair() -> Result<(Self, Self), ChannelError> {
-        unimplemented!()
+        let (one, other) = descriptors::pair()?;
+        Ok((Self::new(one), Self::new(other)))
+    }
+
+    fn new(socket: OwnedFd) -> Self {
+        Self { socket, queue: VecDeque::new(), buffer: Vec::new(), ahead: Vec::new() }
     }
 
     /// Queues a message with duplicates of the descriptors and sends what the socket takes.
@@ -49,16 +84,55 @@ impl Channel {
     /// # Errors
     /// [`ChannelError::Full`] when the bounded queue is full; the caller gives the other side up.
     pub fn send(&mut self, message: &Message, fds: &[BorrowedFd<'_>]) -> Result<(), ChannelError> {
-        let _ = (message, fds);
-        unimplemented!()
+        self.flush()?;
+        if self.queue.len() >= QUEUE {
+            return Err(ChannelError::Full(self.queue.len()));
+        }
+        let mut body = serde_json::to_vec(message).map_err(io::Error::other)?;
+        let mut owned = Vec::with_capacity(fds.len() + 1);
+        let mut kind = INLINE;
+        if body.len() > LARGEST_PACKET {
+            owned.push(memfd::sealed("message", &body)?);
+            (kind, body) = (IN_FILE, Vec::new());
+        }
+        for fd in fds {
+            owned.push(fd.try_clone_to_owned()?);
+        }
+        while owned.len() > descriptors::MOST {
+            let rest = owned.split_off(descriptors::MOST);
+            self.queue.push_back(Packet { kind: AHEAD, body: Vec::new(), fds: owned });
+            owned = rest;
+        }
+        self.queue.push_back(Packet { kind, body, fds: owned });
+        self.flush()
     }
 
     /// Sends more of the queue: call when the socket is writable again, and each turn.
     ///
     /// # Errors
-    /// When the other side is gone.
+    /// When the other side is gone. What it had sent can still be received.
     pub fn flush(&mut self) -> Result<(), ChannelError> {
-        unimplemented!()
+        while let Some(packet) = self.queue.front() {
+            match descriptors::send(
+                self.socket.as_fd(),
+                &[&[packet.kind], &packet.body],
+                &packet.fds,
+            ) {
+                Ok(()) => drop(self.queue.pop_front()),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) => {
+                    self.queue.clear();
+                    return Err(error.into());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Messages that the socket has not taken yet.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.queue.len()
     }
 
     /// The next message, if one has arrived.
@@ -66,8 +140,47 @@ impl Channel {
     /// # Errors
     /// When something that is no message arrives.
     pub fn receive(&mut self) -> Result<Received, ChannelError> {
-        unimplemented!()
+        self.buffer.resize(LARGEST_PACKET + 1, 0);
+        loop {
+            let (length, mut fds) =
+                match descriptors::receive(self.socket.as_fd(), &mut self.buffer) {
+                    Ok(packet) => packet,
+                    Err(error) => match error.kind() {
+                        io::ErrorKind::WouldBlock => return Ok(Received::Nothing),
+                        // The other side died with something of ours unread. The error shows once
+                        // and stands before what it had sent; read on.
+                        io::ErrorKind::ConnectionReset => continue,
+                        io::ErrorKind::InvalidData => {
+                            return Err(ChannelError::Garbage(error.to_string()));
+                        }
+                        _ => return Err(error.into()),
+                    },
+                };
+            let packet = self.buffer.get(..length).unwrap_or_default();
+            let Some((kind, body)) = packet.split_first() else { return Ok(Received::Closed) };
+            let message = match *kind {
+                INLINE => parse(body)?,
+                IN_FILE if !fds.is_empty() => {
+                    // The file is the message's first descriptor: ahead of it may be others.
+                    let file =
+                        if self.ahead.is_empty() { fds.remove(0) } else { self.ahead.remove(0) };
+                    parse(&memfd::contents(file.as_fd())?)?
+                }
+                AHEAD if self.ahead.len() < MOST_DESCRIPTORS => {
+                    self.ahead.append(&mut fds);
+                    continue;
+                }
+                _ => return Err(ChannelError::Garbage(format!("a packet of kind {kind}"))),
+            };
+            let mut all = std::mem::take(&mut self.ahead);
+            all.append(&mut fds);
+            return Ok(Received::Message(Box::new(message), all));
+        }
     }
+}
+
+fn parse(body: &[u8]) -> Result<Message, ChannelError> {
+    serde_json::from_slice(body).map_err(|error| ChannelError::Garbage(error.to_string()))
 }
 
 impl AsRawFd for Channel {
@@ -81,3 +194,6 @@ impl AsFd for Channel {
         self.socket.as_fd()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,6 +18,31 @@ pub enum Role {
     Bookkeeper,
 }
 
+impl Role {
+    /// Every role.
+    pub const ALL: [Self; 3] = [Self::Worker, Self::Templates, Self::Bookkeeper];
+
+    /// Its number on the board; 0 is no role.
+    #[must_use]
+    pub const fn number(self) -> u32 {
+        match self {
+            Self::Worker => 1,
+            Self::Templates => 2,
+            Self::Bookkeeper => 3,
+        }
+    }
+
+    /// Its name, as in `status`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Worker => "worker",
+            Self::Templates => "templates",
+            Self::Bookkeeper => "bookkeeper",
+        }
+    }
+}
+
 /// A listening stratum socket, bound by the master, shared by all workers, non-blocking.
 #[derive(Debug)]
 pub struct Listener {

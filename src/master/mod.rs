@@ -1,1 +1,361 @@
-//! The master role.
+//! The master: binds every port, forks the children, refills their slots, passes their messages
+//! on, listens for blocknotify and commands, obeys signals. One thread; it never blocks.
+//!
+//! A child leaves the master by returning from [`Master::run`]: Rust drops the poll, the signals,
+//! the lock, the desk and every other child's channel, and what the child keeps is in its seat.
+
+mod changes;
+mod crew;
+mod desk;
+mod fleet;
+mod home;
+mod kept;
+mod notify;
+mod ports;
+mod relay;
+mod reload;
+mod roles;
+mod status;
+
+pub use home::control_socket;
+pub use roles::tag;
+
+use crate::config::Config;
+use crate::ipc::board::Board;
+use crate::ipc::{Channel, ChannelError, Seat};
+use crate::special;
+use crate::sys::limits::{self, Descriptors};
+use crate::sys::signals::{
+    SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTTIN, SIGTTOU, SIGUSR1, SIGUSR2, Signals,
+};
+use crate::sys::{clock, fork, log as pool_log, privileges};
+use desk::{Counter, Desk};
+use fleet::{Fleet, Stop};
+use kept::Kept;
+use mio::{Events, Interest, Poll, Token};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::io;
+use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+const SIGNALS: Token = Token(0);
+const DESK: Token = Token(1);
+/// A child's channel is `CHANNELS + row`.
+const CHANNELS: usize = 16;
+/// Longest time between two turns.
+const TURN: Duration = Duration::from_millis(200);
+/// How long ports may be taken at start: children of a killed master end within a second.
+const PORTS_WAIT: Duration = Duration::from_secs(10);
+/// Below so many descriptors the operator is warned.
+const FEW_DESCRIPTORS: u64 = 4096;
+/// Least time (ms) between two reloads: a hundred HUPs are one.
+const RELOADS_APART: u64 = 1000;
+
+/// Why the master cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// In words for the operator.
+    #[error("{0}")]
+    Words(String),
+    /// The operating system refused.
+    #[error("{0}: {1}")]
+    Os(&'static str, io::Error),
+    /// No channel for a child.
+    #[error(transparent)]
+    Channel(#[from] ChannelError),
+}
+
+/// How [`Master::run`] ends.
+#[derive(Debug)]
+pub enum Outcome {
+    /// In a child: this is what it has to do.
+    Seated(Box<Seat>),
+    /// In the master: everything has ended; the exit code.
+    Exit(u8),
+}
+
+/// A child's channel and what is still to be told to a new worker.
+#[derive(Debug)]
+struct Line {
+    channel: Channel,
+    bans: Vec<(IpAddr, u64)>,
+}
+
+/// The master.
+#[derive(Debug)]
+pub struct Master {
+    config: Arc<Config>,
+    generation: u32,
+    board: Arc<Board>,
+    _lock: File,
+    ports: BTreeMap<u16, TcpListener>,
+    poll: Poll,
+    signals: Signals,
+    desk: Desk,
+    guard: notify::Guard,
+    pace: notify::Pace,
+    fleet: Fleet,
+    workers: usize,
+    lines: BTreeMap<usize, Line>,
+    readable: BTreeSet<usize>,
+    kept: Kept,
+    stop: Stop,
+    reload_wanted: bool,
+    reloaded_at: u64,
+    started: u64,
+    announced: u32,
+    descriptors: Descriptors,
+}
+
+impl Master {
+    /// Locks `dataDir`, binds every port, becomes the configured user. `dir` is where the
+    /// configuration is read again on `SIGHUP`.
+    ///
+    /// # Errors
+    /// In words for the operator; nothing is left behind.
+    pub fn new(config: Config, dir: &Path) -> Result<Self, Error> {
+        let os = |step| move |error| Error::Os(step, error);
+        let mut config = config;
+        dir.clone_into(&mut config.dir);
+        let lock = home::enter(&config.data_dir).map_err(Error::Words)?;
+        let descriptors = limits::raise_descriptors().map_err(os("RLIMIT_NOFILE"))?;
+        warn_of_few_descriptors(descriptors);
+        let poll = Poll::new().map_err(os("epoll"))?;
+        let mut desk = Desk::new(DESK);
+        let ports = bind_all(&config, &mut desk, &poll)?;
+        become_user(&config)?;
+        privileges::harden().map_err(os("prctl"))?;
+        let control = open_control(&control_socket(&config.data_dir))?;
+        desk.open_control(poll.registry(), control).map_err(os("control socket"))?;
+        let mut signals = Signals::new(&[
+            SIGHUP, SIGTERM, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGTTIN, SIGTTOU, SIGCHLD,
+        ])
+        .map_err(os("signals"))?;
+        poll.registry()
+            .register(&mut signals, SIGNALS, Interest::READABLE)
+            .map_err(os("signals"))?;
+        let now = clock::monotonic_ms();
+        Ok(Self {
+            workers: roles::configured_workers(&config),
+            config: Arc::new(config),
+            generation: 1,
+            board: Board::new().map_err(os("shared memory"))?,
+            _lock: lock,
+            ports,
+            poll,
+            signals,
+            desk,
+            guard: notify::Guard::default(),
+            pace: notify::Pace::default(),
+            fleet: Fleet::new(now),
+            lines: BTreeMap::new(),
+            readable: BTreeSet::new(),
+            kept: Kept::default(),
+            stop: Stop::No,
+            reload_wanted: false,
+            reloaded_at: 0,
+            started: now,
+            announced: 0,
+            descriptors,
+        })
+    }
+
+    /// Works until everything has ended. Returns in every child too, once for each.
+    #[must_use]
+    pub fn run(mut self) -> Outcome {
+        let mut events = Events::with_capacity(256);
+        loop {
+            if let Err(error) = self.poll.poll(&mut events, Some(self.patience()))
+                && error.kind() != io::ErrorKind::Interrupted
+            {
+                log::error!("epoll: {error}; stopping");
+                self.stop = Stop::Fast;
+            }
+            for event in &events {
+                if let Some(row) = event.token().0.checked_sub(CHANNELS) {
+                    self.readable.insert(row);
+                }
+            }
+            for signal in self.signals.pending() {
+                self.obey(signal);
+            }
+            let now = clock::monotonic_ms();
+            self.hear_children();
+            self.serve_desk(now);
+            self.reap(now);
+            self.reload_if_wanted(now);
+            self.announce();
+            self.write_to_children();
+            if self.stop > Stop::No && self.fleet.children().next().is_none() {
+                return Outcome::Exit(self.finish(0));
+            }
+            if self.fleet.is_hopeless() {
+                log::error!("no child can work with this configuration; stopping");
+                return Outcome::Exit(self.finish(78));
+            }
+            // At the bottom: here, and only here, a child leaves.
+            if let Some(seat) = self.converge(now) {
+                return Outcome::Seated(Box::new(seat));
+            }
+        }
+    }
+
+    /// How long the next turn may be waited for.
+    fn patience(&self) -> Duration {
+        if !self.readable.is_empty() {
+            return Duration::ZERO;
+        }
+        let now = clock::monotonic_ms();
+        let late = self.desk.deadline().map(|at| Duration::from_millis(at.saturating_sub(now) + 1));
+        let paced = self.pace.is_waiting().then_some(Duration::from_millis(20));
+        late.into_iter().chain(paced).fold(TURN, Duration::min)
+    }
+
+    fn obey(&mut self, signal: i32) {
+        match signal {
+            SIGTERM if self.stop == Stop::No => {
+                special!(
+                    "stopping: workers finish within {} s (once more: at once)",
+                    self.config.shutdown_timeout.as_secs_f32()
+                );
+                self.stop = Stop::Graceful;
+            }
+            SIGTERM | SIGINT | SIGQUIT => {
+                if self.stop < Stop::Fast {
+                    special!("stopping at once");
+                }
+                self.stop = Stop::Fast;
+            }
+            SIGHUP => self.reload_wanted = true,
+            SIGUSR1 => {
+                pool_log::reopen();
+                for (_, child) in self.fleet.children() {
+                    fork::signal(child.pid, SIGUSR1);
+                }
+                special!("log file opened again");
+            }
+            SIGUSR2 => log::warn!(
+                "SIGUSR2: replacing the binary in place is not there yet; stop and start instead"
+            ),
+            SIGTTIN => self.change_workers(self.workers.saturating_add(1)),
+            SIGTTOU => self.change_workers(self.workers.saturating_sub(1)),
+            _ => {}
+        }
+    }
+
+    fn change_workers(&mut self, count: usize) {
+        let count = roles::clamp_workers(count);
+        special!("workers: {} before, {count} now", self.workers);
+        self.workers = count;
+    }
+
+    fn serve_desk(&mut self, now: u64) {
+        for (key, counter, line) in self.desk.turn(self.poll.registry(), &self.guard, now) {
+            let answer = match counter {
+                Counter::Notify { source, password } => {
+                    self.notified(source, password.as_ref(), &line, now)
+                }
+                Counter::Control => self.command(&line, now),
+            };
+            self.desk.answer(self.poll.registry(), key, &answer);
+        }
+        for (coin, hash) in self.pace.due(now) {
+            self.blocknotify(&coin, hash);
+        }
+    }
+
+    /// Says once a generation that everything serves.
+    fn announce(&mut self) {
+        let wanted = self.workers + roles::KINDS.len() - 1;
+        let ready = self.fleet.children().filter(|(_, child)| child.ready).count();
+        if self.announced < self.generation && ready >= wanted && self.stop == Stop::No {
+            self.announced = self.generation;
+            let ports: Vec<String> = self.ports.keys().map(u16::to_string).collect();
+            special!(
+                "ready: {} workers serve {} on port {}",
+                self.workers,
+                self.config.pools.keys().cloned().collect::<Vec<_>>().join(", "),
+                ports.join(", "),
+            );
+        }
+    }
+
+    fn finish(&self, code: u8) -> u8 {
+        let _ = fs::remove_file(control_socket(&self.config.data_dir));
+        special!("stopped");
+        code
+    }
+}
+
+fn warn_of_few_descriptors(descriptors: Descriptors) {
+    if descriptors.soft < FEW_DESCRIPTORS {
+        log::warn!(
+            "only {} open files allowed per process: that many miners per worker at most. Raise \
+             it with `LimitNOFILE=` in the systemd unit or `ulimit -n`",
+            descriptors.soft
+        );
+    }
+}
+
+/// Binds stratum ports and the desk's. Reports every port that cannot be had, not the first only.
+fn bind_all(
+    config: &Config,
+    desk: &mut Desk,
+    poll: &Poll,
+) -> Result<BTreeMap<u16, TcpListener>, Error> {
+    let deadline = Instant::now() + PORTS_WAIT;
+    let mut errors = Vec::new();
+    let mut bound = BTreeMap::new();
+    for port in ports::stratum_ports(config).into_keys() {
+        match ports::listen_until(SocketAddr::new(config.bind, port), deadline) {
+            Ok(listener) => drop(bound.insert(port, listener)),
+            Err(error) => errors.push(error.to_string()),
+        }
+    }
+    for setting in &config.notify {
+        match ports::listen_until(setting.address, deadline) {
+            Ok(listener) => desk
+                .open_notify(poll.registry(), setting.clone(), listener)
+                .map_err(|error| Error::Os("epoll", error))?,
+            Err(error) => errors.push(error.to_string()),
+        }
+    }
+    if errors.is_empty() { Ok(bound) } else { Err(Error::Words(errors.join("\n"))) }
+}
+
+fn become_user(config: &Config) -> Result<(), Error> {
+    let Some(user) = &config.user else {
+        if privileges::is_root() {
+            log::warn!("running as root: set `user` in config.json to a user without rights");
+        }
+        return Ok(());
+    };
+    let words = |error: io::Error| Error::Words(error.to_string());
+    let identity = privileges::find(user, config.group.as_deref()).map_err(words)?;
+    if identity.is_current() {
+        return Ok(());
+    }
+    if !privileges::is_root() {
+        return Err(Error::Words(format!(
+            "`user` is `{user}`, but only root can become another user: start as root or as {user}"
+        )));
+    }
+    home::hand_over(config, &identity).map_err(Error::Words)?;
+    identity
+        .become_for_good()
+        .map_err(|error| Error::Words(format!("cannot become user `{user}`: {error}")))
+}
+
+/// The control socket, for this user only. The lock says that nobody uses one that is left over.
+fn open_control(path: &PathBuf) -> Result<UnixListener, Error> {
+    let _ = fs::remove_file(path);
+    let named = |error| Error::Words(format!("control socket {}: {error}", path.display()));
+    let listener = UnixListener::bind(path).map_err(named)?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).map_err(named)?;
+    Ok(listener)
+}

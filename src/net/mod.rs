@@ -1,1 +1,5 @@
 //! Plumbing for sockets on mio: lines in, bytes out, helper threads with a waker.
+
+pub mod helper;
+pub mod lines;
+pub mod outbox;

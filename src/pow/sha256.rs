@@ -1,7 +1,7 @@
-//! sha256 proof of work.
+//! SHA-256 twice: the proof of work of Bitcoin and its kin.
 
-use crate::chain::{Hash, Header};
+use crate::chain::{Hash, Header, sha256d};
 
-pub(super) fn hash(_header: &Header) -> Hash {
-    unimplemented!()
+pub(super) fn hash(header: &Header) -> Hash {
+    sha256d(header)
 }

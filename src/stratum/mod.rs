@@ -1,9 +1,32 @@
 //! Stratum v1 as miners speak it, without sockets: requests, replies, the session, vardiff.
 //!
 //! Pure: `now` comes in, effects go out. Nothing here knows the journal, the daemons or mio.
+//! Times are monotonic milliseconds. A shell feeds [`Session::receive`] with lines, performs the
+//! [`Action`]s, and sends whatever bytes were appended to `out`.
 
+mod configure;
 mod difficulty;
+mod foreign;
+mod issue;
+mod job;
 mod reject;
+mod reply;
+mod request;
+mod rules;
+mod seen;
+mod session;
+mod submit;
+mod suggest;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod transcripts;
+mod vardiff;
+mod worker;
 
 pub use difficulty::{Difficulty, Unit, Weight};
+pub use job::{JobId, notify_line};
 pub use reject::Reject;
+pub use rules::{PortRules, VarDiffRules};
+pub use seen::{Inserted, Seen};
+pub use session::{Action, Authorize, Session};
+pub use submit::{Extranonce2, Submit};

@@ -1,2 +1,20 @@
-//! The operating system: fork, signals, descriptors, memory files, limits, clocks. The only
-//! folder with `unsafe`; each site is listed here and carries its reason.
+//! The operating system: fork, signals, descriptors, memory files, limits, clocks, the log.
+//!
+//! The only folder with `unsafe`. Every site:
+//!
+//! | file | what | why it is sound |
+//! |---|---|---|
+//! | `clock.rs` | `clock_gettime` | writes one `timespec` that we own |
+//! | `descriptors.rs` | `OwnedFd::from_raw_fd` | descriptors that `recvmsg` has just made for us |
+//! | `fork.rs` | `fork` | only with one thread, all signals blocked |
+//! | `shared.rs` | `mmap` and references into it | anonymous, shared, never unmapped while borrowed |
+
+pub mod clock;
+pub mod descriptors;
+pub mod fork;
+pub mod limits;
+pub mod log;
+pub mod memfd;
+pub mod privileges;
+pub mod shared;
+pub mod signals;

@@ -1,1 +1,197 @@
-//! The worker role.
+//! A worker: one synchronous loop that accepts miners, speaks stratum with them, judges shares,
+//! records them and answers. What would block it goes to helper threads.
+//!
+//! `turn` is the loop; `accept`, `hear`, `trial` and `reply` are its steps in their order;
+//! `orders` is what comes from the master, `reports` what comes from helpers. `judge`, `jobs`,
+//! `bans`, `courtesy`, `extranonce`, `fallback`, `memory` and `authorize` know no sockets.
+
+mod accept;
+mod authorize;
+mod bans;
+mod candidate;
+mod coin;
+mod courtesy;
+mod desk;
+mod extranonce;
+mod fallback;
+mod hear;
+mod jobs;
+mod judge;
+mod memory;
+mod miner;
+mod orders;
+mod reload;
+mod reply;
+mod reports;
+mod rounds;
+mod trial;
+mod turn;
+
+use accept::Gate;
+use authorize::Addresses;
+use bans::Bans;
+use coin::Coin;
+use desk::Desk;
+use extranonce::Extranonces;
+use jobs::Numbers;
+use memory::Memory;
+use miner::Miner;
+use reply::Batches;
+
+use crate::config::Config;
+use crate::ipc::board::{Board, CoinCell};
+use crate::ipc::{Channel, Message, Seat};
+use crate::stratum::Difficulty;
+use crate::sys::{clock, log as logging, signals};
+use mio::unix::SourceFd;
+use mio::{Interest, Poll, Token, Waker};
+use slab::Slab;
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::os::fd::AsRawFd;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// Tokens: a port's listening socket has the port's number, then these, then the miners.
+const CHANNEL: Token = Token(1 << 16);
+const SIGNALS: Token = Token((1 << 16) + 1);
+const WAKER: Token = Token((1 << 16) + 2);
+const MINERS: usize = 1 << 17;
+
+/// Difficulties that are remembered, and for how many milliseconds.
+const DIFFICULTIES: usize = 10_000;
+const DIFFICULTY_MS: u64 = 30 * 60 * 1000;
+
+/// The moment of a turn.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Now {
+    /// Monotonic milliseconds.
+    pub(crate) mono: u64,
+    /// Unix milliseconds; never goes back in one worker.
+    pub(crate) unix: u64,
+}
+
+/// A stop that has begun.
+#[derive(Debug, Clone, Copy)]
+struct Stop {
+    /// Monotonic milliseconds by which what can be sent must have been.
+    deadline: u64,
+    /// Monotonic milliseconds until which found blocks on their way are waited for.
+    blocks_until: u64,
+}
+
+/// All that a worker has.
+struct Worker {
+    slot: usize,
+    generation: u32,
+    config: Arc<Config>,
+    channel: Channel,
+    board: Arc<Board>,
+    poll: Poll,
+    signals: signals::Signals,
+    desk: Desk,
+    coins: BTreeMap<String, Coin>,
+    gates: BTreeMap<u16, Gate>,
+    miners: Slab<Miner>,
+    serials: u64,
+    extranonces: Extranonces,
+    numbers: Numbers,
+    bans: Bans,
+    addresses: Addresses,
+    difficulties: Memory<(String, String), Difficulty>,
+    batches: Batches,
+    /// Miners with something to hear, and those with something to send or to settle.
+    ready: Vec<usize>,
+    touched: Vec<usize>,
+    scratch: Vec<u8>,
+    stop: Option<Stop>,
+    /// The master is gone.
+    orphaned: bool,
+    last_unix: u64,
+    next_second: u64,
+    next_purge: u64,
+    complained_at: Option<u64>,
+}
+
+/// Serves miners until told to stop. Returns the exit code: 0 after a planned stop.
+#[must_use]
+pub fn run(seat: Seat) -> u8 {
+    logging::tag(&format!("WRK-{:02}", seat.slot));
+    match Worker::new(seat) {
+        Ok(mut worker) => worker.serve(),
+        Err(error) => {
+            log::error!("this worker cannot start: {error}");
+            1
+        }
+    }
+}
+
+impl Worker {
+    fn new(seat: Seat) -> Result<Self, Box<dyn Error>> {
+        let Seat { slot, lane, generation, channel, board, config, listeners, .. } = seat;
+        let poll = Poll::new()?;
+        let registry = poll.registry();
+        let mut signals = signals::Signals::new(&[
+            signals::SIGTERM,
+            signals::SIGINT,
+            signals::SIGQUIT,
+            signals::SIGUSR1,
+        ])?;
+        registry.register(&mut signals, SIGNALS, Interest::READABLE)?;
+        let both = Interest::READABLE | Interest::WRITABLE;
+        registry.register(&mut SourceFd(&channel.as_raw_fd()), CHANNEL, both)?;
+        let desk = Desk::new(Waker::new(registry, WAKER)?)?;
+        let (mono, unix) = (clock::monotonic_ms(), clock::unix_ms());
+        let mut worker = Self {
+            slot,
+            generation,
+            config: Arc::clone(&config),
+            channel,
+            board,
+            poll,
+            signals,
+            desk,
+            coins: BTreeMap::new(),
+            gates: BTreeMap::new(),
+            miners: Slab::new(),
+            serials: 0,
+            extranonces: Extranonces::new(lane, unix),
+            numbers: Numbers::new(lane, unix),
+            bans: Bans::default(),
+            addresses: Addresses::default(),
+            difficulties: Memory::new(DIFFICULTIES),
+            batches: Batches::default(),
+            ready: Vec::new(),
+            touched: Vec::new(),
+            scratch: vec![0; miner::READ_A_TURN],
+            stop: None,
+            orphaned: false,
+            last_unix: unix,
+            next_second: mono,
+            next_purge: mono,
+            complained_at: None,
+        };
+        if let Some(row) = worker.board.row(slot) {
+            row.miners.store(0, Ordering::Relaxed);
+            row.coins().for_each(|cell| cell.miners.store(0, Ordering::Relaxed));
+        }
+        for (id, pool) in &config.pools {
+            let coin = Coin::new(pool.clone(), &config, slot, mono)?;
+            worker.coins.insert(id.clone(), coin);
+        }
+        worker.open_gates(listeners)?;
+        worker.publish(worker.now());
+        worker.channel.send(&Message::Ready, &[])?;
+        Ok(worker)
+    }
+
+    /// The moment, with a wall clock that never goes back.
+    fn now(&self) -> Now {
+        Now { mono: clock::monotonic_ms(), unix: clock::unix_ms().max(self.last_unix) }
+    }
+
+    /// This worker's counters for a coin.
+    fn cell(&self, coin: &str) -> Option<&CoinCell> {
+        self.board.row(self.slot)?.coin(coin)
+    }
+}

@@ -1,0 +1,59 @@
+//! `romp run`: the server in the foreground; and where every forked child finds its role.
+
+#![allow(clippy::print_stderr)] // Before the log is open, and for what must reach the terminal.
+
+use super::{CONFIGURATION, FAILED};
+use crate::ipc::{Role, Seat};
+use crate::master::{self, Master, Outcome};
+use crate::sys::log as pool_log;
+use crate::{bookkeeper, config, special, templates, worker};
+use std::path::Path;
+
+/// Runs the pool until it is stopped. The exit code.
+#[must_use]
+pub fn run(dir: &Path) -> u8 {
+    let dir = match std::path::absolute(dir) {
+        Ok(dir) => dir,
+        Err(error) => {
+            eprintln!("{}: {error}", dir.display());
+            return FAILED;
+        }
+    };
+    let loaded = config::load(&dir);
+    for text in loaded.warnings.iter().chain(&loaded.errors) {
+        eprintln!("{text}");
+    }
+    let Some(config) = loaded.config else {
+        eprintln!("the configuration is wrong: nothing started");
+        return CONFIGURATION;
+    };
+    pool_log::start(&config.logging, "MAIN");
+    special!("romp {} starts, pid {}", env!("CARGO_PKG_VERSION"), std::process::id());
+    let log_is_a_file = config.logging.file.is_some();
+    let master = match Master::new(config, &dir) {
+        Ok(master) => master,
+        Err(error) => {
+            for line in error.to_string().lines() {
+                log::error!("{line}");
+                if log_is_a_file {
+                    eprintln!("{line}");
+                }
+            }
+            return FAILED;
+        }
+    };
+    match master.run() {
+        Outcome::Exit(code) => code,
+        Outcome::Seated(seat) => sit(*seat),
+    }
+}
+
+/// A child's life.
+fn sit(seat: Seat) -> u8 {
+    pool_log::tag(&master::tag(seat.role, seat.slot));
+    match seat.role {
+        Role::Worker => worker::run(seat),
+        Role::Templates => templates::run(seat),
+        Role::Bookkeeper => bookkeeper::run(seat),
+    }
+}

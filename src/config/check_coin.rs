@@ -1,0 +1,188 @@
+//! A coin file checked.
+
+use super::checked::Coin;
+use super::diagnostics::shown;
+use super::raw::{RawBytes, RawCoin};
+use super::values::{Judge, Keys};
+use crate::chain::Network;
+use crate::chain::address::Rules;
+use crate::pow::Algorithm;
+use std::collections::BTreeMap;
+
+/// Letters of a coin id: it is part of file names, Redis keys and log lines.
+const MOST_ID: usize = 32;
+
+/// Checks a coin file. `None` when it has an error that leaves no coin.
+pub(super) fn check(raw: &RawCoin, keys: &Keys<'_>, judge: &mut Judge<'_>) -> Option<Coin> {
+    for (key, absent) in [
+        ("name", raw.name.is_none()),
+        ("symbol", raw.symbol.is_none()),
+        ("algorithm", raw.algorithm.is_none()),
+    ] {
+        if absent && !keys.has(&[key]) {
+            let title = format!("the coin has no `{key}`");
+            judge.report.error(&keys.at(&[]), &title, &format!("add `\"{key}\": ...`"));
+        }
+    }
+    let id = raw.name.as_deref().map(|name| identity(name, keys, judge));
+    let algorithm = raw.algorithm.as_deref().map(|name| algorithm(name, raw, keys, judge));
+    let (addresses, magic) = networks(raw, keys, judge);
+    explorer(raw, keys, judge);
+    if let Some(reward) = raw.reward.as_deref()
+        && !["POW", "POS"].contains(&reward)
+    {
+        let hint = "must be \"POW\" or \"POS\"";
+        judge.report.error(&keys.at(&["reward"]), "unknown kind of reward", hint);
+    }
+    if raw.reward.as_deref() == Some("POS") {
+        let hint = "accepted, without effect yet";
+        judge.report.note(&keys.at(&["reward"]), "proof-of-stake blocks are not signed yet", hint);
+    }
+    let symbol = raw.symbol.as_ref()?.to_uppercase();
+    if symbol.is_empty() || symbol.len() > 16 || !symbol.chars().all(|c| c.is_ascii_graphic()) {
+        let hint = "must be 1 to 16 ASCII letters";
+        judge.report.error(&keys.at(&["symbol"]), "no ticker symbol", hint);
+    }
+    let rules = raw.template_rules.clone().unwrap_or_else(|| default_rules(&symbol));
+    Some(Coin {
+        id: id??,
+        name: raw.name.clone()?,
+        algorithm: algorithm??,
+        addresses,
+        magic,
+        tx_messages: raw.tx_messages.unwrap_or(false),
+        has_get_info: raw.has_get_info.unwrap_or(false),
+        template_rules: rules,
+        block_time: raw.block_time.filter(|&seconds| seconds > 0),
+        explorer: raw.explorer.clone().unwrap_or_default(),
+        symbol,
+    })
+}
+
+/// NOMP's own litecoin.json knows nothing of MWEB, without whose rule litecoind gives no template.
+fn default_rules(symbol: &str) -> Vec<String> {
+    let rules: &[&str] = if symbol == "LTC" { &["mweb", "segwit"] } else { &["segwit"] };
+    rules.iter().map(ToString::to_string).collect()
+}
+
+fn identity(name: &str, keys: &Keys<'_>, judge: &mut Judge<'_>) -> Option<String> {
+    let id = name.to_lowercase();
+    let fine = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-');
+    if !id.is_empty() && id.len() <= MOST_ID && id.bytes().all(fine) {
+        return Some(id);
+    }
+    let title = format!("`{}` cannot name a coin", shown(name));
+    let hint = "must be 1 to 32 of: letters, digits, _ and -";
+    judge.report.error(&keys.at(&["name"]), &title, hint);
+    None
+}
+
+fn algorithm(
+    name: &str,
+    raw: &RawCoin,
+    keys: &Keys<'_>,
+    judge: &mut Judge<'_>,
+) -> Option<Algorithm> {
+    let has = Algorithm::ALL.map(Algorithm::name).join(", ");
+    let Some(algorithm) = Algorithm::from_name(name) else {
+        let title = format!("algorithm `{}` is not in this build yet", shown(name));
+        judge.report.error(&keys.at(&["algorithm"]), &title, &format!("it has: {has}"));
+        return None;
+    };
+    if algorithm == Algorithm::Scrypt {
+        for (key, value, only) in [("nValue", raw.n_value, 1024), ("rValue", raw.r_value, 1)] {
+            if value.is_some_and(|value| value != only) {
+                let title = format!("scrypt with this `{key}` is not in this build yet");
+                judge.report.error(&keys.at(&[key]), &title, &format!("it has: {only}"));
+            }
+        }
+    }
+    Some(algorithm)
+}
+
+type Networks = (BTreeMap<Network, Rules>, BTreeMap<Network, [u8; 4]>);
+
+fn networks(raw: &RawCoin, keys: &Keys<'_>, judge: &mut Judge<'_>) -> Networks {
+    let mut addresses = BTreeMap::new();
+    let mut magics = BTreeMap::new();
+    let capital = raw.peer_magic_test_net.as_ref().map(|text| ("peerMagicTestNet", text));
+    let test = raw.peer_magic_testnet.as_ref().map(|text| ("peerMagicTestnet", text)).or(capital);
+    let main = raw.peer_magic.as_ref().map(|text| ("peerMagic", text));
+    for (network, written) in [(Network::Main, main), (Network::Test, test)] {
+        if let Some((key, text)) = written
+            && let Some(bytes) = magic(text, keys, &[key], judge)
+        {
+            magics.insert(network, bytes);
+        }
+    }
+    let Some(networks) = &raw.networks else { return (addresses, magics) };
+    for (network, name, written) in [
+        (Network::Main, "main", &networks.main),
+        (Network::Test, "test", &networks.test),
+        (Network::Regtest, "regtest", &networks.regtest),
+    ] {
+        let Some(written) = written else { continue };
+        let path = |key| ["networks", name, key];
+        if let Some(text) = &written.magic
+            && let Some(bytes) = magic(text, keys, &path("magic"), judge)
+        {
+            magics.insert(network, bytes);
+        }
+        let lower =
+            |hrp: &String| hrp.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+        if let Some(hrp) = &written.segwit_hrp
+            && (hrp.is_empty() || hrp.len() > 83 || !lower(hrp))
+        {
+            let hint = "must be lower-case letters, such as bc";
+            let title = "no human-readable part of an address";
+            judge.report.error(&keys.at(&path("segwitHrp")), title, hint);
+        }
+        let rules = Rules {
+            pubkey_hash: bytes(written.pubkey_hash.as_ref()),
+            script_hash: bytes(written.script_hash.as_ref()),
+            segwit_hrp: written.segwit_hrp.clone(),
+        };
+        if rules != Rules::default() {
+            addresses.insert(network, rules);
+        }
+    }
+    (addresses, magics)
+}
+
+fn bytes(raw: Option<&RawBytes>) -> Vec<u8> {
+    match raw {
+        None => Vec::new(),
+        Some(RawBytes::One(byte)) => vec![*byte],
+        Some(RawBytes::Many(bytes)) => bytes.clone(),
+    }
+}
+
+/// A message start: four bytes of hex.
+pub(super) fn magic(
+    text: &str,
+    keys: &Keys<'_>,
+    path: &[&str],
+    judge: &mut Judge<'_>,
+) -> Option<[u8; 4]> {
+    let bytes = crate::chain::hex_array(text);
+    if bytes.is_none() {
+        let title = format!("`{}` is no message start", path.join("."));
+        judge.report.error(&keys.at(path), &title, "must be 8 hex digits, such as fbc0b6db");
+    }
+    bytes
+}
+
+fn explorer(raw: &RawCoin, keys: &Keys<'_>, judge: &mut Judge<'_>) {
+    for (kind, link) in raw.explorer.iter().flatten() {
+        if !["block", "transaction", "address"].contains(&kind.as_str()) {
+            let title = format!("unknown kind of link `{}`", shown(kind));
+            let hint = "known: block, transaction, address";
+            judge.report.error(&keys.key(&["explorer", kind]), &title, hint);
+        }
+        let web = link.starts_with("https://") || link.starts_with("http://");
+        if !web || !link.contains("{}") {
+            let hint = "must begin with https:// and hold {} for the value";
+            judge.report.error(&keys.at(&["explorer", kind]), "no link", hint);
+        }
+    }
+}

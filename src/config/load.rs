@@ -1,0 +1,229 @@
+//! Brings the files together: reads all, checks all, reports all at once.
+
+use super::check_pool::Around;
+use super::check_portal::Ports;
+use super::checked::{Coin, Config, Pool};
+use super::decode::decode;
+use super::diagnostics::{Report, Severity, nearest, shown};
+use super::document::Document;
+use super::raw::{RawCoin, RawPool, RawPortal};
+use super::values::{Judge, Keys};
+use super::{Loaded, check_coin, check_pool, check_portal, notes};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Keys that only NOMP's later pool files have.
+const LATER: [&str; 8] = [
+    "paymentProcessing",
+    "rewardRecipients",
+    "mposMode",
+    "jobRebroadcastTimeout",
+    "emitInvalidBlockHashes",
+    "validateWorkerUsername",
+    "tcpProxyProtocol",
+    "redis",
+];
+
+/// Reads and checks a configuration folder; `colour` for messages to a terminal.
+pub(super) fn load(dir: &Path, colour: bool) -> Loaded {
+    let mut report = Report::new(colour);
+    let config = match dir.canonicalize() {
+        Ok(dir) => folder(&dir, &mut report),
+        Err(error) => {
+            let name = dir.display().to_string();
+            report.file(Severity::Error, &name, &format!("no such folder to read: {error}"));
+            None
+        }
+    };
+    let config = config.filter(|_| report.errors.is_empty());
+    if config.is_none() && report.errors.is_empty() {
+        let name = dir.display().to_string();
+        report.file(Severity::Error, &name, "the configuration cannot be used");
+    }
+    Loaded { config, errors: report.errors, warnings: report.warnings }
+}
+
+fn folder(dir: &Path, report: &mut Report) -> Option<Config> {
+    let document = Document::open(dir, "config.json", report);
+    let mut ports = Ports::default();
+    let portal = document.as_ref().map(|document| {
+        let (raw, value) = decode::<RawPortal>(document, Severity::Error, report);
+        let keys = Keys::of(document);
+        let mut judge = Judge { dir, report: &mut *report };
+        notes::portal(&raw, &keys, &mut judge);
+        let defaults = value.get("defaultPoolConfigs").and_then(Value::as_object).cloned();
+        let checked = check_portal::check(&raw, &keys, &mut ports, &mut judge);
+        (raw, checked, defaults.unwrap_or_default())
+    });
+    let none = Map::new();
+    let pools = Pools {
+        dir,
+        portal: document.as_ref(),
+        defaults: portal.as_ref().map_or(&none, |(_, _, defaults)| defaults),
+        redis: portal.as_ref().and_then(|(_, checked, _)| checked.redis.as_ref()),
+        ports,
+        files: BTreeMap::new(),
+    };
+    let pools = pools.read(report);
+    let (raw, portal, _) = portal?;
+    Some(Config {
+        dir: dir.to_owned(),
+        data_dir: portal.data_dir,
+        logging: portal.logging,
+        forks: portal.forks,
+        bind: portal.bind,
+        notify: portal.notify,
+        user: raw.user,
+        group: raw.group,
+        instance: raw.instance_id.unwrap_or(0),
+        fsync: raw.fsync.unwrap_or(false),
+        template_fallback: portal.template_fallback,
+        shutdown_timeout: portal.shutdown_timeout,
+        pools,
+    })
+}
+
+/// Names of the JSON files of a folder, in order.
+fn json_files(dir: &Path, folder: &str) -> std::io::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(dir.join(folder))? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        if name.ends_with(".json") && !name.starts_with('.') {
+            names.push(name);
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// Reading of the pool files.
+struct Pools<'a> {
+    dir: &'a Path,
+    portal: Option<&'a Document>,
+    defaults: &'a Map<String, Value>,
+    redis: Option<&'a super::Redis>,
+    ports: Ports,
+    /// Pool file by coin file, of the pools so far.
+    files: BTreeMap<String, String>,
+}
+
+impl Pools<'_> {
+    fn read(mut self, report: &mut Report) -> BTreeMap<String, Pool> {
+        let mut pools: BTreeMap<String, Pool> = BTreeMap::new();
+        let names = json_files(self.dir, "pool_configs").unwrap_or_else(|error| {
+            let text = format!("the folder cannot be read: {error}");
+            report.file(Severity::Error, "pool_configs", &text);
+            Vec::new()
+        });
+        let mut on = false;
+        for name in names {
+            let name = format!("pool_configs/{name}");
+            let Some(document) = Document::open(self.dir, &name, report) else {
+                on = true;
+                continue;
+            };
+            let wanted = wanted(&document, report);
+            on |= wanted;
+            let severity = if wanted { Severity::Error } else { Severity::Warning };
+            let (_, value) = decode::<RawPool>(&document, severity, report);
+            if !wanted {
+                continue;
+            }
+            if let Some(pool) = self.pool(&document, value, &pools, report) {
+                pools.insert(pool.coin.id.clone(), pool);
+            }
+        }
+        if !on {
+            let text = "no pool is enabled: there is nothing to mine";
+            report.file(Severity::Warning, "pool_configs", text);
+        }
+        pools
+    }
+
+    fn pool(
+        &mut self,
+        document: &Document,
+        own: Value,
+        others: &BTreeMap<String, Pool>,
+        report: &mut Report,
+    ) -> Option<Pool> {
+        // NOMP 1.2: a key of the defaults counts where the pool has no such top-level key.
+        let mut merged = self.defaults.clone();
+        if let Value::Object(own) = own {
+            merged.extend(own);
+        }
+        let raw = serde_json::from_value::<RawPool>(Value::Object(merged)).unwrap_or_default();
+        let keys = Keys::with_defaults(document, self.portal);
+        let name = document.name.clone();
+        let coin = self.coin(&raw, &keys, &name, report)?;
+        if let Some(other) = others.get(&coin.id) {
+            let title = format!("two pools for the coin `{}`", coin.id);
+            let hint = format!("{} has it already", other.file);
+            report.error(&keys.at(&["coin"]), &title, &hint);
+        }
+        let mut judge = Judge { dir: self.dir, report };
+        let around = Around { coin, redis: self.redis };
+        check_pool::check(&raw, &keys, &name, around, &mut self.ports, &mut judge)
+    }
+
+    fn coin(
+        &mut self,
+        raw: &RawPool,
+        keys: &Keys<'_>,
+        pool: &str,
+        report: &mut Report,
+    ) -> Option<Coin> {
+        let Some(file) = raw.coin.as_deref() else {
+            if !keys.has(&["coin"]) {
+                let hint = "add `\"coin\"`: a file in coins/";
+                report.error(&keys.at(&[]), "the pool has no coin", hint);
+            }
+            return None;
+        };
+        let place = keys.at(&["coin"]);
+        let outside = |letter: char| letter == '/' || letter == '\\' || letter.is_control();
+        if file.is_empty() || file.starts_with('.') || file.contains(outside) {
+            let title = format!("`{}` is not a file in coins/", shown(file));
+            report.error(&place, &title, "write a file name, such as litecoin.json");
+            return None;
+        }
+        if let Some(other) = self.files.get(file) {
+            let hint = format!("{other} has it already");
+            report.error(&place, &format!("two pools for `{}`", shown(file)), &hint);
+            return None;
+        }
+        self.files.insert(file.to_owned(), pool.to_owned());
+        let name = format!("coins/{file}");
+        if !self.dir.join(&name).exists() {
+            let known = json_files(self.dir, "coins").unwrap_or_default();
+            let hint = match nearest(file, known.iter().map(String::as_str)) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "put the coin's file there".to_owned(),
+            };
+            report.error(&place, &format!("there is no {}", shown(&name)), &hint);
+            return None;
+        }
+        let document = Document::open(self.dir, &name, report)?;
+        let (raw, _) = decode::<RawCoin>(&document, Severity::Error, report);
+        let mut judge = Judge { dir: self.dir, report };
+        check_coin::check(&raw, &Keys::of(&document), &mut judge)
+    }
+}
+
+/// Whether a pool file is to be used: `enabled`, else not `disabled`, else by the schema it is
+/// written in: later NOMP takes silence as off, early NOMP as on.
+fn wanted(document: &Document, report: &mut Report) -> bool {
+    let key = |key: &str| document.value.get(key);
+    if let Some(enabled) = key("enabled") {
+        return enabled.as_bool().unwrap_or(true);
+    }
+    if let Some(disabled) = key("disabled") {
+        return !disabled.as_bool().unwrap_or(false);
+    }
+    let Some(later) = LATER.into_iter().find(|name| key(name).is_some()) else { return true };
+    let title = "this pool is off: it has no `enabled`, which NOMP takes as false";
+    let place = document.key_place(&[later.to_owned()]);
+    report.note(&place, title, "so in files of this schema; add `\"enabled\": true`");
+    false
+}

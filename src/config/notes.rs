@@ -1,0 +1,64 @@
+//! Notes on settings whose feature is still to come: said only when something asks for it.
+
+use super::raw::{RawPool, RawPortal};
+use super::values::{Judge, Keys};
+
+const HINT: &str = "accepted, without effect yet";
+
+/// Notes on `config.json`.
+pub(super) fn portal(raw: &RawPortal, keys: &Keys<'_>, judge: &mut Judge<'_>) {
+    let mut note = |asked: Option<bool>, path: &[&str], what: &str| {
+        if asked == Some(true) {
+            judge.report.note(&keys.key(path), what, HINT);
+        }
+    };
+    let website = raw.website.as_ref();
+    note(website.and_then(|w| w.enabled), &["website"], "the web site is still to come");
+    let center = website.and_then(|w| w.admin_center.as_ref()?.enabled);
+    note(center, &["website", "adminCenter"], "the admin center is still to come");
+    let redis = raw.redis_block_notify_listener.as_ref().and_then(|r| r.enabled);
+    let what = "block notices over Redis are still to come; use blockNotifyListener or cliPort";
+    note(redis, &["redisBlockNotifyListener"], what);
+    for (name, ports) in raw.switching.iter().flatten() {
+        note(ports.enabled, &["switching", name], "switching ports are still to come");
+    }
+    let proxy = raw.proxy.as_ref().and_then(|proxy| proxy.get("enabled")?.as_bool());
+    note(proxy, &["proxy"], "switching ports are still to come");
+    let profit = raw.profit_switch.as_ref().and_then(|p| p.enabled);
+    note(profit, &["profitSwitch"], "profit switching is still to come");
+}
+
+/// Notes on a pool.
+pub(super) fn pool(raw: &RawPool, keys: &Keys<'_>, judge: &mut Judge<'_>) {
+    let mut note = |asked: Option<bool>, path: &[&str], what: &str| {
+        if asked == Some(true) {
+            judge.report.note(&keys.key(path), what, HINT);
+        }
+    };
+    let early = raw.share_processing.as_ref();
+    let paid = "payments are still to come; shares are kept for them";
+    let late_pay = raw.payment_processing.as_ref().and_then(|p| p.enabled);
+    note(late_pay, &["paymentProcessing"], paid);
+    let early_pay = early.and_then(|s| s.internal.as_ref()?.enabled);
+    note(early_pay, &["shareProcessing", "internal"], paid);
+    let mpos = "MPOS is still to come; shares go to the pool's own ledger";
+    note(raw.mpos_mode.as_ref().and_then(|m| m.enabled), &["mposMode"], mpos);
+    note(early.and_then(|s| s.mpos.as_ref()?.enabled), &["shareProcessing", "mpos"], mpos);
+    let peer = "the connection as a peer is still to come; blocknotify and polling find blocks";
+    note(raw.p2p.as_ref().and_then(|p| p.enabled), &["p2p"], peer);
+    let hashes = "nothing reads the hashes of shares yet";
+    note(raw.emit_invalid_block_hashes, &["emitInvalidBlockHashes"], hashes);
+    let number = "extranonces are numbered by `instanceId` in config.json";
+    note(raw.instance_id.map(|_| true), &["instanceId"], number);
+    note(raw.api.as_ref().map(|_| true), &["api"], "`api` is for programs that embed NOMP");
+    let fields = raw.p2p.as_ref().and_then(|p| p.magic.as_deref());
+    if let Some(text) = fields {
+        super::check_coin::magic(text, keys, &["p2p", "magic"], judge);
+    }
+    let auth = early.and_then(|s| s.mpos.as_ref()?.stratum_auth.as_deref());
+    if auth.is_some_and(|word| !["password", "worker", "none"].contains(&word)) {
+        let path = ["shareProcessing", "mpos", "stratumAuth"];
+        let hint = "must be \"password\", \"worker\" or \"none\"";
+        judge.report.error(&keys.at(&path), "unknown way to authorise", hint);
+    }
+}

@@ -1,0 +1,94 @@
+//! `coins/*.json` as written.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+/// A coin: `coins/*.json`.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub(in crate::config) struct RawCoin {
+    /// For editors: where the JSON Schema of this file is.
+    #[serde(rename = "$schema")]
+    pub(in crate::config) schema: Option<String>,
+    /// Name; lower-cased it is the coin's identity everywhere.
+    pub(in crate::config) name: Option<String>,
+    /// Ticker symbol.
+    pub(in crate::config) symbol: Option<String>,
+    /// Proof-of-work algorithm.
+    pub(in crate::config) algorithm: Option<String>,
+    /// Transaction messages: coinbase transactions of version 2 with a trailing text.
+    pub(in crate::config) tx_messages: Option<bool>,
+    /// The daemon is old and has `getinfo` instead of `getblockchaininfo`.
+    pub(in crate::config) has_get_info: Option<bool>,
+    /// "POW" or "POS"; default: found out from the daemon.
+    pub(in crate::config) reward: Option<String>,
+    /// scrypt's N; default 1024.
+    pub(in crate::config) n_value: Option<u64>,
+    /// scrypt's r; default 1.
+    pub(in crate::config) r_value: Option<u64>,
+    /// scrypt-jane: start of the chain, Unix time.
+    pub(in crate::config) chain_start_time: Option<u64>,
+    /// scrypt-jane: least N factor.
+    pub(in crate::config) n_min: Option<u64>,
+    /// scrypt-jane: greatest N factor.
+    pub(in crate::config) n_max: Option<u64>,
+    /// scrypt-n: Unix time from which each N holds, by N.
+    pub(in crate::config) time_table: Option<BTreeMap<String, u64>>,
+    /// keccak: hash as everybody else (twice, coinbase with SHA-256d).
+    pub(in crate::config) normal_hashing: Option<bool>,
+    /// In NOMP's files, never read.
+    pub(in crate::config) diff_shift: Option<f64>,
+    /// Message start of the main network, hex, wire order.
+    pub(in crate::config) peer_magic: Option<String>,
+    /// Message start of the test network, hex, wire order.
+    pub(in crate::config) peer_magic_testnet: Option<String>,
+    /// As `peerMagicTestnet`; NOMP's files spell it so, NOMP never read it.
+    pub(in crate::config) peer_magic_test_net: Option<String>,
+    /// Factor for share difficulties written to MPOS.
+    pub(in crate::config) mpos_diff_multiplier: Option<f64>,
+    /// Address versions and message start by network.
+    pub(in crate::config) networks: Option<RawNetworks>,
+    /// Rules for getblocktemplate; default segwit.
+    pub(in crate::config) template_rules: Option<Vec<String>>,
+    /// Seconds between blocks aimed at.
+    pub(in crate::config) block_time: Option<u32>,
+    /// Links by kind (block, transaction, address), with {} for the value.
+    pub(in crate::config) explorer: Option<BTreeMap<String, String>>,
+}
+
+/// The coin's networks.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub(in crate::config) struct RawNetworks {
+    /// The coin's money.
+    pub(in crate::config) main: Option<RawNetwork>,
+    /// The public test network.
+    pub(in crate::config) test: Option<RawNetwork>,
+    /// The private regression-test network.
+    pub(in crate::config) regtest: Option<RawNetwork>,
+}
+
+/// One network.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub(in crate::config) struct RawNetwork {
+    /// Version byte, or bytes, of pay-to-public-key-hash addresses.
+    pub(in crate::config) pubkey_hash: Option<RawBytes>,
+    /// Version byte, or bytes, of pay-to-script-hash addresses.
+    pub(in crate::config) script_hash: Option<RawBytes>,
+    /// Human-readable part of segwit addresses.
+    pub(in crate::config) segwit_hrp: Option<String>,
+    /// Message start, hex, wire order.
+    pub(in crate::config) magic: Option<String>,
+}
+
+/// One byte or several.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(untagged, expecting = "expected a number from 0 to 255, or a list of them")]
+pub(in crate::config) enum RawBytes {
+    /// One.
+    One(u8),
+    /// Several.
+    Many(Vec<u8>),
+}

@@ -1,0 +1,14 @@
+//! The three kinds of file as written: every key of both NOMP schemas and ours, all optional.
+//!
+//! What is missing, or out of range, is judged by the `check_*` modules, so that one run reports
+//! everything. The doc comments here are the descriptions in `romp schema`.
+
+mod coin;
+mod parts;
+mod pool;
+mod portal;
+
+pub(super) use coin::{RawBytes, RawCoin};
+pub(super) use parts::{RawDaemon, RawForks, RawRedis, RawSecret};
+pub(super) use pool::{RawBanning, RawPool, RawVarDiff};
+pub(super) use portal::RawPortal;

@@ -1,0 +1,203 @@
+//! The calls that romp makes, with their answers as checked values.
+
+use super::client::Client;
+use super::error::{CallError, Fault};
+use crate::chain::{Hash, Network, hex_decode};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+/// What a daemon says about its chain.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ChainInfo {
+    /// Which of the coin's networks; `None` when the daemon uses a name that romp does not know.
+    pub network: Option<Network>,
+    /// The daemon's own name for the network: `main`, `test`, `testnet4`, `signet`, `regtest`.
+    pub chain: String,
+    /// Height of the tip.
+    pub blocks: u64,
+    /// Height of the best header: more than `blocks` while it is catching up.
+    pub headers: u64,
+    /// Hash of the tip.
+    pub best: Hash,
+    /// Network difficulty as the daemon counts it, if it is one number.
+    pub difficulty: Option<f64>,
+    /// The daemon says that it is still in its initial download.
+    pub initial_download: bool,
+    /// `difficulty` has a proof-of-stake part: the coin is (partly) proof of stake.
+    pub proof_of_stake: bool,
+}
+
+#[derive(Deserialize)]
+struct RawChainInfo {
+    chain: String,
+    blocks: u64,
+    headers: Option<u64>,
+    bestblockhash: Hash,
+    #[serde(default)]
+    difficulty: Value,
+    #[serde(default)]
+    initialblockdownload: bool,
+}
+
+#[derive(Deserialize)]
+struct RawInfo {
+    blocks: u64,
+    #[serde(default)]
+    difficulty: Value,
+    #[serde(default)]
+    testnet: bool,
+}
+
+#[derive(Deserialize)]
+struct RawAddress {
+    isvalid: bool,
+    #[serde(rename = "scriptPubKey")]
+    script: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct RawHeader {
+    confirmations: i64,
+}
+
+/// `getblockchaininfo`; on a daemon that does not know it (or `old`, the coin file's `hasGetInfo`)
+/// `getinfo` and `getbestblockhash`.
+///
+/// # Errors
+/// [`CallError`] of the call that failed.
+pub fn chain_info(client: &Client, old: bool) -> Result<ChainInfo, CallError> {
+    if !old {
+        let method = "getblockchaininfo";
+        match client.call(method, json!([])) {
+            Ok(answer) => return Ok(modern(read(client, method, &answer)?)),
+            Err(error) if !error.is_unknown_method() => return Err(error),
+            Err(_) => {}
+        }
+    }
+    let info: RawInfo = match client.call("getinfo", json!([])) {
+        Ok(answer) => read(client, "getinfo", &answer)?,
+        // Coin files say hasGetInfo of daemons that have dropped it since.
+        Err(error) if old && error.is_unknown_method() => return chain_info(client, false),
+        Err(error) => return Err(error),
+    };
+    let best = best_block(client)?;
+    let network = if info.testnet { Network::Test } else { Network::Main };
+    Ok(ChainInfo {
+        network: Some(network),
+        chain: if info.testnet { "test" } else { "main" }.to_owned(),
+        blocks: info.blocks,
+        headers: info.blocks,
+        best,
+        difficulty: number(&info.difficulty),
+        initial_download: false,
+        proof_of_stake: has_stake(&info.difficulty),
+    })
+}
+
+fn modern(raw: RawChainInfo) -> ChainInfo {
+    let network = match raw.chain.as_str() {
+        "main" => Some(Network::Main),
+        "test" | "testnet" | "testnet3" | "testnet4" | "signet" => Some(Network::Test),
+        "regtest" => Some(Network::Regtest),
+        _ => None,
+    };
+    ChainInfo {
+        network,
+        blocks: raw.blocks,
+        headers: raw.headers.unwrap_or(raw.blocks).max(raw.blocks),
+        best: raw.bestblockhash,
+        difficulty: number(&raw.difficulty),
+        initial_download: raw.initialblockdownload,
+        proof_of_stake: has_stake(&raw.difficulty),
+        chain: raw.chain,
+    }
+}
+
+fn number(difficulty: &Value) -> Option<f64> {
+    difficulty.as_f64().or_else(|| difficulty.get("proof-of-work")?.as_f64())
+}
+
+fn has_stake(difficulty: &Value) -> bool {
+    difficulty.get("proof-of-stake").is_some()
+}
+
+/// `getbestblockhash`.
+///
+/// # Errors
+/// [`CallError`] when there is no usable answer.
+pub fn best_block(client: &Client) -> Result<Hash, CallError> {
+    let answer = client.call("getbestblockhash", json!([]))?;
+    read(client, "getbestblockhash", &answer)
+}
+
+/// `getblockheader`: confirmations of a block (-1: known, but not in the main chain), `None` when
+/// the daemon does not know the block. Asks `getblock` where there is no `getblockheader`.
+///
+/// # Errors
+/// [`CallError`] when there is no usable answer.
+pub fn block_header(client: &Client, hash: &Hash) -> Result<Option<i64>, CallError> {
+    let mut method = "getblockheader";
+    let mut answer = client.call(method, json!([hash.to_string()]));
+    if answer.as_ref().is_err_and(CallError::is_unknown_method) {
+        method = "getblock";
+        answer = client.call(method, json!([hash.to_string()]));
+    }
+    match answer {
+        Ok(answer) => {
+            read::<RawHeader>(client, method, &answer).map(|header| Some(header.confirmations))
+        }
+        Err(error) if error.code() == Some(-5) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// `submitblock`, or `getblocktemplate` in its submit mode (BIP 22) where there is none. The
+/// answer is for [`super::submit::classify`].
+///
+/// # Errors
+/// [`CallError`] when the daemon gave an error or none at all.
+pub fn submit_block(client: &Client, block_hex: &str) -> Result<Box<RawValue>, CallError> {
+    match client.call("submitblock", json!([block_hex])) {
+        Err(error) if error.is_unknown_method() => {
+            client.call("getblocktemplate", json!([{"mode": "submit", "data": block_hex}]))
+        }
+        answer => answer,
+    }
+}
+
+/// `validateaddress`: the output script of an address; `None` when the daemon says that it is no
+/// address of its network.
+///
+/// # Errors
+/// [`CallError`] when there is no usable answer, also when an old daemon calls the address valid
+/// without telling its script.
+pub fn script_of(client: &Client, address: &str) -> Result<Option<Vec<u8>>, CallError> {
+    let method = "validateaddress";
+    let answer: RawAddress = read(client, method, &client.call(method, json!([address]))?)?;
+    if !answer.isvalid {
+        return Ok(None);
+    }
+    let garbage = |what: &str| client.error(method, Fault::Garbage(what.to_owned()));
+    let text = answer.script.ok_or_else(|| {
+        garbage(
+            "the daemon calls the address valid but does not tell its script; add the coin's \
+             address versions to the coin file",
+        )
+    })?;
+    match hex_decode(&text) {
+        Some(script) if !script.is_empty() => Ok(Some(script)),
+        _ => Err(garbage("`scriptPubKey` is not hex")),
+    }
+}
+
+/// A result as a typed value.
+fn read<T: DeserializeOwned>(
+    client: &Client,
+    method: &str,
+    answer: &RawValue,
+) -> Result<T, CallError> {
+    serde_json::from_str(answer.get())
+        .map_err(|error| client.error(method, Fault::Garbage(format!("its result: {error}"))))
+}

@@ -1,0 +1,84 @@
+//! `getblocktemplate`: asked with the coin's rules, refused in plain words.
+
+use super::client::Client;
+use super::error::{CallError, Fault};
+use crate::chain::{Template, TemplateError};
+use serde_json::{Value, json};
+
+/// Why there is no template.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FetchError {
+    /// The call failed.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// The daemon wants rules that the coin file does not name (error -8).
+    #[error("daemon {daemon} {}", self.problem())]
+    Rules {
+        /// `host:port`.
+        daemon: String,
+        /// What was asked for.
+        rules: Vec<String>,
+        /// The daemon's words.
+        words: String,
+    },
+    /// The answer is no template.
+    #[error("daemon {daemon}: {error}")]
+    Template {
+        /// `host:port`.
+        daemon: String,
+        /// What is wrong with it.
+        error: TemplateError,
+    },
+}
+
+impl FetchError {
+    /// The same without the daemon's address, for where that stands already.
+    #[must_use]
+    pub fn problem(&self) -> String {
+        match self {
+            Self::Call(error) => format!("{}: {}", error.method, error.fault),
+            Self::Rules { rules, words, .. } => format!(
+                "gives no template under the rules {rules:?}: {words}; put the rules that it \
+                 names into `templateRules` of the coin file"
+            ),
+            Self::Template { error, .. } => error.to_string(),
+        }
+    }
+
+    /// Whether the daemon is there but not ready: no peers, syncing, starting.
+    #[must_use]
+    pub fn is_not_ready(&self) -> bool {
+        matches!(self, Self::Call(error) if error.is_not_ready())
+    }
+}
+
+/// The parameters of `getblocktemplate`: NOMP's capabilities, and the rules if there are any
+/// (daemons older than BIP 9 know none).
+#[must_use]
+pub fn request(rules: &[String]) -> Value {
+    let mut request = json!({"capabilities": ["coinbasetxn", "workid", "coinbase/append"]});
+    if let Some(object) = request.as_object_mut()
+        && !rules.is_empty()
+    {
+        object.insert("rules".to_owned(), json!(rules));
+    }
+    json!([request])
+}
+
+/// Asks for a template.
+///
+/// # Errors
+/// [`FetchError`] when there is none, in words for the operator.
+pub fn fetch(client: &Client, rules: &[String]) -> Result<Template, FetchError> {
+    let answer =
+        client.call("getblocktemplate", request(rules)).map_err(|error| match &error.fault {
+            Fault::Rpc { code: -8, message } => FetchError::Rules {
+                daemon: client.address(),
+                rules: rules.to_vec(),
+                words: message.clone(),
+            },
+            _ => FetchError::Call(error),
+        })?;
+    Template::parse(answer.get())
+        .map_err(|error| FetchError::Template { daemon: client.address(), error })
+}

@@ -1,0 +1,81 @@
+-- Adds one batch: all of it or nothing. Redis does not roll a script back, so everything that can
+-- fail is checked before the first write. Numbers stay text: a Lua number is a double.
+-- KEYS: meta positions rejected round blocks states answers order minutes shares closed-round
+local meta, positions, rejected, round, blocks, states, answers, order, minutes, shares, closed =
+  KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11]
+
+for i = 1, 11 do
+  local kind = redis.call('TYPE', KEYS[i]).ok
+  local wanted = (i == 8) and 'zset' or 'hash'
+  if kind ~= 'none' and kind ~= wanted then return {'type', KEYS[i], kind, wanted} end
+end
+
+local at = 0
+local function take() at = at + 1; return ARGV[at] end
+local function pairs_of(width)
+  local list = {}
+  for i = 1, tonumber(take()) do
+    local row = {}
+    for j = 1, width do row[j] = take() end
+    list[i] = row
+  end
+  return list
+end
+
+local unit = take()
+local moves = pairs_of(3)    -- stream, from, to
+local sums = pairs_of(3)     -- key index, field, number: all that is added
+local block = pairs_of(3)    -- hash, time, json: at most one
+local outcomes = pairs_of(4) -- hash, state, rank, answers
+
+local known = redis.call('HGET', meta, 'unit')
+if known and known ~= unit then return {'unit', known} end
+
+local moved, there = false, {'moved'}
+for _, move in ipairs(moves) do
+  local offset = redis.call('HGET', positions, move[1]) or '0'
+  there[#there + 1] = move[1]
+  there[#there + 1] = offset
+  if offset ~= move[2] then moved = true end
+end
+if moved then return there end
+
+-- 9.2e18 is a little below 2^63: doubles are not exact there, HINCRBY would fail in the middle.
+local function check(key, field, number)
+  local before = redis.call('HGET', key, field)
+  if before then
+    if not string.match(before, '^%d+$') then return {'number', key, field, before} end
+    if tonumber(before) + tonumber(number) > 9.2e18 then return {'overflow', key, field} end
+  elseif tonumber(number) > 9.2e18 then return {'overflow', key, field} end
+end
+for _, sum in ipairs(sums) do
+  local wrong = check(KEYS[tonumber(sum[1])], sum[2], sum[3])
+  if wrong then return wrong end
+end
+local found = block[1]
+local new = found and redis.call('HEXISTS', blocks, found[1]) == 0
+if new then
+  local wrong = check(meta, 'blocks', '1')
+  if wrong then return wrong end
+  if redis.call('EXISTS', closed) == 1 then return {'exists', closed} end
+end
+
+redis.call('HSET', meta, 'unit', unit)
+for _, sum in ipairs(sums) do redis.call('HINCRBY', KEYS[tonumber(sum[1])], sum[2], sum[3]) end
+if new then
+  if redis.call('EXISTS', round) == 1 then redis.call('RENAME', round, closed) end
+  redis.call('HSET', blocks, found[1], found[3])
+  redis.call('ZADD', order, found[2], found[1])
+  redis.call('HINCRBY', meta, 'blocks', '1')
+  redis.call('HSET', meta, 'round_started', found[2])
+end
+local rank = {unknown = 1, rejected = 2, accepted = 3}
+for _, outcome in ipairs(outcomes) do
+  local before = redis.call('HGET', states, outcome[1])
+  if not before or tonumber(outcome[3]) >= (rank[before] or 0) then
+    redis.call('HSET', states, outcome[1], outcome[2])
+    redis.call('HSET', answers, outcome[1], outcome[4])
+  end
+end
+for _, move in ipairs(moves) do redis.call('HSET', positions, move[1], move[3]) end
+return {'done'}

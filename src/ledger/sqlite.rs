@@ -1,0 +1,407 @@
+//! The embedded tally: one SQLite file per coin.
+//!
+//! Write-ahead log with `synchronous=FULL`: a batch that was applied survives a power cut, so the
+//! journals it came from may be deleted. Tables are `STRICT`: a sum that leaves 64 bits is an
+//! error, never a float.
+
+use super::{Applied, Batch, BlockRow, BlockState, Minute, Overview, Round, Tally, TallyError};
+use crate::chain::Hash;
+use crate::journal::BlockFound;
+use crate::stratum::{Reject, Unit, Weight};
+use rusqlite::{
+    Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params,
+};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+/// How long to wait for another process's lock.
+const BUSY: Duration = Duration::from_secs(5);
+/// `PRAGMA user_version` of the schema below.
+const VERSION: i64 = 1;
+const SCHEMA: &str = "
+CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL CHECK (name = 'unit' OR value >= 0)) STRICT, WITHOUT ROWID;
+CREATE TABLE position (stream TEXT PRIMARY KEY, offset INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE rejected (reason TEXT PRIMARY KEY, count INTEGER NOT NULL CHECK (count >= 0)) STRICT, WITHOUT ROWID;
+CREATE TABLE round (worker TEXT PRIMARY KEY, weight INTEGER NOT NULL CHECK (weight >= 0)) STRICT, WITHOUT ROWID;
+CREATE TABLE closed_round (block TEXT, worker TEXT, weight INTEGER NOT NULL, PRIMARY KEY (block, worker)) STRICT, WITHOUT ROWID;
+CREATE TABLE block (hash TEXT PRIMARY KEY, time INTEGER NOT NULL, found TEXT NOT NULL) STRICT;
+CREATE INDEX block_time ON block (time);
+CREATE TABLE outcome (hash TEXT PRIMARY KEY, state TEXT NOT NULL, rank INTEGER NOT NULL, answers TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE minute (minute INTEGER PRIMARY KEY, weight INTEGER NOT NULL CHECK (weight >= 0), shares INTEGER NOT NULL) STRICT;
+";
+
+/// A coin's SQLite file.
+pub(super) struct Sqlite {
+    connection: Connection,
+    place: String,
+}
+
+/// What goes wrong inside a transaction.
+enum Fault {
+    Sql(rusqlite::Error),
+    Tally(TallyError),
+}
+
+impl From<rusqlite::Error> for Fault {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sql(error)
+    }
+}
+
+/// Numbers are stored as `i64`.
+fn stored(number: u64, what: &str) -> Result<i64, Fault> {
+    i64::try_from(number).map_err(|_| {
+        Fault::Tally(TallyError::Overflow { place: String::new(), what: what.to_owned() })
+    })
+}
+
+impl Sqlite {
+    /// Opens the file, or makes it.
+    pub(super) fn open(path: &Path) -> Result<Self, TallyError> {
+        let place = path.display().to_string();
+        if let Some(folder) = path.parent() {
+            crate::journal::make_folder(folder).map_err(|error| TallyError::Unavailable {
+                place: place.clone(),
+                words: format!("cannot make its folder: {error}"),
+            })?;
+        }
+        let opened = Connection::open(path).and_then(|mut connection| {
+            connection.busy_timeout(BUSY)?;
+            connection.pragma_update(None, "journal_mode", "WAL")?;
+            connection.pragma_update(None, "synchronous", "FULL")?;
+            let transaction =
+                connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            if version(&transaction)? == 0 {
+                transaction.execute_batch(SCHEMA)?;
+                transaction.pragma_update(None, "user_version", VERSION)?;
+            }
+            transaction.commit()?;
+            Ok(connection)
+        });
+        let connection = opened.map_err(|error| explain(&place, &error))?;
+        Self { connection, place }.checked()
+    }
+
+    /// Opens the file for reading; `None` when there is none.
+    pub(super) fn open_for_reading(path: &Path) -> Result<Option<Self>, TallyError> {
+        if !path.exists() {
+            return Ok(None);
+        }
+        let place = path.display().to_string();
+        let opened = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
+            .and_then(|connection| connection.busy_timeout(BUSY).map(|()| connection));
+        let connection = opened.map_err(|error| explain(&place, &error))?;
+        if version(&connection).map_err(|error| explain(&place, &error))? == 0 {
+            return Ok(None);
+        }
+        Self { connection, place }.checked().map(Some)
+    }
+
+    fn checked(self) -> Result<Self, TallyError> {
+        match version(&self.connection).map_err(|error| explain(&self.place, &error))? {
+            VERSION => Ok(self),
+            other => Err(TallyError::Damaged {
+                words: format!("has schema {other}, this program knows {VERSION}"),
+                place: self.place,
+            }),
+        }
+    }
+
+    /// Runs a transaction; an error rolls it back.
+    fn transact<T>(
+        &mut self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>,
+    ) -> Result<T, TallyError> {
+        self.with(TransactionBehavior::Immediate, work)
+    }
+
+    /// Runs reads that belong together.
+    fn read<T>(
+        &mut self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>,
+    ) -> Result<T, TallyError> {
+        self.with(TransactionBehavior::Deferred, work)
+    }
+
+    fn with<T>(
+        &mut self,
+        behavior: TransactionBehavior,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>,
+    ) -> Result<T, TallyError> {
+        let result = (|| {
+            let transaction = self.connection.transaction_with_behavior(behavior)?;
+            let value = work(&transaction)?;
+            transaction.commit()?;
+            Ok(value)
+        })();
+        result.map_err(|fault| match fault {
+            Fault::Sql(error) => explain(&self.place, &error),
+            Fault::Tally(TallyError::Overflow { what, .. }) => {
+                TallyError::Overflow { place: self.place.clone(), what }
+            }
+            Fault::Tally(error) => error,
+        })
+    }
+}
+
+fn version(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.pragma_query_value(None, "user_version", |row| row.get(0))
+}
+
+fn explain(place: &str, error: &rusqlite::Error) -> TallyError {
+    let (place, words) = (place.to_owned(), error.to_string());
+    match error.sqlite_error_code() {
+        Some(rusqlite::ErrorCode::ConstraintViolation) => {
+            TallyError::Overflow { place, what: format!("a sum ({words})") }
+        }
+        Some(
+            rusqlite::ErrorCode::DatabaseCorrupt
+            | rusqlite::ErrorCode::NotADatabase
+            | rusqlite::ErrorCode::TypeMismatch,
+        ) => TallyError::Damaged { place, words },
+        // An error of the library itself: a column that is not what was stored.
+        None if !matches!(error, rusqlite::Error::QueryReturnedNoRows) => {
+            TallyError::Damaged { place, words }
+        }
+        _ => TallyError::Unavailable { place, words },
+    }
+}
+
+fn meta(connection: &Connection, name: &str) -> rusqlite::Result<Option<i64>> {
+    connection
+        .prepare_cached("SELECT value FROM meta WHERE name = ?1")?
+        .query_row([name], |row| row.get(0))
+        .optional()
+}
+
+fn add_meta(connection: &Connection, name: &str, number: i64) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO meta VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = value + ?2",
+        )?
+        .execute(params![name, number])
+        .map(drop)
+}
+
+fn natural(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or_default()
+}
+
+fn natural_map(
+    connection: &Connection,
+    sql: &str,
+    parameters: impl rusqlite::Params,
+) -> rusqlite::Result<BTreeMap<String, u64>> {
+    connection
+        .prepare_cached(sql)?
+        .query_map(parameters, |row| Ok((row.get(0)?, natural(row.get(1)?))))?
+        .collect()
+}
+
+fn unit_of(connection: &Connection) -> rusqlite::Result<Option<Unit>> {
+    Ok(meta(connection, "unit")?.and_then(|exponent| i8::try_from(exponent).ok()).map(Unit))
+}
+
+/// The row of a block and its round, unless the block is known.
+fn cut(transaction: &Transaction<'_>, block: &BlockFound) -> Result<(), Fault> {
+    let hash = block.hash.to_string();
+    let found = serde_json::to_string(block)
+        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+    let time = stored(block.time, "the time of a block")?;
+    let new = transaction
+        .prepare_cached("INSERT INTO block VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")?
+        .execute(params![hash, time, found])?;
+    if new == 0 {
+        return Ok(());
+    }
+    transaction
+        .prepare_cached("INSERT INTO closed_round SELECT ?1, worker, weight FROM round")?
+        .execute([&hash])?;
+    transaction.prepare_cached("DELETE FROM round")?.execute([])?;
+    add_meta(transaction, "blocks", 1)?;
+    transaction
+        .prepare_cached(
+            "INSERT INTO meta VALUES ('round_started', ?1) ON CONFLICT DO UPDATE SET value = ?1",
+        )?
+        .execute([time])?;
+    Ok(())
+}
+
+fn add(transaction: &Transaction<'_>, batch: &Batch) -> Result<(), Fault> {
+    let mut statement = transaction.prepare_cached(
+        "INSERT INTO round VALUES (?1, ?2) ON CONFLICT DO UPDATE SET weight = weight + ?2",
+    )?;
+    for (worker, &weight) in &batch.credits {
+        statement.execute(params![worker, stored(weight, &format!("the work of {worker}"))?])?;
+    }
+    add_meta(transaction, "accepted", stored(batch.accepted, "accepted shares")?)?;
+    let mut statement = transaction.prepare_cached(
+        "INSERT INTO rejected VALUES (?1, ?2) ON CONFLICT DO UPDATE SET count = count + ?2",
+    )?;
+    for (reject, &count) in &batch.rejected {
+        statement.execute(params![reject.name(), stored(count, "refused shares")?])?;
+    }
+    let mut statement = transaction.prepare_cached(
+        "INSERT INTO minute VALUES (?1, ?2, ?3)
+         ON CONFLICT DO UPDATE SET weight = weight + ?2, shares = shares + ?3",
+    )?;
+    for (&minute, work) in &batch.minutes {
+        let (weight, shares) = (stored(work.weight, "a minute")?, stored(work.shares, "a minute")?);
+        statement.execute(params![stored(minute, "a time")?, weight, shares])?;
+    }
+    if let Some(block) = &batch.cut {
+        cut(transaction, block)?;
+    }
+    for outcome in &batch.outcomes {
+        let state = BlockState::from(outcome.verdict);
+        let answers = serde_json::to_string(&outcome.answers)
+            .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+        transaction
+            .prepare_cached(
+                "INSERT INTO outcome VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT DO UPDATE SET state = ?2, rank = ?3, answers = ?4 WHERE ?3 >= rank",
+            )?
+            .execute(params![outcome.hash.to_string(), state.name(), state as i64, answers])?;
+    }
+    Ok(())
+}
+
+impl Tally for Sqlite {
+    fn unit(&mut self) -> Result<Option<Unit>, TallyError> {
+        self.read(|transaction| Ok(unit_of(transaction)?))
+    }
+
+    fn positions(&mut self) -> Result<BTreeMap<String, u64>, TallyError> {
+        self.read(|transaction| {
+            Ok(natural_map(transaction, "SELECT stream, offset FROM position", [])?)
+        })
+    }
+
+    fn apply(&mut self, batch: &Batch) -> Result<Applied, TallyError> {
+        let place = self.place.clone();
+        if !Path::new(&place).exists() {
+            // SQLite would go on writing to a file that nobody can open again.
+            let words = "the file was deleted; it is made again from the journals".to_owned();
+            return Err(TallyError::Unavailable { place, words });
+        }
+        self.transact(|transaction| {
+            match unit_of(transaction)? {
+                Some(unit) if unit != batch.unit => {
+                    let (stored, wanted) = (unit.0, batch.unit.0);
+                    return Err(Fault::Tally(TallyError::Unit { place, stored, wanted }));
+                }
+                Some(_) => {}
+                None => add_meta(transaction, "unit", i64::from(batch.unit.0))?,
+            }
+            let mut known = BTreeMap::new();
+            let mut statement =
+                transaction.prepare_cached("SELECT offset FROM position WHERE stream = ?1")?;
+            for stream in batch.moves.keys() {
+                let offset = statement.query_row([stream], |row| row.get(0)).optional()?;
+                known.insert(stream.clone(), natural(offset.unwrap_or(0)));
+            }
+            if batch.moves.iter().any(|(stream, (from, _))| known.get(stream) != Some(from)) {
+                return Ok(Applied::Moved(known));
+            }
+            add(transaction, batch)?;
+            let mut statement = transaction.prepare_cached(
+                "INSERT INTO position VALUES (?1, ?2) ON CONFLICT DO UPDATE SET offset = ?2",
+            )?;
+            for (stream, &(_, to)) in &batch.moves {
+                statement.execute(params![stream, stored(to, "a position")?])?;
+            }
+            Ok(Applied::Done)
+        })
+    }
+
+    fn forget(&mut self, instance: u16, streams: &[String]) -> Result<u64, TallyError> {
+        self.transact(|transaction| {
+            let mut gone = 0;
+            for stream in streams {
+                gone += transaction
+                    .prepare_cached("DELETE FROM position WHERE stream = ?1")?
+                    .execute([stream])?;
+            }
+            let name = format!("deleted-{instance:04x}");
+            add_meta(transaction, &name, stored(gone as u64, "deleted streams")?)?;
+            Ok(natural(meta(transaction, &name)?.unwrap_or(0)))
+        })
+    }
+
+    fn forgotten(&mut self, instance: u16) -> Result<u64, TallyError> {
+        self.read(|transaction| {
+            let count = meta(transaction, &format!("deleted-{instance:04x}"))?;
+            Ok(natural(count.unwrap_or(0)))
+        })
+    }
+
+    fn trim(&mut self, oldest_minute: u64) -> Result<(), TallyError> {
+        self.transact(|transaction| {
+            transaction
+                .prepare_cached("DELETE FROM minute WHERE minute < ?1")?
+                .execute([stored(oldest_minute, "a time")?])?;
+            Ok(())
+        })
+    }
+
+    fn overview(&mut self, blocks: u32) -> Result<Overview, TallyError> {
+        self.read(|transaction| {
+            let number = |name: &str| meta(transaction, name).map(|n| n.map(natural));
+            let counts = natural_map(transaction, "SELECT reason, count FROM rejected", [])?;
+            let rejected = Reject::ALL
+                .into_iter()
+                .filter_map(|reject| Some((reject, *counts.get(reject.name())?)))
+                .collect();
+            let rows = transaction
+                .prepare_cached(
+                    "SELECT found, state, answers FROM block LEFT JOIN outcome USING (hash)
+                     ORDER BY time DESC, block.rowid DESC LIMIT ?1",
+                )?
+                .query_map([blocks.max(1)], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+                .map(|row| block_row(row?))
+                .collect::<rusqlite::Result<Vec<BlockRow>>>()?;
+            let minutes = transaction
+                .prepare_cached("SELECT minute, weight, shares FROM minute")?
+                .query_map([], |row| {
+                    let work =
+                        Minute { weight: natural(row.get(1)?), shares: natural(row.get(2)?) };
+                    Ok((natural(row.get(0)?), work))
+                })?
+                .collect::<rusqlite::Result<_>>()?;
+            Ok(Overview {
+                unit: unit_of(transaction)?,
+                accepted: number("accepted")?.unwrap_or(0),
+                rejected,
+                round: Round {
+                    height: rows.first().map(|row| row.found.height.saturating_add(1)),
+                    started: number("round_started")?,
+                    miners: natural_map(transaction, "SELECT worker, weight FROM round", [])?,
+                },
+                blocks_found: number("blocks")?.unwrap_or(0),
+                blocks: rows.into_iter().take(blocks as usize).collect(),
+                minutes,
+            })
+        })
+    }
+
+    fn round(&mut self, block: &Hash) -> Result<BTreeMap<String, Weight>, TallyError> {
+        self.read(|transaction| {
+            let sql = "SELECT worker, weight FROM closed_round WHERE block = ?1";
+            Ok(natural_map(transaction, sql, [block.to_string()])?)
+        })
+    }
+}
+
+type RawBlock = (String, Option<String>, Option<String>);
+
+fn block_row((found, state, answers): RawBlock) -> rusqlite::Result<BlockRow> {
+    let json = |error: serde_json::Error| {
+        rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, error.into())
+    };
+    Ok(BlockRow {
+        found: serde_json::from_str(&found).map_err(json)?,
+        state: state.map_or(BlockState::Found, |name| BlockState::from_name(&name)),
+        answers: serde_json::from_str(answers.as_deref().unwrap_or("[]")).map_err(json)?,
+    })
+}

@@ -1,0 +1,329 @@
+//! Wanted fleet against actual fleet: who is started, asked to end, or killed. Pure: times come
+//! in, effects go out, and whatever went wrong in between heals on the next turn.
+
+use super::roles::{KINDS, Kind};
+use crate::ipc::Role;
+use crate::sys::fork::Ended;
+use std::collections::VecDeque;
+
+/// A child that ends sooner after its start than this (ms) counts as failed.
+const YOUNG: u64 = 5_000;
+/// Longest wait (ms) before a failed child is started again.
+const LONGEST_WAIT: u64 = 60_000;
+/// A child without a turn for so long (ms) is reported.
+const SILENT: u64 = 10_000;
+/// A child without a turn for so long (ms) is killed and replaced.
+const HUNG: u64 = 30_000;
+/// A turn of the master so late (ms) means that the machine slept: children get time to wake.
+const OVERSLEPT: u64 = 5_000;
+/// How long (ms) a fast stop may take.
+const FAST: u64 = 2_000;
+/// The exit code of a child that cannot work with its configuration: never started again with it.
+const CONFIGURATION: i32 = 78;
+
+/// Whether the whole fleet is to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Stop {
+    /// No.
+    No,
+    /// Miners' work is finished first.
+    Graceful,
+    /// At once.
+    Fast,
+}
+
+/// What is to be done to a child.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Effect {
+    /// Start a child in this row.
+    Start {
+        /// Row on the board.
+        row: usize,
+    },
+    /// Ask it to end when its work is done (`SIGTERM`).
+    Terminate(u32),
+    /// Ask it to end at once (`SIGQUIT`).
+    Quit(u32),
+    /// End it (`SIGKILL`): it did not end in time.
+    Kill(u32),
+    /// End it (`SIGKILL`): it hangs.
+    KillHung {
+        /// Process.
+        pid: u32,
+        /// Row on the board.
+        row: usize,
+        /// Milliseconds since its last turn.
+        silent: u64,
+    },
+    /// Tell the operator that it hangs.
+    ReportHung {
+        /// Process.
+        pid: u32,
+        /// Row on the board.
+        row: usize,
+        /// Milliseconds since its last turn.
+        silent: u64,
+    },
+}
+
+/// A living child.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Child {
+    pub(crate) pid: u32,
+    pub(crate) lane: Option<u8>,
+    pub(crate) started: u64,
+    pub(crate) ready: bool,
+    replace: bool,
+    reported: bool,
+    ending: Option<Ending>,
+}
+
+impl Child {
+    /// Whether it was asked to end.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.ending.is_some()
+    }
+}
+
+/// A child that was asked to end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Ending {
+    how: Stop,
+    kill_at: u64,
+    killed: bool,
+}
+
+/// A stable place for one child.
+#[derive(Debug, Clone)]
+pub(crate) struct Slot {
+    pub(crate) role: Role,
+    pub(crate) row: usize,
+    pub(crate) child: Option<Child>,
+    pub(crate) restarts: u64,
+    /// Why it is not started again with this configuration.
+    pub(crate) refused: bool,
+    failures: u32,
+    not_before: u64,
+}
+
+/// What the master should say about an ended child.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Farewell {
+    /// It was asked to.
+    Planned,
+    /// It was not; it is started again after so many milliseconds.
+    Again(u64),
+    /// It cannot work with this configuration.
+    Refused,
+}
+
+/// All slots and lanes.
+#[derive(Debug)]
+pub(crate) struct Fleet {
+    slots: Vec<Slot>,
+    lanes: VecDeque<u8>,
+    last_turn: u64,
+    awake_since: u64,
+}
+
+/// How long (ms) to wait before the next start after so many failures in a row: at once, then 1 s,
+/// 2 s, 4 s ... 60 s.
+pub(crate) fn back_off(failures: u32) -> u64 {
+    match failures {
+        0 | 1 => 0,
+        more => (1000 << (more - 2).min(10)).min(LONGEST_WAIT),
+    }
+}
+
+impl Fleet {
+    pub(crate) fn new(now: u64) -> Self {
+        let lanes = (0..=u8::MAX).collect();
+        Self { slots: Vec::new(), lanes, last_turn: now, awake_since: now }
+    }
+
+    pub(crate) fn slots(&self) -> &[Slot] {
+        &self.slots
+    }
+
+    pub(crate) fn slot(&self, row: usize) -> Option<&Slot> {
+        self.slots.iter().find(|slot| slot.row == row)
+    }
+
+    fn slot_mut(&mut self, row: usize) -> Option<&mut Slot> {
+        self.slots.iter_mut().find(|slot| slot.row == row)
+    }
+
+    /// Living children with their slot.
+    pub(crate) fn children(&self) -> impl Iterator<Item = (&Slot, &Child)> {
+        self.slots.iter().filter_map(|slot| Some((slot, slot.child.as_ref()?)))
+    }
+
+    pub(crate) fn row_of(&self, pid: u32) -> Option<usize> {
+        self.children().find(|(_, child)| child.pid == pid).map(|(slot, _)| slot.row)
+    }
+
+    /// Whether nothing that is wanted can ever be started with this configuration.
+    pub(crate) fn is_hopeless(&self) -> bool {
+        !self.slots.is_empty() && self.slots.iter().all(|slot| slot.refused && slot.child.is_none())
+    }
+
+    /// A lane that no living worker has: the one that was freed longest ago.
+    pub(crate) fn take_lane(&mut self) -> Option<u8> {
+        self.lanes.pop_front()
+    }
+
+    pub(crate) fn free_lane(&mut self, lane: u8) {
+        self.lanes.push_back(lane);
+    }
+
+    pub(crate) fn started(&mut self, row: usize, pid: u32, lane: Option<u8>, now: u64) {
+        if let Some(slot) = self.slot_mut(row) {
+            let (ready, replace, reported) = (false, false, false);
+            slot.child =
+                Some(Child { pid, lane, started: now, ready, replace, reported, ending: None });
+        }
+    }
+
+    /// The start failed (no memory, no processes left): again, later.
+    pub(crate) fn not_started(&mut self, row: usize, now: u64) {
+        if let Some(slot) = self.slot_mut(row) {
+            slot.failures = slot.failures.saturating_add(1).max(2);
+            slot.not_before = now + back_off(slot.failures);
+        }
+    }
+
+    pub(crate) fn ready(&mut self, row: usize) {
+        if let Some(child) = self.slot_mut(row).and_then(|slot| slot.child.as_mut()) {
+            child.ready = true;
+        }
+    }
+
+    /// A new configuration: whoever takes none in place is replaced, and whoever could not work
+    /// with the old one may try again.
+    pub(crate) fn reconfigured(&mut self, now: u64) {
+        for slot in &mut self.slots {
+            (slot.refused, slot.failures, slot.not_before) = (false, 0, now);
+            if let Some(child) = &mut slot.child {
+                child.replace = !Kind::of(slot.role).reloads_in_place;
+            }
+        }
+    }
+
+    /// A child has ended.
+    pub(crate) fn ended(&mut self, pid: u32, how: Ended, now: u64) -> Option<Farewell> {
+        let row = self.row_of(pid)?;
+        let slot = self.slot_mut(row)?;
+        let child = slot.child.take()?;
+        let lane = child.lane;
+        slot.restarts += 1;
+        let farewell = if child.ending.is_some() {
+            (slot.failures, slot.not_before) = (0, now);
+            Farewell::Planned
+        } else if how == Ended::Exit(CONFIGURATION) {
+            slot.refused = true;
+            Farewell::Refused
+        } else {
+            let young = now.saturating_sub(child.started) < YOUNG;
+            slot.failures = if young { slot.failures.saturating_add(1) } else { 0 };
+            let wait = back_off(slot.failures);
+            slot.not_before = now + wait;
+            Farewell::Again(wait)
+        };
+        if let Some(lane) = lane {
+            self.free_lane(lane);
+        }
+        Some(farewell)
+    }
+
+    /// One turn: what is to be done now. `tick` tells when a row's child had its last turn,
+    /// `shutdown` how long (ms) an end may take.
+    pub(crate) fn plan(
+        &mut self,
+        wanted: &[(Role, usize)],
+        stop: Stop,
+        shutdown: u64,
+        now: u64,
+        tick: impl Fn(usize) -> u64,
+    ) -> Vec<Effect> {
+        if now.saturating_sub(self.last_turn) > OVERSLEPT {
+            self.awake_since = now;
+        }
+        self.last_turn = now;
+        self.make_slots(wanted);
+        let serving = self.children().any(|(slot, _)| Kind::of(slot.role).serves_miners);
+        let mut effects = Vec::new();
+        for slot in &mut self.slots {
+            let kind = Kind::of(slot.role);
+            let count = wanted.iter().find(|(role, _)| *role == slot.role).map_or(0, |it| it.1);
+            let wanted = slot.row.saturating_sub(kind.rows.0) < count;
+            let how = match stop {
+                // Who serves miners ends first: the others deal with its last words.
+                Stop::Graceful if serving && !kind.serves_miners => Stop::No,
+                Stop::No if !wanted => Stop::Graceful,
+                stop => stop,
+            };
+            let Some(child) = &mut slot.child else {
+                let due = now >= slot.not_before && !slot.refused;
+                if wanted && stop == Stop::No && due {
+                    effects.push(Effect::Start { row: slot.row });
+                }
+                continue;
+            };
+            let how = if child.replace { how.max(Stop::Graceful) } else { how };
+            let (row, pid) = (slot.row, child.pid);
+            if how > child.ending.as_ref().map_or(Stop::No, |ending| ending.how) {
+                let (effect, time) = match how {
+                    Stop::Fast => (Effect::Quit(pid), FAST),
+                    _ => (Effect::Terminate(pid), shutdown),
+                };
+                effects.push(effect);
+                child.ending = Some(Ending { how, kill_at: now + time, killed: false });
+            } else if let Some(ending) = &mut child.ending {
+                if now >= ending.kill_at && !ending.killed {
+                    ending.killed = true;
+                    effects.push(Effect::Kill(pid));
+                }
+            } else {
+                let last = tick(row).max(child.started).max(self.awake_since);
+                let silent = now.saturating_sub(last);
+                if silent >= HUNG {
+                    child.ending = Some(Ending { how: Stop::Fast, kill_at: now, killed: true });
+                    effects.push(Effect::KillHung { pid, row, silent });
+                } else if silent >= SILENT && !child.reported {
+                    child.reported = true;
+                    effects.push(Effect::ReportHung { pid, row, silent });
+                } else if silent < SILENT {
+                    child.reported = false;
+                }
+            }
+        }
+        effects
+    }
+
+    /// Makes the slots that are wanted and forgets empty ones that are not.
+    fn make_slots(&mut self, wanted: &[(Role, usize)]) {
+        for kind in KINDS {
+            let count = wanted.iter().find(|(role, _)| *role == kind.role).map_or(0, |it| it.1);
+            let (first, most) = kind.rows;
+            self.slots.retain(|slot| {
+                slot.role != kind.role || slot.child.is_some() || slot.row < first + count
+            });
+            for row in first..first + count.min(most) {
+                if self.slot(row).is_none() {
+                    self.slots.push(Slot {
+                        role: kind.role,
+                        row,
+                        child: None,
+                        restarts: 0,
+                        refused: false,
+                        failures: 0,
+                        not_before: 0,
+                    });
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,96 @@
+//! `dataDir`: made, locked so that only one master uses it, given to the user that the pool runs as.
+
+use crate::config::Config;
+use crate::sys::privileges::Identity;
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long the lock is waited for: a master that was killed just now is still being cleared away.
+const LOCK_WAIT: Duration = Duration::from_secs(1);
+
+/// The control socket of a pool, for `romp status` and its like.
+#[must_use]
+pub fn control_socket(data_dir: &Path) -> PathBuf {
+    data_dir.join("romp.sock")
+}
+
+/// Makes `dataDir` (mode 0750) and takes its lock. The lock lasts until the returned file is
+/// closed; children close theirs at once, so that a killed master leaves none behind.
+///
+/// # Errors
+/// In words for the operator.
+pub(crate) fn enter(data_dir: &Path) -> Result<File, String> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o750)
+        .create(data_dir)
+        .map_err(|error| format!("cannot make dataDir {}: {error}", data_dir.display()))?;
+    let path = data_dir.join("romp.lock");
+    let named = |error: std::io::Error| format!("{}: {error}", path.display());
+    let mut lock = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o640)
+        .open(&path)
+        .map_err(named)?;
+    let deadline = Instant::now() + LOCK_WAIT;
+    let mut locked = lock.try_lock();
+    while matches!(locked, Err(TryLockError::WouldBlock)) && Instant::now() < deadline {
+        thread::sleep(Duration::from_millis(20));
+        locked = lock.try_lock();
+    }
+    match locked {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut pid = String::new();
+            let _ = lock.read_to_string(&mut pid);
+            let pid = if pid.trim().is_empty() { "unknown" } else { pid.trim() };
+            return Err(format!(
+                "already running, pid {pid} (it uses {}); `romp status` shows it, `kill {pid}` \
+                 stops it",
+                data_dir.display()
+            ));
+        }
+        Err(TryLockError::Error(error)) => return Err(named(error)),
+    }
+    lock.set_len(0).map_err(named)?;
+    lock.rewind().map_err(named)?;
+    writeln!(lock, "{}", std::process::id()).map_err(named)?;
+    Ok(lock)
+}
+
+/// Gives `dataDir` and the log to the user.
+///
+/// # Errors
+/// In words for the operator.
+pub(crate) fn hand_over(config: &Config, identity: &Identity) -> Result<(), String> {
+    let advice = |error| format!("cannot give files to user {}: {error}", identity.name);
+    identity.own(&config.data_dir).map_err(advice)?;
+    match &config.logging.file {
+        Some(file) if file.exists() => identity.own(file).map_err(advice),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_master_is_refused_by_name_and_a_left_lock_is_taken() {
+        let dir = tempfile::tempdir().unwrap();
+        let data = dir.path().join("deep/data");
+        let first = enter(&data).unwrap();
+        let refused = enter(&data).unwrap_err();
+        assert!(refused.contains(&format!("pid {}", std::process::id())), "{refused}");
+        drop(first);
+        enter(&data).unwrap();
+    }
+}

@@ -1,0 +1,244 @@
+//! Messages between children, and block notices from outside. The master keeps what children that
+//! come later must know.
+
+use super::kept::KeptWork;
+use super::notify::{self, brief};
+use super::roles::Kind;
+use super::{Line, Master};
+use crate::chain::Hash;
+use crate::config::{Config, Secret};
+use crate::ipc::{ChannelError, Message, Received, Role};
+use crate::sys::clock;
+use std::net::IpAddr;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+/// Messages heard from one child in one turn: no child can keep the others waiting.
+const MESSAGES_A_TURN: usize = 256;
+/// Bans are told to a new worker while so few messages wait for it.
+const WAITING_FOR_BANS: usize = 256;
+
+impl Master {
+    /// Hears what children have to say.
+    pub(super) fn hear_children(&mut self) {
+        self.kept.bans.expire(clock::unix_ms());
+        for row in std::mem::take(&mut self.readable) {
+            if !self.hear(row, MESSAGES_A_TURN) {
+                self.readable.insert(row);
+            }
+        }
+    }
+
+    /// Hears everything that a dead child has said.
+    pub(super) fn hear_out(&mut self, row: usize) {
+        self.hear(row, usize::MAX);
+    }
+
+    /// Hears at most so many messages. Returns whether there are no more.
+    fn hear(&mut self, row: usize, most: usize) -> bool {
+        for _ in 0..most {
+            let Some(line) = self.lines.get_mut(&row) else { return true };
+            match line.channel.receive() {
+                Ok(Received::Message(message, fds)) => {
+                    if let Err(why) = self.heard(row, *message, fds) {
+                        self.give_up(row, &why);
+                        return true;
+                    }
+                }
+                // The child is about to end: it is reaped soon.
+                Ok(Received::Nothing | Received::Closed) => return true,
+                Err(error) => {
+                    self.give_up(row, &error.to_string());
+                    return true;
+                }
+            }
+        }
+        false
+    }
+
+    fn heard(&mut self, row: usize, message: Message, fds: Vec<OwnedFd>) -> Result<(), String> {
+        let Some(role) = self.fleet.slot(row).map(|slot| slot.role) else { return Ok(()) };
+        match (role, message) {
+            (_, Message::Ready) => self.fleet.ready(row),
+            (Role::Templates, Message::Work { work }) => {
+                let coin = work.plan.coin.clone();
+                let Some(body) = fds.into_iter().next() else {
+                    return Err("work without a body".to_owned());
+                };
+                if self.config.pools.contains_key(&coin) {
+                    let message = Message::Work { work };
+                    self.send_to_workers(&message, &[body.as_fd()], None);
+                    self.kept.works.insert(coin, KeptWork { message, body });
+                }
+            }
+            (Role::Templates, Message::CoinStatus(status)) => {
+                if self.config.pools.contains_key(&status.coin) {
+                    self.kept.coins.insert(status.coin.clone(), status);
+                }
+            }
+            (Role::Worker, Message::Ban { address, until }) => {
+                if until > clock::unix_ms() && self.kept.bans.add(address, until) {
+                    self.send_to_workers(&Message::Ban { address, until }, &[], Some(row));
+                }
+            }
+            (Role::Worker, message @ Message::BlockFound { .. }) => {
+                self.send_to_role(Role::Templates, &message);
+            }
+            (_, message) => {
+                let text = format!("{message:?}");
+                return Err(format!("a message that is not its own: {}", brief(&text)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells a new child what is already known. The bans follow as it reads.
+    pub(super) fn welcome(&mut self, row: usize, kind: Kind) {
+        if !kind.serves_miners {
+            return;
+        }
+        let Some(line) = self.lines.get_mut(&row) else { return };
+        line.bans = self.kept.bans.all();
+        for work in self.kept.works.values() {
+            // A failure shows again at the next flush.
+            let _ = line.channel.send(&work.message, &[work.body.as_fd()]);
+        }
+    }
+
+    pub(super) fn send_to_workers(
+        &mut self,
+        message: &Message,
+        fds: &[BorrowedFd<'_>],
+        except: Option<usize>,
+    ) {
+        let rows: Vec<usize> = self
+            .fleet
+            .children()
+            .filter(|(slot, _)| Kind::of(slot.role).serves_miners && Some(slot.row) != except)
+            .map(|(slot, _)| slot.row)
+            .collect();
+        for row in rows {
+            self.send(row, message, fds);
+        }
+    }
+
+    fn send_to_role(&mut self, role: Role, message: &Message) {
+        let of_role = |slot: &super::fleet::Slot| (slot.role == role).then_some(slot.row);
+        let rows: Vec<usize> = self.fleet.slots().iter().filter_map(of_role).collect();
+        for row in rows {
+            self.send(row, message, &[]);
+        }
+    }
+
+    pub(super) fn send(&mut self, row: usize, message: &Message, fds: &[BorrowedFd<'_>]) {
+        let Some(line) = self.lines.get_mut(&row) else { return };
+        match line.channel.send(message, fds) {
+            Ok(()) => {}
+            Err(error @ ChannelError::Full(_)) => self.give_up(row, &error.to_string()),
+            // The child is gone: what it said is still heard, then it is reaped.
+            Err(error) => log::debug!("{error}"),
+        }
+    }
+
+    /// Goes on writing to children that read slowly.
+    pub(super) fn write_to_children(&mut self) {
+        for line in self.lines.values_mut() {
+            let _ = line.write();
+        }
+    }
+
+    /// Passes a block notice on to every child.
+    pub(super) fn blocknotify(&mut self, coin: &str, hash: Option<Hash>) {
+        log::debug!("blocknotify for {coin}");
+        let message = Message::Blocknotify { coin: coin.to_owned(), hash };
+        for row in self.lines.keys().copied().collect::<Vec<_>>() {
+            self.send(row, &message, &[]);
+        }
+    }
+
+    /// A line at a blocknotify listener; the answer.
+    pub(super) fn notified(
+        &mut self,
+        source: IpAddr,
+        password: Option<&Secret>,
+        line: &[u8],
+        now: u64,
+    ) -> String {
+        let notice = match notify::parse(line) {
+            Ok(notice) => notice,
+            Err(answer) => {
+                log::debug!("blocknotify from {source}: {answer}");
+                return answer;
+            }
+        };
+        if let Some(password) = password {
+            if !notify::is_right(notice.password.as_deref(), password.expose()) {
+                if self.guard.wrong(source, now) {
+                    log::warn!(
+                        "blocknotify from {source}: 5 wrong passwords, not listened to for a \
+                         minute. If it is your daemon, correct the password in its blocknotify="
+                    );
+                }
+                return "refused: wrong password".to_owned();
+            }
+            self.guard.right(source);
+        }
+        self.notice(&notice.coin, notice.hash, now)
+    }
+
+    /// A block notice from outside that is allowed; the answer.
+    pub(super) fn notice(&mut self, coin: &str, hash: Option<Hash>, now: u64) -> String {
+        let Some(id) = find_coin(&self.config, coin) else {
+            let answer = format!("unknown coin `{}`", brief(coin));
+            log::warn!("blocknotify: {answer}; this pool has {}", names(&self.config));
+            return answer;
+        };
+        if let Some((coin, hash)) = self.pace.notice(&id, hash, now) {
+            self.blocknotify(&coin, hash);
+        }
+        "Pool workers notified".to_owned()
+    }
+}
+
+impl Line {
+    fn write(&mut self) -> Result<(), ChannelError> {
+        self.channel.flush()?;
+        while self.channel.waiting() < WAITING_FOR_BANS
+            && let Some((address, until)) = self.bans.pop()
+        {
+            self.channel.send(&Message::Ban { address, until }, &[])?;
+        }
+        Ok(())
+    }
+}
+
+fn names(config: &Config) -> String {
+    config.pools.keys().cloned().collect::<Vec<_>>().join(", ")
+}
+
+/// The id of a coin by id, name or symbol, in any case.
+fn find_coin(config: &Config, text: &str) -> Option<String> {
+    let lower = text.to_lowercase();
+    if config.pools.contains_key(&lower) {
+        return Some(lower);
+    }
+    let mut pools = config.pools.iter();
+    let found = pools.find(|(_, pool)| {
+        pool.coin.name.to_lowercase() == lower || pool.coin.symbol.to_lowercase() == lower
+    });
+    found.map(|(id, _)| id.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::changes::tests::sample;
+    use super::*;
+
+    #[test]
+    fn coins_are_found_in_any_case() {
+        for text in ["litecoin", "LITECOIN", "Litecoin", "ltc", "LTC"] {
+            assert_eq!(find_coin(&sample(), text).as_deref(), Some("litecoin"), "{text}");
+        }
+        assert_eq!(find_coin(&sample(), "lite"), None);
+        assert_eq!(find_coin(&sample(), ""), None);
+    }
+}

@@ -1,0 +1,149 @@
+//! `SIGHUP`: everything is read again. What is wrong changes nothing; what can change in place
+//! does; what cannot is said.
+
+use super::changes::{self, Changes};
+use super::{Master, RELOADS_APART, ports, roles};
+use crate::config::{self, Config, NotifyListener};
+use crate::ipc::Message;
+use crate::sys::{log as pool_log, memfd};
+use crate::{config::Logging, special};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
+
+/// Sockets that a new configuration needs.
+struct NewSockets {
+    ports: BTreeMap<u16, TcpListener>,
+    notify: Vec<(NotifyListener, TcpListener)>,
+}
+
+impl Master {
+    pub(super) fn reload_if_wanted(&mut self, now: u64) {
+        let due = self.reloaded_at == 0 || now.saturating_sub(self.reloaded_at) >= RELOADS_APART;
+        if self.reload_wanted && due && self.stop == super::Stop::No {
+            self.reload_wanted = false;
+            self.reloaded_at = now;
+            self.reload(now);
+        }
+    }
+
+    fn reload(&mut self, now: u64) {
+        let loaded = config::load(&self.config.dir);
+        for text in &loaded.warnings {
+            lines(text, "warning: ").for_each(|line| log::warn!("{line}"));
+        }
+        let Some(new) = loaded.config else {
+            for text in &loaded.errors {
+                lines(text, "error: ").for_each(|line| log::error!("{line}"));
+            }
+            log::error!("configuration not changed: correct the files and send SIGHUP again");
+            return;
+        };
+        let Changes { config, words, restart } = changes::between(&self.config, new);
+        for line in &restart {
+            log::warn!("{line}");
+        }
+        let sockets = match self.bind_new(&config) {
+            Ok(sockets) => sockets,
+            Err(errors) => {
+                errors.iter().for_each(|line| log::error!("{line}"));
+                log::error!("configuration not changed: these ports cannot be had");
+                return;
+            }
+        };
+        if let Err(error) = set_log(&self.config.logging, &config.logging) {
+            log::error!("{error}; configuration not changed");
+            return;
+        }
+        for line in &words {
+            special!("changed: {line}");
+        }
+        self.adopt(config, sockets, now);
+        special!(
+            "configuration {} is in use: {} changes",
+            self.generation,
+            if words.is_empty() { "no".to_owned() } else { words.len().to_string() }
+        );
+    }
+
+    /// Binds what is new; all or nothing.
+    fn bind_new(&self, config: &Config) -> Result<NewSockets, Vec<String>> {
+        let mut sockets = NewSockets { ports: BTreeMap::new(), notify: Vec::new() };
+        let mut errors = Vec::new();
+        let open = self.ports.keys().copied().collect();
+        let wanted: BTreeSet<u16> = ports::stratum_ports(config).into_keys().collect();
+        for port in ports::diff(&open, &wanted).new {
+            match ports::listen(SocketAddr::new(config.bind, port)) {
+                Ok(listener) => drop(sockets.ports.insert(port, listener)),
+                Err(error) => errors.push(error.to_string()),
+            }
+        }
+        let open = self.desk.notify_addresses();
+        for setting in config.notify.iter().filter(|it| !open.contains(&it.address)) {
+            match ports::listen(setting.address) {
+                Ok(listener) => sockets.notify.push((setting.clone(), listener)),
+                Err(error) => errors.push(error.to_string()),
+            }
+        }
+        if errors.is_empty() { Ok(sockets) } else { Err(errors) }
+    }
+
+    fn adopt(&mut self, config: Config, sockets: NewSockets, now: u64) {
+        let had_bans = self.config.pools.values().any(|pool| pool.banning.is_some());
+        let has_bans = config.pools.values().any(|pool| pool.banning.is_some());
+        self.generation += 1;
+        self.workers = roles::configured_workers(&config);
+        self.config = Arc::new(config);
+        let config = self.config.clone();
+        self.kept.keep_only(|coin| config.pools.contains_key(coin));
+        self.desk.reconfigure(&config.notify);
+        for (setting, listener) in sockets.notify {
+            if let Err(error) = self.desk.open_notify(self.poll.registry(), setting, listener) {
+                log::error!("blocknotify listener: {error}");
+            }
+        }
+        self.tell_workers(&sockets.ports);
+        let wanted = ports::stratum_ports(&config);
+        self.ports.retain(|port, _| wanted.contains_key(port));
+        self.ports.extend(sockets.ports);
+        if had_bans && !has_bans {
+            for address in self.kept.bans.clear() {
+                self.send_to_workers(&Message::Unban { address }, &[], None);
+            }
+        }
+        self.fleet.reconfigured(now);
+    }
+
+    fn tell_workers(&mut self, new: &BTreeMap<u16, TcpListener>) {
+        let file = serde_json::to_vec(&*self.config)
+            .map_err(std::io::Error::other)
+            .and_then(|bytes| memfd::sealed("config", &bytes));
+        let file = match file {
+            Ok(file) => file,
+            Err(error) => {
+                log::error!("workers keep the old configuration: {error}; send SIGHUP again");
+                return;
+            }
+        };
+        let mut fds: Vec<BorrowedFd<'_>> = vec![file.as_fd()];
+        fds.extend(new.values().map(AsFd::as_fd));
+        let new_ports = new.keys().copied().collect();
+        let message = Message::Configure { generation: self.generation, new_ports };
+        self.send_to_workers(&message, &fds, None);
+    }
+}
+
+/// The lines of a message, without the severity that the log writes itself.
+fn lines<'a>(text: &'a str, severity: &str) -> std::str::Lines<'a> {
+    text.strip_prefix(severity).unwrap_or(text).lines()
+}
+
+/// Moves the log and changes its level.
+fn set_log(old: &Logging, new: &Logging) -> std::io::Result<()> {
+    if old.file != new.file {
+        pool_log::set_file(new.file.as_deref())?;
+    }
+    pool_log::set_level(new.level);
+    Ok(())
+}

@@ -1,0 +1,112 @@
+//! The table of roles: one row a kind of child. Payments, website and profit are further rows.
+
+use crate::config::{Config, Forks};
+use crate::ipc::Role;
+
+/// What the master knows about a kind of child.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Kind {
+    /// The role.
+    pub(crate) role: Role,
+    /// Beginning of its tag in the log.
+    pub(crate) tag: &'static str,
+    /// Its rows on the board: the first, and how many.
+    pub(crate) rows: (usize, usize),
+    /// Whether it gets the listening sockets, a lane, and what is kept for workers.
+    pub(crate) serves_miners: bool,
+    /// Whether a new configuration is sent to it; otherwise it is replaced by a new child.
+    pub(crate) reloads_in_place: bool,
+}
+
+/// Every kind, in the order of their start. Those that serve miners are stopped first, so that the
+/// others can deal with their last words.
+pub(crate) const KINDS: [Kind; 3] = [
+    Kind {
+        role: Role::Templates,
+        tag: "TMPL",
+        rows: (120, 1),
+        serves_miners: false,
+        reloads_in_place: false,
+    },
+    Kind {
+        role: Role::Bookkeeper,
+        tag: "BOOK",
+        rows: (121, 1),
+        serves_miners: false,
+        reloads_in_place: false,
+    },
+    Kind {
+        role: Role::Worker,
+        tag: "WRK",
+        rows: (0, 120),
+        serves_miners: true,
+        reloads_in_place: true,
+    },
+];
+
+impl Kind {
+    /// The kind of a role.
+    pub(crate) fn of(role: Role) -> Self {
+        // The table has every role (tested); the fallback is never taken.
+        KINDS.into_iter().find(|kind| kind.role == role).unwrap_or(Self {
+            role,
+            tag: "?",
+            rows: (crate::ipc::board::SLOTS, 0),
+            serves_miners: false,
+            reloads_in_place: false,
+        })
+    }
+
+    /// The tag of one child: `WRK-03`, `TMPL`.
+    pub(crate) fn tag(self, row: usize) -> String {
+        match self.rows {
+            (_, 1) => self.tag.to_owned(),
+            (first, _) => format!("{}-{:02}", self.tag, row.saturating_sub(first)),
+        }
+    }
+}
+
+/// The tag of a child in the log, e.g. `WRK-03`.
+#[must_use]
+pub fn tag(role: Role, slot: usize) -> String {
+    Kind::of(role).tag(slot)
+}
+
+/// Workers that a configuration asks for.
+pub(crate) fn configured_workers(config: &Config) -> usize {
+    let count = match config.forks {
+        Forks::Auto => std::thread::available_parallelism().map_or(1, usize::from),
+        Forks::Count(count) => usize::from(count),
+    };
+    clamp_workers(count)
+}
+
+/// As many workers as there can be: at least one, at most as many as the board has rows for.
+pub(crate) fn clamp_workers(count: usize) -> usize {
+    count.clamp(1, Kind::of(Role::Worker).rows.1)
+}
+
+/// The fleet that is wanted.
+pub(crate) fn wanted(workers: usize) -> Vec<(Role, usize)> {
+    KINDS.iter().map(|kind| (kind.role, if kind.serves_miners { workers } else { 1 })).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ipc::board::SLOTS;
+
+    #[test]
+    fn every_role_has_rows_of_its_own() {
+        let mut taken = [false; SLOTS];
+        for role in Role::ALL {
+            let kind = Kind::of(role);
+            assert!(kind.rows.1 > 0, "{role:?} is missing in the table");
+            for row in kind.rows.0..kind.rows.0 + kind.rows.1 {
+                assert!(!std::mem::replace(taken.get_mut(row).unwrap_or(&mut true), true), "{row}");
+            }
+        }
+        assert_eq!(tag(Role::Worker, 3), "WRK-03");
+        assert_eq!(tag(Role::Templates, 120), "TMPL");
+    }
+}

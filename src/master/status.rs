@@ -1,0 +1,159 @@
+//! Control commands, and what `romp status` shows. The shape of the answer is in
+//! `docs/operations.md`; fields are added, never changed.
+
+use super::Master;
+use super::fleet::{Child, Slot};
+use super::ports;
+use super::roles::Kind;
+use crate::chain::Hash;
+use crate::ipc::TipState;
+use crate::ipc::board::Row;
+use crate::stratum::Reject;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+/// A command on the control socket.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "command", rename_all = "lowercase")]
+enum Command {
+    /// How everything is.
+    Status,
+    /// A new block.
+    Blocknotify {
+        /// Coin.
+        coin: String,
+        /// Hash.
+        hash: Option<String>,
+    },
+}
+
+impl Master {
+    /// A line at the control socket; the answer, one line of JSON.
+    pub(super) fn command(&mut self, line: &[u8], now: u64) -> String {
+        match serde_json::from_slice(line) {
+            Ok(Command::Status) => self.status(now).to_string(),
+            Ok(Command::Blocknotify { coin, hash }) => {
+                let hash = hash.as_deref().and_then(Hash::from_display);
+                json!({ "answer": self.notice(&coin, hash, now) }).to_string()
+            }
+            Err(error) => json!({ "error": error.to_string() }).to_string(),
+        }
+    }
+
+    fn status(&self, now: u64) -> Value {
+        let mut workers = Vec::new();
+        let mut children = Vec::new();
+        for slot in self.fleet.slots() {
+            let child = self.show_child(slot, now);
+            if Kind::of(slot.role).serves_miners {
+                workers.push(child.clone());
+            }
+            children.push(child);
+        }
+        let coins: Map<String, Value> =
+            self.config.pools.keys().map(|coin| (coin.clone(), self.show_coin(coin))).collect();
+        let ports: Vec<Value> = ports::stratum_ports(&self.config)
+            .into_iter()
+            .map(|(port, coin)| json!({ "port": port, "coin": coin }))
+            .collect();
+        json!({
+            "pid": std::process::id(),
+            "version": env!("CARGO_PKG_VERSION"),
+            "generation": self.generation,
+            "uptime_seconds": now.saturating_sub(self.started) / 1000,
+            "workers": workers,
+            "children": children,
+            "coins": coins,
+            "ports": ports,
+            "bans": self.kept.bans.len(),
+            "wrong_passwords": self.guard.wrong,
+            "nofile": { "soft": self.descriptors.soft, "hard": self.descriptors.hard },
+        })
+    }
+
+    fn show_child(&self, slot: &Slot, now: u64) -> Value {
+        let row = self.board.row(slot.row);
+        let child = slot.child.as_ref();
+        let level =
+            |of: fn(&Row) -> &AtomicU32| row.map_or(0, |row| of(row).load(Ordering::Relaxed));
+        let count =
+            |of: fn(&Row) -> &AtomicU64| row.map_or(0, |row| of(row).load(Ordering::Relaxed));
+        let tick = count(|row| &row.tick);
+        json!({
+            "role": slot.role.name(),
+            "slot": slot.row,
+            "pid": child.map(|child| child.pid),
+            "state": state(slot, child),
+            "lane": child.and_then(|child| child.lane),
+            "generation": level(|row| &row.generation),
+            "miners": level(|row| &row.miners),
+            "accepted": count(|row| &row.accepted),
+            "rejected": count(|row| &row.rejected),
+            "tick_ms_ago": (tick > 0).then(|| now.saturating_sub(tick)),
+            "uptime_seconds": child.map(|child| now.saturating_sub(child.started) / 1000),
+            "restarts": slot.restarts,
+        })
+    }
+
+    fn show_coin(&self, coin: &str) -> Value {
+        let (mut miners, mut accepted, mut blocks, mut notices, mut fallbacks) = (0, 0, 0, 0, 0);
+        let mut rejected: Map<String, Value> = Map::new();
+        for (_, row) in self.board.rows() {
+            let Some(cell) = row.find(coin) else { continue };
+            miners += u64::from(cell.miners.load(Ordering::Relaxed));
+            accepted += cell.accepted.load(Ordering::Relaxed);
+            blocks += cell.blocks.load(Ordering::Relaxed);
+            notices += cell.notices.load(Ordering::Relaxed);
+            fallbacks += cell.fallbacks.load(Ordering::Relaxed);
+            for reject in Reject::ALL {
+                let count = cell.rejected.get(usize::from(reject as u8));
+                let count = count.map_or(0, |count| count.load(Ordering::Relaxed));
+                if count > 0 {
+                    let before = rejected.get(reject.name()).and_then(Value::as_u64).unwrap_or(0);
+                    rejected.insert(reject.name().to_owned(), json!(before + count));
+                }
+            }
+        }
+        let known = self.kept.coins.get(coin);
+        let state = known.map_or(&TipState::Waiting, |status| &status.state);
+        let mut shown = json!({
+            "height": known.and_then(|status| status.height),
+            "tip": known.and_then(|status| status.tip),
+            "difficulty": known.and_then(|status| status.difficulty),
+            "work_at": known.and_then(|status| status.work_at),
+            "daemons": known.map(|status| &status.daemons[..]).unwrap_or_default(),
+            "noticed": known.map(|status| status.noticed.clone()).unwrap_or_default(),
+            "miners": miners,
+            "accepted": accepted,
+            "rejected": rejected,
+            "blocks": blocks,
+            "notices": notices,
+            "fallbacks": fallbacks,
+        });
+        // `state` and what belongs to it (`blocks` of a syncing daemon would clash) stand apart.
+        let (name, detail) = match state {
+            TipState::Waiting => ("waiting", Value::Null),
+            TipState::Syncing { blocks, headers } => {
+                ("syncing", json!({ "blocks": blocks, "headers": headers }))
+            }
+            TipState::Fresh => ("fresh", Value::Null),
+            TipState::Stale { since } => ("stale", json!({ "since": since })),
+        };
+        if let Some(object) = shown.as_object_mut() {
+            object.insert("state".to_owned(), json!(name));
+            object.insert("detail".to_owned(), detail);
+        }
+        shown
+    }
+}
+
+fn state(slot: &Slot, child: Option<&Child>) -> &'static str {
+    match child {
+        Some(child) if child.is_ending() => "ending",
+        Some(child) if child.ready => "ready",
+        Some(_) => "starting",
+        None if slot.refused => "refused",
+        None => "waiting",
+    }
+}

@@ -1,0 +1,135 @@
+//! Bytes on their way out: a bounded queue that takes what the socket does not take at once.
+
+use std::io::{self, ErrorKind, Write};
+
+/// Bytes not yet sent.
+#[derive(Debug, Default)]
+pub struct Outbox {
+    bytes: Vec<u8>,
+    sent: usize,
+    /// Millisecond at which the socket last took something, or the queue began to fill.
+    since: u64,
+}
+
+impl Outbox {
+    /// Queues bytes.
+    pub fn push(&mut self, bytes: &[u8], now: u64) {
+        if self.is_empty() {
+            self.since = now;
+        }
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// Lets `write` append lines, as [`Outbox::push`] would.
+    pub fn write_with<T>(&mut self, now: u64, write: impl FnOnce(&mut Vec<u8>) -> T) -> T {
+        if self.is_empty() {
+            self.since = now;
+        }
+        write(&mut self.bytes)
+    }
+
+    /// Bytes that wait.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.bytes.len().saturating_sub(self.sent)
+    }
+
+    /// Whether nothing waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Milliseconds for which the other side has taken nothing of what waits.
+    #[must_use]
+    pub fn stuck_for(&self, now: u64) -> u64 {
+        if self.is_empty() { 0 } else { now.saturating_sub(self.since) }
+    }
+
+    /// Sends what the stream takes without waiting.
+    ///
+    /// # Errors
+    /// When the connection is broken; not when the stream takes nothing more for now.
+    pub fn flush(&mut self, stream: &mut impl Write, now: u64) -> io::Result<()> {
+        while !self.is_empty() {
+            match stream.write(self.bytes.get(self.sent..).unwrap_or_default()) {
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Ok(taken) => {
+                    self.sent = self.sent.saturating_add(taken);
+                    self.since = now;
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.sent = 0;
+        if self.bytes.capacity() > 4096 {
+            // One burst must not cost its memory for the rest of an idle connection's life.
+            self.bytes = Vec::new();
+        } else {
+            self.bytes.clear();
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::expect_used, clippy::indexing_slicing)]
+mod tests {
+    use super::*;
+
+    /// Takes a set number of bytes, then none.
+    struct Narrow {
+        room: usize,
+        got: Vec<u8>,
+    }
+
+    impl Write for Narrow {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let taken = self.room.min(bytes.len());
+            if taken == 0 {
+                return Err(ErrorKind::WouldBlock.into());
+            }
+            self.room -= taken;
+            self.got.extend_from_slice(&bytes[..taken]);
+            Ok(taken)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_waits_and_nothing_is_sent_twice() {
+        let mut outbox = Outbox::default();
+        let mut stream = Narrow { room: 4, got: Vec::new() };
+        outbox.push(b"abc", 10);
+        outbox.push(b"def", 20);
+        outbox.flush(&mut stream, 30).expect("open");
+        assert_eq!((stream.got.as_slice(), outbox.len()), (b"abcd".as_slice(), 2));
+        assert_eq!(outbox.stuck_for(130), 100, "since the last byte that was taken");
+        stream.room = 100;
+        outbox.write_with(140, |bytes| bytes.extend_from_slice(b"gh"));
+        outbox.flush(&mut stream, 150).expect("open");
+        assert_eq!(stream.got, b"abcdefgh");
+        assert_eq!((outbox.is_empty(), outbox.stuck_for(999)), (true, 0));
+    }
+
+    #[test]
+    fn a_broken_stream_is_an_error() {
+        struct Broken;
+        impl Write for Broken {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Err(ErrorKind::BrokenPipe.into())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let mut outbox = Outbox::default();
+        outbox.push(b"x", 0);
+        assert!(outbox.flush(&mut Broken, 0).is_err());
+    }
+}

@@ -1,0 +1,65 @@
+//! Signals as a source of events for mio. Handlers only write to a pipe.
+
+use mio::{Interest, Registry, Token, event::Source};
+use nix::sys::signal::{SigSet, SigmaskHow};
+use signal_hook_mio::v1_0 as hook;
+use std::io;
+
+pub use signal_hook::consts::{
+    SIGCHLD, SIGHUP, SIGINT, SIGKILL, SIGQUIT, SIGTERM, SIGTTIN, SIGTTOU, SIGUSR1, SIGUSR2,
+};
+
+/// Signals that this process listens to. A child forked from a process with one makes its own;
+/// signals that the parent listened to and the child does not are ignored there.
+pub struct Signals {
+    inner: hook::Signals,
+}
+
+impl std::fmt::Debug for Signals {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Signals")
+    }
+}
+
+impl Signals {
+    /// Listens to these signals, and lets in what [`super::fork::fork`] has blocked. Call it in
+    /// the main thread, after the parent's `Signals` (if any) have been dropped.
+    ///
+    /// # Errors
+    /// When the operating system refuses, or a signal cannot be caught.
+    pub fn new(signals: &[i32]) -> io::Result<Self> {
+        let inner = hook::Signals::new(signals)?;
+        SigSet::empty().thread_set_mask()?;
+        Ok(Self { inner })
+    }
+
+    /// Signals since the last call, each once, in no order.
+    pub fn pending(&mut self) -> Vec<i32> {
+        self.inner.pending().collect()
+    }
+}
+
+impl Source for Signals {
+    fn register(&mut self, registry: &Registry, token: Token, what: Interest) -> io::Result<()> {
+        self.inner.register(registry, token, what)
+    }
+
+    fn reregister(&mut self, registry: &Registry, token: Token, what: Interest) -> io::Result<()> {
+        self.inner.reregister(registry, token, what)
+    }
+
+    fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
+        self.inner.deregister(registry)
+    }
+}
+
+/// Runs `f` with every signal blocked, so that threads which it starts never take one.
+///
+/// # Errors
+/// When the operating system refuses.
+pub fn blocked<T>(f: impl FnOnce() -> T) -> io::Result<T> {
+    let before = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK)?;
+    let result = f();
+    before.thread_set_mask()?;
+    Ok(result)
+}

@@ -1,0 +1,99 @@
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+
+use super::*;
+use crate::chain::Hash;
+use crate::config::RewardRecipient;
+use crate::daemon::stub::{self, Answer};
+use crate::templates::tests::pool;
+use std::time::Duration;
+
+/// P2PKH of 20 zero bytes: version 0 as base58check, and its script.
+const ADDRESS: &str = "1111111111111111111114oLvT2";
+const SCRIPT: &str = "76a914000000000000000000000000000000000000000088ac";
+
+fn info() -> ChainInfo {
+    ChainInfo {
+        network: Some(Network::Main),
+        chain: "main".to_owned(),
+        blocks: 1,
+        headers: 1,
+        best: Hash::default(),
+        difficulty: None,
+        initial_download: false,
+        proof_of_stake: false,
+    }
+}
+
+fn plan(
+    rules: Option<u8>,
+    answer: impl Fn() -> Answer + Send + Sync + 'static,
+) -> Result<Plan, PlanError> {
+    let daemon = stub::daemon(move |_, _| answer());
+    let mut pool = pool(vec![daemon.clone()]);
+    pool.address = ADDRESS.to_owned();
+    if let Some(version) = rules {
+        let rules = Rules { pubkey_hash: vec![version], ..Rules::default() };
+        pool.coin.addresses.insert(Network::Main, rules);
+    }
+    make(&Client::new(&daemon, Duration::from_secs(5)), &pool, &info())
+}
+
+fn valid(script: &str) -> Answer {
+    Answer::Result(format!("{{\"isvalid\":true,\"scriptPubKey\":\"{script}\"}}"))
+}
+
+fn operator(result: Result<Plan, PlanError>) -> String {
+    match result {
+        Err(PlanError::Operator(words)) => words,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn takes_the_script_that_coin_file_and_daemon_agree_on() {
+    for rules in [Some(0), None] {
+        let plan = plan(rules, || valid(SCRIPT)).unwrap();
+        assert_eq!(crate::chain::hex_encode(&plan.pool_script), SCRIPT);
+    }
+}
+
+#[test]
+fn stops_when_they_differ_or_the_daemon_refuses() {
+    let differ = operator(plan(Some(0), || valid("0014ff")));
+    assert!(differ.contains(ADDRESS) && differ.contains("coin file"), "{differ}");
+    let refused = operator(plan(Some(0), || Answer::Result("{\"isvalid\":false}".to_owned())));
+    assert!(refused.contains("`main` network"), "{refused}");
+}
+
+#[test]
+fn an_old_daemon_leaves_it_to_the_coin_file() {
+    let old = || Answer::Result("{\"isvalid\":true}".to_owned());
+    assert!(plan(Some(0), old).is_ok());
+    assert!(operator(plan(None, old)).contains("coin file"));
+    let none = || Answer::Error("{\"code\":-32601,\"message\":\"Method not found\"}".to_owned());
+    assert!(plan(Some(0), none).is_ok());
+}
+
+#[test]
+fn tries_again_when_the_daemon_could_not_be_asked() {
+    let starting = || Answer::Error("{\"code\":-28,\"message\":\"Loading\"}".to_owned());
+    assert!(matches!(plan(Some(0), starting), Err(PlanError::Call(_))));
+}
+
+#[test]
+fn recipients_by_key_hash_and_coins_that_cannot_be_mined() {
+    let daemon = stub::daemon(|_, _| valid(SCRIPT));
+    let mut pool = pool(vec![daemon.clone()]);
+    let client = Client::new(&daemon, Duration::from_secs(5));
+    let destination = "22851477d63a085dbc2398c8430af1c09e7343f6".to_owned();
+    pool.recipients = vec![RewardRecipient { destination, ppm: 1_000 }];
+    let plan = make(&client, &pool, &info()).unwrap();
+    let script = crate::chain::hex_encode(&plan.recipients[0].script);
+    assert_eq!(script, "76a91422851477d63a085dbc2398c8430af1c09e7343f688ac");
+    assert_eq!(plan.recipients[0].ppm, 1_000);
+
+    let stake = ChainInfo { proof_of_stake: true, ..info() };
+    assert!(operator(make(&client, &pool, &stake)).contains("proof-of-stake"));
+    let unknown = ChainInfo { network: None, chain: "moon".to_owned(), ..info() };
+    assert!(operator(make(&client, &pool, &unknown)).contains("`moon`"));
+}

@@ -1,0 +1,78 @@
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+
+use super::*;
+use crate::daemon::Fault;
+use crate::daemon::stub::{self, Answer as Stub};
+use crate::journal::BlockFound;
+use crate::rewards::Amount;
+use crate::templates::tests::pool;
+
+fn silent() -> Known {
+    let fault = Fault::Unreachable("refused".to_owned());
+    Err(CallError { daemon: "d:1".to_owned(), method: "getblockheader".to_owned(), fault })
+}
+
+#[test]
+fn one_that_has_the_block_is_enough_and_all_must_lack_it() {
+    assert_eq!(judge(&[Ok(None), Ok(Some(0))]), Finding::InChain);
+    assert_eq!(judge(&[silent(), Ok(Some(7))]), Finding::InChain);
+    assert_eq!(judge(&[Ok(None), Ok(Some(-1))]), Finding::Nowhere);
+    assert_eq!(judge(&[Ok(None), silent()]), Finding::Unclear);
+    assert_eq!(judge(&[]), Finding::Unclear);
+}
+
+#[test]
+fn parents_at_most_two_deep_and_old_enough_blocks() {
+    let near: Vec<_> = [-1, 0, 1, 3, 4].map(|depth| is_near(&Ok(Some(depth)))).into();
+    assert_eq!(near, [false, false, true, true, false]);
+    assert!(!is_near(&Ok(None)) && !is_near(&silent()));
+    assert!(is_ready(99, 100, 100), "from before this process");
+    assert!(!is_ready(100, 100, 100 + YOUNG_MS - 1), "its worker may still be at it");
+    assert!(is_ready(100, 100, 100 + YOUNG_MS));
+    assert_eq!([0, 1, 2, 3, 99].map(back_off), [10_000, 20_000, 40_000, 60_000, 60_000]);
+}
+
+/// Looks once at a block that the daemon refuses; `since` is when it first did so.
+fn refused(since: Option<u64>) -> (bool, Track) {
+    let dir = tempfile::tempdir().unwrap();
+    let daemon = stub::daemon(|method, body| match method {
+        "getblockheader" if body.contains(&"ee".repeat(32)) => {
+            Stub::Result("{\"confirmations\":1}".to_owned())
+        }
+        "getblockheader" => Stub::Error("{\"code\":-5,\"message\":\"not found\"}".to_owned()),
+        _ => Stub::Result("\"bad-cb-amount\"".to_owned()),
+    });
+    let pool = pool(vec![daemon]);
+    let candidate = vault::Candidate {
+        coin: pool.coin.id.clone(),
+        found: BlockFound {
+            time: 1,
+            hash: Hash([1; 32]),
+            height: 5,
+            previous: Hash([0xee; 32]),
+            coinbase_txid: Hash::default(),
+            coinbase_value: Amount(1),
+            pool_value: Amount(1),
+            worker: "w".to_owned(),
+            difficulty: 1.0,
+        },
+        block: vec![1],
+    };
+    vault::store(dir.path(), &candidate).unwrap();
+    let replay = Replay::new(dir.path(), 0, 0, &pool, 10);
+    let mut track = Track { refused_since: since, ..Track::default() };
+    replay.look(&candidate, &mut track);
+    let open = vault::pending(dir.path(), &pool.coin.id).unwrap();
+    (open.is_empty(), track)
+}
+
+#[test]
+fn a_refused_block_is_given_up_only_after_ten_minutes() {
+    let (settled, track) = refused(None);
+    assert!(!settled && track.refused_since.is_some());
+    let long_ago = clock::monotonic_ms().checked_sub(REFUSED_MS);
+    if let Some(long_ago) = long_ago {
+        assert!(refused(Some(long_ago)).0, "refused by all for ten minutes");
+    }
+    assert!(!refused(Some(clock::monotonic_ms())).0);
+}

@@ -1,0 +1,197 @@
+//! Newcomers: courteous accept on the shared listening sockets.
+
+use super::courtesy::{FRESH_MS, may_accept};
+use super::miner::Miner;
+use super::{MINERS, Now, Worker};
+use crate::ipc::Role;
+use crate::stratum::{PortRules, Session};
+use mio::event::Source;
+use mio::net::{TcpListener, TcpStream};
+use mio::{Interest, Registry, Token};
+use socket2::{SockRef, TcpKeepalive};
+use std::io::{self, ErrorKind, Write};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+/// Newcomers that one listening socket gives to one worker in one turn.
+const A_TURN: usize = 16;
+/// Milliseconds for which accepting rests when the process has no more descriptors.
+const REST_MS: u64 = 100;
+/// Milliseconds between log lines about that.
+const COMPLAIN_MS: u64 = 60_000;
+
+/// One stratum port: its socket, and what it leads to.
+#[derive(Debug)]
+pub(crate) struct Gate {
+    listener: Option<TcpListener>,
+    /// Coin whose pool miners of this port are in now.
+    pub(crate) coin: String,
+    pub(crate) rules: PortRules,
+    /// Newcomers may be waiting.
+    pub(crate) pending: bool,
+    /// Monotonic milliseconds before which accepting rests.
+    rest_until: u64,
+}
+
+impl Gate {
+    /// Listens for newcomers. Some may be waiting already.
+    pub(crate) fn open(
+        registry: &Registry,
+        socket: std::net::TcpListener,
+        port: u16,
+        coin: String,
+        rules: PortRules,
+    ) -> io::Result<Self> {
+        socket.set_nonblocking(true)?;
+        let mut listener = TcpListener::from_std(socket);
+        listener.register(registry, Token(usize::from(port)), Interest::READABLE)?;
+        Ok(Self { listener: Some(listener), coin, rules, pending: true, rest_until: 0 })
+    }
+
+    /// Stops listening; miners keep what they have.
+    pub(crate) fn shut(&mut self, registry: &Registry) {
+        if let Some(mut listener) = self.listener.take() {
+            // Dropping closes it all the same.
+            let _ = listener.deregister(registry);
+        }
+        self.pending = false;
+    }
+}
+
+impl Worker {
+    /// Accepts on every port where somebody may be waiting, as far as courtesy allows.
+    pub(super) fn accept(&mut self, now: Now) {
+        let ports: Vec<u16> = self
+            .gates
+            .iter()
+            .filter(|(_, gate)| gate.pending && gate.rest_until <= now.mono)
+            .map(|(port, _)| *port)
+            .collect();
+        for port in ports {
+            for _ in 0..A_TURN {
+                if !self.accept_one(port, now) {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Accepts one newcomer; `false` when there is none, or none for us.
+    fn accept_one(&mut self, port: u16, now: Now) -> bool {
+        if !may_accept(self.miner_count(), self.siblings(now)) {
+            return false;
+        }
+        let Some(gate) = self.gates.get_mut(&port) else { return false };
+        let Some(listener) = &gate.listener else { return false };
+        match listener.accept() {
+            Ok((stream, peer)) => {
+                self.welcome(stream, peer, port, now);
+                true
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                gate.pending = false;
+                false
+            }
+            Err(error) if is_shortage(&error) => {
+                gate.rest_until = now.mono.saturating_add(REST_MS);
+                if self.complained_at.is_none_or(|at| now.mono.saturating_sub(at) >= COMPLAIN_MS) {
+                    self.complained_at = Some(now.mono);
+                    log::error!(
+                        "port {port}: newcomers cannot be accepted: {error}; raise the limit of \
+                         open files (LimitNOFILE=, ulimit -n) or the number of workers"
+                    );
+                }
+                false
+            }
+            // The newcomer has gone already.
+            Err(_) => true,
+        }
+    }
+
+    fn welcome(&mut self, stream: TcpStream, peer: SocketAddr, port: u16, now: Now) {
+        let address = peer.ip().to_canonical();
+        if !self.may_enter(&address, now) {
+            return;
+        }
+        let Some(gate) = self.gates.get(&port) else { return };
+        if let Some(why) = self.coins.get(&gate.coin).and_then(|coin| coin.closed(now.mono)) {
+            return refuse(stream, why);
+        }
+        let Some(extranonce1) = self.extranonces.take() else {
+            return refuse(stream, "the pool is full");
+        };
+        prepare(&stream);
+        self.serials += 1;
+        let entry = self.miners.vacant_entry();
+        let key = entry.key();
+        let rules = &gate.rules;
+        let mut miner =
+            Miner::new(stream, self.serials, address, port, extranonce1, rules, now.mono);
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        let token = Token(MINERS.saturating_add(key));
+        if let Err(error) = self.poll.registry().register(&mut miner.stream, token, interest) {
+            log::error!("port {port}: a newcomer cannot be watched: {error}");
+            self.extranonces.release(extranonce1);
+            return;
+        }
+        entry.insert(miner);
+        self.ready.push(key);
+        // At once, so that siblings see it before they accept the next one.
+        self.publish_miners();
+    }
+
+    /// Whether an address may come in. The place for limits per address, too.
+    fn may_enter(&self, address: &IpAddr, now: Now) -> bool {
+        !self.bans.is_banned(address, now.unix)
+    }
+
+    /// Miners of this worker.
+    pub(super) fn miner_count(&self) -> u32 {
+        u32::try_from(self.miners.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Miners of each other worker that is alive.
+    fn siblings(&self, now: Now) -> impl Iterator<Item = u32> {
+        self.board
+            .rows()
+            .filter(move |(slot, row)| {
+                let tick = row.tick.load(Ordering::Relaxed);
+                *slot != self.slot
+                    && row.role.load(Ordering::Relaxed) == Role::Worker.number()
+                    && now.mono.saturating_sub(tick) <= FRESH_MS
+            })
+            .map(|(_, row)| row.miners.load(Ordering::Relaxed))
+    }
+}
+
+/// Socket options of a miner's connection. A failure of one is no reason to refuse the miner.
+fn prepare(stream: &TcpStream) {
+    let socket = SockRef::from(stream);
+    let keepalive = TcpKeepalive::new()
+        .with_time(Duration::from_secs(60))
+        .with_interval(Duration::from_secs(15))
+        .with_retries(4);
+    let set = socket
+        .set_tcp_nodelay(true)
+        .and_then(|()| socket.set_tcp_keepalive(&keepalive))
+        .and_then(|()| socket.set_tcp_user_timeout(Some(Duration::from_secs(60))));
+    if let Err(error) = set {
+        log::debug!("a miner's socket option cannot be set: {error}");
+    }
+}
+
+/// Says why, and closes.
+fn refuse(mut stream: TcpStream, why: &str) {
+    let mut line = Vec::new();
+    Session::message(why, &mut line);
+    // A new socket's buffer is empty, so this fits or the newcomer is gone.
+    let _ = stream.write(&line);
+}
+
+/// Whether the process or the machine has run out of descriptors or memory for sockets.
+fn is_shortage(error: &io::Error) -> bool {
+    use nix::errno::Errno;
+    let shortage = [Errno::EMFILE, Errno::ENFILE, Errno::ENOBUFS, Errno::ENOMEM];
+    error.raw_os_error().is_some_and(|code| shortage.contains(&Errno::from_raw(code)))
+}

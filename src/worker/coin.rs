@@ -1,0 +1,256 @@
+//! One coin as a worker serves it: its pool, jobs and journal.
+
+use super::candidate::Submission;
+use super::fallback::Fallback;
+use super::jobs::Jobs;
+use crate::chain::Hash;
+use crate::config::{Config, Pool, Port};
+use crate::journal::{self, Record, Writer};
+use crate::stratum::{Difficulty, PortRules, Reject, Unit, VarDiffRules};
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Milliseconds between attempts to open a journal that could not be opened.
+const RETRY_MS: u64 = 1000;
+/// Turns in a row that could not be recorded before miners are sent to their other pools.
+const FAILURES: u32 = 3;
+/// Milliseconds for which newcomers are kept out after that.
+const KEPT_OUT_MS: u64 = 30_000;
+/// Found blocks that are remembered, so that none is handled twice.
+const FOUND: usize = 64;
+
+/// One coin.
+#[derive(Debug)]
+pub(crate) struct Coin {
+    pub(crate) pool: Pool,
+    /// Unit of the coin's ledger.
+    pub(crate) unit: Unit,
+    pub(crate) jobs: Jobs,
+    /// Monotonic milliseconds of the last work; of the coin's start while there was none.
+    pub(crate) work_at: u64,
+    /// Monotonic milliseconds at which the present work came from a daemon, asked by this worker.
+    pub(crate) own_work_at: Option<u64>,
+    /// Work is too old: miners were sent away, newcomers are too.
+    pub(crate) stale: bool,
+    pub(crate) fallback: Fallback,
+    /// Blocks that are being submitted.
+    pub(crate) submissions: Vec<Submission>,
+    found: VecDeque<Hash>,
+    journal: Journal,
+    /// Refused shares of this turn.
+    rejects: BTreeMap<(String, Reject), u32>,
+}
+
+#[derive(Debug)]
+struct Journal {
+    data_dir: PathBuf,
+    instance: u16,
+    slot: usize,
+    writer: Option<Writer>,
+    /// Monotonic milliseconds before which opening is not tried again.
+    retry_at: u64,
+    /// Records of this turn that count only when they are written now.
+    records: Vec<Record>,
+    /// Records that must be written whenever that is possible: blocks and what became of them.
+    lasting: Vec<Record>,
+    failures: u32,
+    /// Monotonic milliseconds until which newcomers are kept out.
+    closed_until: u64,
+}
+
+impl Coin {
+    pub(crate) fn new(pool: Pool, config: &Config, slot: usize, now: u64) -> io::Result<Self> {
+        let unit = journal::unit(&config.data_dir, &pool.coin.id, pool.unit).map_err(|error| {
+            let dir = config.data_dir.display();
+            io::Error::new(error.kind(), format!("{}: journal in {dir}: {error}", pool.coin.id))
+        })?;
+        Ok(Self {
+            pool,
+            unit,
+            jobs: Jobs::default(),
+            work_at: now,
+            own_work_at: None,
+            stale: false,
+            fallback: Fallback::default(),
+            submissions: Vec::new(),
+            found: VecDeque::new(),
+            journal: Journal {
+                data_dir: config.data_dir.clone(),
+                instance: config.instance,
+                slot,
+                writer: None,
+                retry_at: 0,
+                records: Vec::new(),
+                lasting: Vec::new(),
+                failures: 0,
+                closed_until: 0,
+            },
+            rejects: BTreeMap::new(),
+        })
+    }
+
+    pub(crate) fn id(&self) -> &str {
+        &self.pool.coin.id
+    }
+
+    pub(crate) fn data_dir(&self) -> &Path {
+        &self.journal.data_dir
+    }
+
+    /// Counts a refused share; it is written with the turn's other records.
+    pub(crate) fn rejected(&mut self, worker: &str, reject: Reject) {
+        let count = self.rejects.entry((worker.to_owned(), reject)).or_insert(0);
+        *count = count.saturating_add(1);
+    }
+
+    /// A record that counts only if this turn's commit succeeds.
+    pub(crate) fn record(&mut self, record: Record) {
+        self.journal.records.push(record);
+    }
+
+    /// A record that is written now or later: what it says has happened.
+    pub(crate) fn record_lasting(&mut self, record: Record) {
+        self.journal.lasting.push(record);
+    }
+
+    /// Whether this hash was not found before; it is then remembered.
+    pub(crate) fn is_new_find(&mut self, hash: &Hash) -> bool {
+        let new = !self.found.contains(hash);
+        if new {
+            self.found.push_back(*hash);
+            if self.found.len() > FOUND {
+                self.found.pop_front();
+            }
+        }
+        new
+    }
+
+    /// Writes the turn's records with one `write`. On an error none of the shares count.
+    /// Returns what was refused in this turn, for the counters.
+    pub(crate) fn commit(&mut self, mono: u64, unix: u64) -> (Vec<(Reject, u32)>, io::Result<()>) {
+        let rejects = std::mem::take(&mut self.rejects);
+        let counts = rejects.iter().map(|((_, reject), count)| (*reject, *count)).collect();
+        let refused = rejects.into_iter().map(|((worker, reject), count)| Record::Rejected {
+            time: unix,
+            worker,
+            reject,
+            count,
+        });
+        self.journal.records.extend(refused);
+        let id = &self.pool.coin.id;
+        (counts, self.journal.commit(id, self.unit, mono, unix))
+    }
+
+    /// Whether miners are to be sent away because nothing can be recorded; said once each time.
+    pub(crate) fn must_close(&mut self, now: u64) -> bool {
+        let journal = &mut self.journal;
+        let must = journal.failures >= FAILURES;
+        if must {
+            journal.failures = 0;
+            journal.closed_until = now.saturating_add(KEPT_OUT_MS);
+        }
+        must
+    }
+
+    /// Why newcomers cannot be served now, in words for them.
+    pub(crate) fn closed(&self, now: u64) -> Option<&'static str> {
+        if self.stale {
+            Some("the pool has no fresh work, please use another pool for now")
+        } else if self.journal.closed_until > now {
+            Some("the pool cannot record shares, please use another pool for now")
+        } else {
+            None
+        }
+    }
+
+    /// A handle for syncing, if something was written since the last one.
+    pub(crate) fn unsynced_files(&mut self) -> Vec<std::fs::File> {
+        let Some(writer) = &mut self.journal.writer else { return Vec::new() };
+        let mut files = Vec::new();
+        while writer.dirty() {
+            match writer.file() {
+                Ok(file) => files.push(file),
+                Err(_) => break,
+            }
+        }
+        files
+    }
+
+    /// The disk lost what was written: never write to that file again.
+    pub(crate) fn abandon_journal(&mut self) {
+        if let Some(writer) = &mut self.journal.writer {
+            writer.abandon();
+        }
+    }
+
+    /// How long work may be the newest: the operator's setting, but never shorter than the time
+    /// in which the next refresh is due.
+    pub(crate) fn stale_after(&self) -> Duration {
+        self.pool.stale_work.max(self.pool.job_refresh + Duration::from_secs(30))
+    }
+
+    /// What sessions on one of the pool's ports need to know.
+    pub(crate) fn rules(&self, port: &Port) -> PortRules {
+        let exact = |difficulty| Difficulty::nearest(difficulty, self.unit);
+        let timeout = self.pool.connection_timeout.as_millis();
+        PortRules {
+            unit: self.unit,
+            start: exact(port.diff),
+            var_diff: port.var_diff.as_ref().map(|var_diff| VarDiffRules {
+                min: exact(var_diff.min_diff),
+                max: exact(var_diff.max_diff),
+                target_time: var_diff.target_time,
+                retarget_time: var_diff.retarget_time,
+                variance_percent: var_diff.variance_percent,
+                x2_mode: var_diff.x2_mode,
+            }),
+            extranonce2_size: self.pool.extranonce2_size,
+            version_mask: self.pool.version_mask,
+            connection_timeout_ms: u64::try_from(timeout).unwrap_or(u64::MAX),
+        }
+    }
+}
+
+impl Journal {
+    fn commit(&mut self, coin: &str, unit: Unit, mono: u64, unix: u64) -> io::Result<()> {
+        if self.records.is_empty() && self.lasting.is_empty() {
+            return Ok(());
+        }
+        let records = std::mem::take(&mut self.records);
+        // Shares before blocks: a share that is a block belongs to the round which that closes.
+        let lasting = std::mem::take(&mut self.lasting);
+        let result = self.open(coin, unit, mono, unix).and_then(|writer| {
+            records.iter().chain(&lasting).for_each(|record| writer.push(record));
+            writer.commit()
+        });
+        match &result {
+            Ok(()) => self.failures = 0,
+            Err(error) => {
+                self.lasting = lasting;
+                if self.failures == 0 {
+                    log::error!(
+                        "{coin}: shares cannot be recorded in {}: {error}; they are refused until \
+                         that works again",
+                        self.data_dir.display()
+                    );
+                }
+                self.failures = self.failures.saturating_add(1);
+            }
+        }
+        result
+    }
+
+    fn open(&mut self, coin: &str, unit: Unit, mono: u64, unix: u64) -> io::Result<&mut Writer> {
+        if self.writer.is_none() {
+            if mono < self.retry_at {
+                return Err(io::Error::other("the journal could not be opened"));
+            }
+            self.retry_at = mono.saturating_add(RETRY_MS);
+            let opened = Writer::open(&self.data_dir, coin, self.instance, self.slot, unit, unix)?;
+            self.writer = Some(opened);
+        }
+        self.writer.as_mut().ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+}

@@ -1,0 +1,84 @@
+//! When a worker asks a daemon itself: no work came for a block that somebody told of, or none at
+//! all for long. Pure.
+
+/// A worker's patience with the templates process, for one coin. Monotonic milliseconds.
+#[derive(Debug, Default)]
+pub(crate) struct Fallback {
+    due: Option<u64>,
+    asking: bool,
+    /// Not before: a daemon that cannot answer is not asked each turn.
+    not_before: u64,
+}
+
+/// Milliseconds between questions when the answers bring nothing.
+const PAUSE_MS: u64 = 1000;
+
+impl Fallback {
+    /// Somebody told of a new block: work for it is expected within `wait`.
+    pub(crate) fn expect(&mut self, now: u64, wait: u64) {
+        self.due.get_or_insert(now.saturating_add(wait));
+    }
+
+    /// Work for a new tip came.
+    pub(crate) fn arrived(&mut self) {
+        self.due = None;
+    }
+
+    /// Whether to ask now; the question is then under way until [`Fallback::answered`].
+    /// `too_old`: the present work should have been refreshed long ago, and nobody is there to.
+    pub(crate) fn begin(&mut self, now: u64, too_old: bool) -> bool {
+        let due = self.due.is_some_and(|due| due <= now) || too_old;
+        let begin = due && !self.asking && self.not_before <= now;
+        if begin {
+            self.asking = true;
+            self.due = None;
+            self.not_before = now.saturating_add(PAUSE_MS);
+        }
+        begin
+    }
+
+    /// The question has ended. Without a usable answer it is asked again, after a pause.
+    pub(crate) fn answered(&mut self, now: u64, usable: bool) {
+        self.asking = false;
+        if !usable {
+            self.not_before = now.saturating_add(PAUSE_MS);
+            self.expect(now, PAUSE_MS);
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::expect_used, clippy::indexing_slicing)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn asks_once_when_no_work_came_in_time() {
+        let mut fallback = Fallback::default();
+        assert!(!fallback.begin(0, false));
+        fallback.expect(100, 1000);
+        fallback.expect(900, 1000);
+        assert!(!fallback.begin(1099, false));
+        assert!(fallback.begin(1100, false), "the first notice counts");
+        assert!(!fallback.begin(1200, true), "under way");
+        fallback.answered(1300, true);
+        assert!(!fallback.begin(9999, false));
+    }
+
+    #[test]
+    fn work_that_came_ends_the_wait() {
+        let mut fallback = Fallback::default();
+        fallback.expect(0, 1000);
+        fallback.arrived();
+        assert!(!fallback.begin(5000, false));
+    }
+
+    #[test]
+    fn no_answer_is_asked_again_after_a_pause() {
+        let mut fallback = Fallback::default();
+        assert!(fallback.begin(10_000, true));
+        fallback.answered(10_100, false);
+        assert!(!fallback.begin(11_000, true));
+        assert!(fallback.begin(11_100, false));
+    }
+}

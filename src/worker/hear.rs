@@ -1,0 +1,250 @@
+//! What miners say: lines to the session, its wishes performed.
+
+use super::authorize::{self, Addresses, Check, PATIENCE_MS, TRY_AGAIN};
+use super::coin::Coin;
+use super::desk::{Desk, News};
+use super::jobs::Numbers;
+use super::memory::Memory;
+use super::miner::{Miner, SUBMITS_A_TURN, Waiting};
+use super::trial::{Piece, Said};
+use super::{Now, Worker};
+use crate::config::Pool;
+use crate::daemon;
+use crate::net::lines::Next;
+use crate::stratum::{Action, Authorize, Difficulty, PortRules, Submit};
+use std::collections::VecDeque;
+
+/// What the loop lends while it deals with one miner.
+pub(super) struct Room<'a> {
+    pub(super) coin: &'a mut Coin,
+    pub(super) rules: &'a PortRules,
+    pub(super) numbers: &'a mut Numbers,
+    pub(super) addresses: &'a mut Addresses,
+    pub(super) difficulties: &'a Memory<(String, String), Difficulty>,
+    pub(super) desk: &'a Desk,
+    pub(super) now: Now,
+}
+
+impl Worker {
+    /// Lends one miner and what is needed to serve it.
+    pub(super) fn with_miner<T>(
+        &mut self,
+        key: usize,
+        now: Now,
+        serve: impl FnOnce(&mut Miner, &mut Room<'_>) -> T,
+    ) -> Option<T> {
+        let miner = self.miners.get_mut(key)?;
+        let gate = self.gates.get(&miner.port)?;
+        let mut room = Room {
+            coin: self.coins.get_mut(&gate.coin)?,
+            rules: &gate.rules,
+            numbers: &mut self.numbers,
+            addresses: &mut self.addresses,
+            difficulties: &self.difficulties,
+            desk: &self.desk,
+            now,
+        };
+        Some(serve(miner, &mut room))
+    }
+
+    /// Hears all miners that may have something to say.
+    pub(super) fn hear(&mut self, now: Now) -> Vec<Said> {
+        let mut ready = std::mem::take(&mut self.ready);
+        ready.sort_unstable();
+        ready.dedup();
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let mut all = Vec::new();
+        for key in ready {
+            let heard = self.with_miner(key, now, |miner, room| {
+                let said = hear(key, miner, room, &mut scratch);
+                (said, miner.more)
+            });
+            let Some((said, more)) = heard else { continue };
+            all.extend(said);
+            self.touched.push(key);
+            if more {
+                self.ready.push(key);
+            }
+        }
+        self.scratch = scratch;
+        all
+    }
+
+    /// Sees to miners who wait for their authorisation.
+    pub(super) fn hear_waiting(&mut self, now: Now) {
+        let waiting: Vec<usize> = self
+            .miners
+            .iter()
+            .filter(|(_, miner)| miner.waiting.is_some() && !miner.held)
+            .map(|(key, _)| key)
+            .collect();
+        for key in waiting {
+            self.with_miner(key, now, |miner, room| {
+                let Some(Waiting { request, since }) = miner.waiting.take() else { return };
+                let mut out = Vec::new();
+                room.authorize(miner, request, since, &mut out);
+                miner.outbox.push(&out, now.mono);
+            });
+            self.touched.push(key);
+            // Lines may have gathered meanwhile.
+            self.ready.push(key);
+        }
+    }
+}
+
+/// Reads and takes lines, up to a turn's bounds.
+fn hear(key: usize, miner: &mut Miner, room: &mut Room<'_>, scratch: &mut [u8]) -> Option<Said> {
+    let mut pieces = Vec::new();
+    let mut out = Vec::new();
+    let mut submits = 0;
+    let mut has_read = false;
+    while miner.may_speak() && submits < SUBMITS_A_TURN {
+        let limit = miner.line_limit();
+        match miner.input.next(limit) {
+            Next::Line([]) => {}
+            Next::Line(line) => {
+                let actions = miner.session.receive(line, room.rules, room.now.mono, &mut out);
+                for submit in room.perform(miner, actions, &mut out) {
+                    submits += 1;
+                    pieces.push(Piece::Bytes(std::mem::take(&mut out)));
+                    pieces.push(Piece::Share { submit, verdict: Ok(()) });
+                }
+            }
+            Next::TooLong => miner.close("line too long"),
+            Next::Nothing => {
+                if has_read || !miner.readable {
+                    break;
+                }
+                miner.read(scratch);
+                has_read = true;
+            }
+        }
+    }
+    miner.more = miner.may_speak() && (miner.readable || submits >= SUBMITS_A_TURN);
+    if pieces.is_empty() {
+        miner.outbox.push(&out, room.now.mono);
+        return None;
+    }
+    pieces.push(Piece::Bytes(out));
+    Some(Said { key, serial: miner.serial, coin: room.coin.id().to_owned(), pieces })
+}
+
+impl Room<'_> {
+    /// Does what a session asks for. Submits come back: they are judged with all others.
+    pub(super) fn perform(
+        &mut self,
+        miner: &mut Miner,
+        actions: Vec<Action>,
+        out: &mut Vec<u8>,
+    ) -> Vec<Submit> {
+        let mut submits = Vec::new();
+        let mut actions = VecDeque::from(actions);
+        while let Some(action) = actions.pop_front() {
+            match action {
+                Action::Submit(submit) => submits.push(submit),
+                Action::Authorize(request) => {
+                    actions.extend(self.decide(miner, request, self.now.mono, out));
+                }
+                Action::SendWork => self.send_work(miner, out),
+                Action::Rejected(worker, reject) => {
+                    self.coin.rejected(&worker, reject);
+                    if reject.is_misbehaviour() {
+                        miner.conduct.bad();
+                    }
+                }
+                Action::BadLine => miner.conduct.bad(),
+                Action::Close(why) => miner.close(why),
+            }
+        }
+        submits
+    }
+
+    /// Gives a miner the present work under an id that it has not had.
+    pub(super) fn send_work(&mut self, miner: &mut Miner, out: &mut Vec<u8>) {
+        if !miner.session.is_subscribed() {
+            return;
+        }
+        let Some(latest) = self.coin.jobs.latest() else { return };
+        if latest.posted.work.plan.extranonce2_size != self.rules.extranonce2_size {
+            return;
+        }
+        let known =
+            miner.session.difficulty_of(latest.id).is_some() || miner.session.is_stale(latest.id);
+        let issue = if known { self.coin.jobs.reissue(self.numbers) } else { Some(latest.clone()) };
+        let Some(issue) = issue else { return };
+        let clean = miner.session.needs_clean();
+        let line = if clean { &issue.clean_line } else { &issue.line };
+        miner.session.offer(issue.id, line, clean, self.rules, self.now.mono, out);
+    }
+
+    /// Authorises, and performs what follows from it. For a name that had to wait.
+    fn authorize(&mut self, miner: &mut Miner, request: Authorize, since: u64, out: &mut Vec<u8>) {
+        let actions = self.decide(miner, request, since, out);
+        let _no_submits = self.perform(miner, actions, out);
+    }
+
+    /// The verdict on a name; without one yet the miner waits.
+    fn decide(
+        &mut self,
+        miner: &mut Miner,
+        request: Authorize,
+        since: u64,
+        out: &mut Vec<u8>,
+    ) -> Vec<Action> {
+        let network = self.coin.jobs.latest().map(|latest| latest.posted.work.plan.network);
+        let verdict = match authorize::check(&request.name, &self.coin.pool, network) {
+            Check::Accept => Some(Ok(())),
+            Check::Refuse(why) => Some(Err(why)),
+            Check::Wait => None,
+            Check::Ask(address) => self.ask(&address),
+        };
+        let late = self.now.mono.saturating_sub(since) >= PATIENCE_MS;
+        let Some(verdict) = verdict.or_else(|| late.then(|| Err(TRY_AGAIN.to_owned()))) else {
+            miner.waiting = Some(Waiting { request, since });
+            return Vec::new();
+        };
+        if verdict.is_ok() {
+            let key = (self.coin.id().to_owned(), request.name.clone());
+            if let Some(difficulty) = self.difficulties.get(&key, self.now.mono) {
+                miner.session.remembered(*difficulty, self.rules);
+            }
+        }
+        miner.session.authorized(&request, verdict, self.rules, self.now.mono, out)
+    }
+
+    /// What the daemons say of an address; asks them when nothing is known.
+    fn ask(&mut self, address: &str) -> Option<Result<(), String>> {
+        let (coin, now) = (self.coin.id().to_owned(), self.now.mono);
+        match self.addresses.known(&coin, address, now) {
+            Some(true) => return Some(Ok(())),
+            Some(false) => return Some(Err(format!("`{address}` is not an address"))),
+            None => {}
+        }
+        if self.addresses.begin(&coin, address, now) {
+            let (pool, text) = (self.coin.pool.clone(), address.to_owned());
+            let key = coin.clone();
+            let asked = self.desk.run("address", move |reporter| {
+                let valid = is_address(&pool, &text);
+                reporter.tell(News::Address { coin: key, address: text, valid });
+            });
+            if asked.is_err() {
+                self.addresses.end(&coin, address, None, now);
+            }
+        }
+        None
+    }
+}
+
+/// Asks one daemon after the other; the first that answers decides. Blocks.
+fn is_address(pool: &Pool, text: &str) -> Option<bool> {
+    pool.daemons.iter().find_map(|daemon| {
+        let client = daemon::Client::new(daemon, pool.daemon_timeout);
+        match daemon::script_of(&client, text) {
+            Ok(script) => Some(script.is_some()),
+            Err(error) => {
+                log::debug!("{}: {error}", pool.coin.id);
+                None
+            }
+        }
+    })
+}

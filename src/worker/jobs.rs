@@ -1,0 +1,153 @@
+//! A coin's jobs: the work that miners have now, and what they were given before.
+
+use crate::chain::Work;
+use crate::stratum::{JobId, notify_line};
+use std::collections::{HashMap, VecDeque};
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+/// Works that are kept for one tip. One arrives each `txRefreshInterval`, and miners leave the old
+/// one within seconds; each holds a descriptor.
+const WORKS: usize = 32;
+/// Job ids that are kept for one tip: re-sent work gets a new one for each change of a difficulty.
+const IDS: usize = 2048;
+
+/// Work as it was received: what jobs are made of, and the rest of the block in a memory file.
+#[derive(Debug)]
+pub(crate) struct Posted {
+    pub(crate) work: Work,
+    /// Sealed memory file with the bytes that follow the coinbase; read only for a candidate.
+    pub(crate) body: OwnedFd,
+}
+
+/// One job id and its line, the same bytes for every miner.
+#[derive(Debug, Clone)]
+pub(crate) struct Issue {
+    pub(crate) id: JobId,
+    /// `mining.notify` with `clean_jobs` false.
+    pub(crate) line: Arc<[u8]>,
+    /// The same with `clean_jobs` true.
+    pub(crate) clean_line: Arc<[u8]>,
+    /// The work behind it.
+    pub(crate) posted: Arc<Posted>,
+}
+
+/// The numbers of job ids, one sequence for all coins of a worker.
+#[derive(Debug)]
+pub(crate) struct Numbers {
+    lane: u8,
+    next: u32,
+}
+
+impl Numbers {
+    /// Counting begins at the time, so that a worker that follows another in a lane does not use
+    /// its ids again: it would have to issue more than one a millisecond to be caught up with.
+    pub(crate) fn new(lane: u8, unix_ms: u64) -> Self {
+        let next = u32::try_from(unix_ms & u64::from(u32::MAX)).unwrap_or(0);
+        Self { lane, next }
+    }
+
+    fn take(&mut self) -> JobId {
+        let number = self.next;
+        self.next = self.next.wrapping_add(1);
+        JobId { lane: self.lane, number }
+    }
+}
+
+/// What a job id stands for.
+#[derive(Debug, Clone)]
+pub(crate) enum Found {
+    /// A job of the present tip.
+    Current(Arc<Posted>),
+    /// A job of the tip before it: stale, unless the hash is a block.
+    Previous(Arc<Posted>),
+}
+
+/// The jobs of one coin.
+#[derive(Debug, Default)]
+pub(crate) struct Jobs {
+    latest: Option<Issue>,
+    current: HashMap<u32, Arc<Posted>>,
+    previous: HashMap<u32, Arc<Posted>>,
+    /// Ids of the present tip, oldest first.
+    order: VecDeque<u32>,
+    /// Works of the present tip, counted by their first ids, oldest first.
+    firsts: VecDeque<u32>,
+}
+
+impl Jobs {
+    /// The work that miners should have now.
+    pub(crate) fn latest(&self) -> Option<&Issue> {
+        self.latest.as_ref()
+    }
+
+    /// New work. Returns its first job and whether the tip changed, so that older work is void.
+    pub(crate) fn post(&mut self, posted: Posted, numbers: &mut Numbers) -> (Issue, bool) {
+        let clean = self
+            .latest
+            .as_ref()
+            .is_none_or(|latest| latest.posted.work.previous != posted.work.previous);
+        if clean {
+            self.previous = std::mem::take(&mut self.current);
+            self.order.clear();
+            self.firsts.clear();
+        }
+        let issue = self.issue(Arc::new(posted), numbers);
+        self.firsts.push_back(issue.id.number);
+        if self.firsts.len() > WORKS {
+            self.firsts.pop_front();
+            let first = self.firsts.front().copied().unwrap_or_default();
+            // Numbers wrap: one is before another when the way back to it is the shorter one.
+            let is_before = |number: &u32| number.wrapping_sub(first) > u32::MAX / 2;
+            while self.order.front().is_some_and(is_before) {
+                self.drop_oldest();
+            }
+        }
+        (issue, clean)
+    }
+
+    /// A further job id for the present work: other work, because the id is in the coinbase.
+    pub(crate) fn reissue(&mut self, numbers: &mut Numbers) -> Option<Issue> {
+        let posted = Arc::clone(&self.latest.as_ref()?.posted);
+        Some(self.issue(posted, numbers))
+    }
+
+    /// The work behind a job id.
+    pub(crate) fn find(&self, number: u32) -> Option<Found> {
+        let current = self.current.get(&number).cloned().map(Found::Current);
+        current.or_else(|| self.previous.get(&number).cloned().map(Found::Previous))
+    }
+
+    fn issue(&mut self, posted: Arc<Posted>, numbers: &mut Numbers) -> Issue {
+        let id = numbers.take();
+        let issue = Issue {
+            id,
+            line: notify_line(id, &posted.work, false).into(),
+            clean_line: notify_line(id, &posted.work, true).into(),
+            posted: Arc::clone(&posted),
+        };
+        self.current.insert(id.number, posted);
+        self.order.push_back(id.number);
+        if self.order.len() > IDS {
+            self.drop_oldest();
+        }
+        self.latest = Some(issue.clone());
+        issue
+    }
+
+    fn drop_oldest(&mut self) {
+        if let Some(oldest) = self.order.pop_front() {
+            self.current.remove(&oldest);
+        }
+    }
+}
+
+/// Whether a block on `stale` may still be wanted while miners work on `current`: its parent is the
+/// tip or one below (a sibling of the tip can win).
+pub(crate) fn is_near(stale: &Work, current: &Work) -> bool {
+    stale.previous == current.previous || stale.height.saturating_add(1) >= current.height
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;

@@ -1,0 +1,115 @@
+//! Job ids: which work they stand for, and for how long.
+
+use super::*;
+use crate::chain::{Hash, Network, Plan, Target};
+use crate::pow::Algorithm;
+use crate::rewards::Amount;
+
+fn posted(tip: u8, height: u64, time: u32) -> Posted {
+    let plan = Plan {
+        coin: "testcoin".to_owned(),
+        network: Network::Regtest,
+        algorithm: Algorithm::Sha256,
+        pool_script: Vec::new(),
+        recipients: Vec::new(),
+        tag: String::new(),
+        extranonce2_size: 4,
+        tx_message: None,
+        addresses: Default::default(),
+    };
+    let work = Work {
+        plan,
+        height,
+        previous: Hash([tip; 32]),
+        version: 1,
+        bits: 0,
+        target: Target::DIFFICULTY_1,
+        time,
+        min_time: 0,
+        coinbase_before: Vec::new(),
+        coinbase_after: Vec::new(),
+        witness: false,
+        branch: Vec::new(),
+        transactions: 0,
+        coinbase_value: Amount::default(),
+        pool_value: Amount::default(),
+        clean: false,
+    };
+    Posted { work, body: std::fs::File::open("/dev/null").unwrap().into() }
+}
+
+fn time_of(found: Option<Found>) -> Option<(bool, u32)> {
+    found.map(|found| match found {
+        Found::Current(posted) => (true, posted.work.time),
+        Found::Previous(posted) => (false, posted.work.time),
+    })
+}
+
+#[test]
+fn a_new_tip_makes_jobs_stale_and_the_next_one_forgets_them() {
+    let mut numbers = Numbers::new(7, 0x1_0000_0005);
+    let mut jobs = Jobs::default();
+    let (first, clean) = jobs.post(posted(1, 10, 100), &mut numbers);
+    assert!(clean);
+    assert_eq!(first.id, JobId { lane: 7, number: 5 });
+    let (refresh, clean) = jobs.post(posted(1, 10, 200), &mut numbers);
+    assert!(!clean, "same tip");
+    assert_eq!(time_of(jobs.find(first.id.number)), Some((true, 100)));
+    assert_eq!(time_of(jobs.find(refresh.id.number)), Some((true, 200)));
+    let (next, clean) = jobs.post(posted(2, 11, 300), &mut numbers);
+    assert!(clean);
+    assert_eq!(time_of(jobs.find(first.id.number)), Some((false, 100)));
+    assert_eq!(time_of(jobs.find(next.id.number)), Some((true, 300)));
+    jobs.post(posted(3, 12, 400), &mut numbers);
+    assert_eq!(time_of(jobs.find(first.id.number)), None);
+    assert_eq!(time_of(jobs.find(next.id.number)), Some((false, 300)));
+}
+
+#[test]
+fn a_reissue_is_other_work_under_another_id() {
+    let mut numbers = Numbers::new(7, 0);
+    let mut jobs = Jobs::default();
+    assert!(jobs.reissue(&mut numbers).is_none());
+    let (first, _) = jobs.post(posted(1, 10, 100), &mut numbers);
+    let second = jobs.reissue(&mut numbers).unwrap();
+    assert_ne!(first.id, second.id);
+    assert_ne!(first.line, second.line, "the salt is in the coinbase");
+    assert_eq!(jobs.latest().unwrap().id, second.id);
+    assert_eq!(time_of(jobs.find(second.id.number)), Some((true, 100)));
+}
+
+#[test]
+fn old_works_and_ids_of_one_tip_are_bounded() {
+    let mut numbers = Numbers::new(7, 0);
+    let mut jobs = Jobs::default();
+    let (first, _) = jobs.post(posted(1, 10, 0), &mut numbers);
+    let again = jobs.reissue(&mut numbers).unwrap();
+    let mut second = None;
+    for time in 1..=u32::try_from(WORKS).unwrap() {
+        let (issue, _) = jobs.post(posted(1, 10, time), &mut numbers);
+        second.get_or_insert(issue.id);
+    }
+    assert_eq!(time_of(jobs.find(first.id.number)), None, "the oldest work is gone");
+    assert_eq!(time_of(jobs.find(again.id.number)), None, "under each of its ids");
+    assert_eq!(time_of(jobs.find(second.unwrap().number)), Some((true, 1)));
+    for _ in 0..IDS {
+        jobs.reissue(&mut numbers);
+    }
+    assert_eq!(jobs.current.len(), IDS);
+    assert_eq!(jobs.order.len(), IDS);
+    let latest = jobs.latest().unwrap().id.number;
+    assert!(jobs.find(latest).is_some());
+    // Works that lost all their ids must not stop later ones from being dropped.
+    for time in 0..100 {
+        jobs.post(posted(1, 10, time), &mut numbers);
+    }
+    assert_eq!(jobs.current.len(), WORKS);
+}
+
+#[test]
+fn a_stale_block_is_near_when_it_could_still_win() {
+    let work = |tip, height| posted(tip, height, 0).work;
+    assert!(is_near(&work(1, 10), &work(2, 11)), "a sibling of the tip");
+    assert!(is_near(&work(1, 10), &work(1, 10)));
+    assert!(!is_near(&work(1, 9), &work(2, 11)));
+}

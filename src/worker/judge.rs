@@ -1,0 +1,88 @@
+//! The judge of shares: from a submit and its job to a verdict. Pure, no JSON, no sockets.
+//!
+//! In two steps, so that a turn's proofs of work can be hashed together between them: [`prepare`]
+//! makes the header after the cheap checks, [`decide`] compares the hash with the targets.
+
+use crate::chain::{Hash, Header, Target, Work, sha256d};
+use crate::pow::Algorithm;
+use crate::stratum::{Reject, Submit};
+
+#[cfg(test)]
+mod tests;
+
+/// Seconds that a header's time may be ahead of now (or of the job's time, if that is later):
+/// under the two hours that the network allows.
+const AHEAD_S: u32 = 7000;
+
+/// A share whose form is right, ready to be hashed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Prepared {
+    /// The header that the miner found.
+    pub(crate) header: Header,
+    /// The coinbase it commits to, without witness.
+    pub(crate) coinbase: Vec<u8>,
+    /// SHA-256d of the header: the share's identity, and the block's hash if it is one.
+    pub(crate) id: Hash,
+}
+
+impl Prepared {
+    /// The proof-of-work hash. For SHA-256d it is the identity, which is known already.
+    pub(crate) fn work_hash(&self, algorithm: Algorithm) -> Hash {
+        match algorithm {
+            Algorithm::Sha256 => self.id,
+            Algorithm::Scrypt => algorithm.hash(&self.header),
+        }
+    }
+
+    /// The key under which a share is seen once: the first 16 bytes of its identity. What the
+    /// miner *wrote* (letter case, padding) never matters, only the header it stands for.
+    pub(crate) fn key(&self) -> u128 {
+        let (key, _) = self.id.0.split_at(16);
+        key.try_into().map_or(0, u128::from_le_bytes)
+    }
+}
+
+/// What a hash is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Worth {
+    /// It meets the share target of its job.
+    pub(crate) share: bool,
+    /// It meets the network's target: a block.
+    pub(crate) block: bool,
+}
+
+/// Checks what costs little and makes the header.
+///
+/// `mask` is what the connection negotiated (BIP 310), `now_s` the time in unix seconds.
+pub(crate) fn prepare(
+    submit: &Submit,
+    work: &Work,
+    extranonce1: [u8; 4],
+    mask: u32,
+    now_s: u64,
+) -> Result<Prepared, Reject> {
+    let extranonce2 = submit.extranonce2.as_bytes();
+    if extranonce2.len() != usize::from(work.plan.extranonce2_size) {
+        return Err(Reject::Malformed);
+    }
+    let now_s = u32::try_from(now_s).unwrap_or(u32::MAX);
+    let latest = now_s.max(work.time).saturating_add(AHEAD_S);
+    if submit.time < work.min_time || submit.time > latest {
+        return Err(Reject::Time);
+    }
+    let bits = submit.version_bits.unwrap_or(work.version & mask);
+    if bits & !mask != 0 {
+        return Err(Reject::Version);
+    }
+    let version = (work.version & !mask) | bits;
+    let coinbase = work.coinbase(submit.job.number, extranonce1, extranonce2);
+    let header = work.header(version, &work.merkle_root(&coinbase), submit.time, submit.nonce);
+    Ok(Prepared { id: sha256d(&header), header, coinbase })
+}
+
+/// Compares a hash with the share target of its job and the network's. A block is always worth a
+/// share: a chain easier than the share difficulty must not refuse its own blocks.
+pub(crate) fn decide(hash: &Hash, share: &Target, network: &Target) -> Worth {
+    let block = network.is_met_by(hash);
+    Worth { share: block || share.is_met_by(hash), block }
+}

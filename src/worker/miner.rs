@@ -1,0 +1,150 @@
+//! One connection: its socket, its session (plain data) and what waits in either direction.
+
+use super::bans::Conduct;
+use crate::net::lines::Lines;
+use crate::net::outbox::Outbox;
+use crate::stratum::{Authorize, Difficulty, PortRules, Session};
+use mio::net::TcpStream;
+use std::io::{self, ErrorKind, Read};
+use std::net::IpAddr;
+
+/// Bytes that are read from one miner in one turn; the rest waits for the next.
+pub(crate) const READ_A_TURN: usize = 64 * 1024;
+/// Submits that are judged of one miner in one turn, so that nobody makes the others wait.
+pub(crate) const SUBMITS_A_TURN: usize = 64;
+/// Longest line of an authorised miner.
+const LINE: usize = 16 * 1024;
+/// Longest line before that.
+const LINE_OF_STRANGER: usize = 4 * 1024;
+/// Bytes that may wait for a miner who does not read.
+const OUTBOX: usize = 64 * 1024;
+/// Milliseconds after which a miner who takes nothing of what waits is given up.
+const STUCK_MS: u64 = 30_000;
+
+/// An authorisation that waits for the network's name or a daemon's word.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    pub(crate) request: Authorize,
+    /// Monotonic milliseconds since when.
+    pub(crate) since: u64,
+}
+
+/// One connection.
+#[derive(Debug)]
+pub(crate) struct Miner {
+    pub(crate) stream: TcpStream,
+    /// Number of the connection in this worker: places in the slab are used again.
+    pub(crate) serial: u64,
+    /// The other side, an IPv4 address where it is one.
+    pub(crate) address: IpAddr,
+    /// Local port; the pool is looked up through it.
+    pub(crate) port: u16,
+    pub(crate) session: Session,
+    pub(crate) extranonce1: [u8; 4],
+    pub(crate) conduct: Conduct,
+    pub(crate) input: Lines,
+    pub(crate) outbox: Outbox,
+    pub(crate) waiting: Option<Waiting>,
+    /// Replies of this miner wait for the disk: nothing more is taken until they left.
+    pub(crate) held: bool,
+    /// The socket may have more to read.
+    pub(crate) readable: bool,
+    /// A turn's bound was reached: there is more to hear.
+    pub(crate) more: bool,
+    /// The miner will send no more.
+    pub(crate) ended: bool,
+    /// To be closed once its output was offered to the socket, and why.
+    pub(crate) closing: Option<&'static str>,
+    /// Target of the difficulty that was last looked up.
+    pub(crate) target: Option<(Difficulty, crate::chain::Target)>,
+}
+
+impl Miner {
+    pub(crate) fn new(
+        stream: TcpStream,
+        serial: u64,
+        address: IpAddr,
+        port: u16,
+        extranonce1: [u8; 4],
+        rules: &PortRules,
+        now: u64,
+    ) -> Self {
+        Self {
+            stream,
+            serial,
+            address,
+            port,
+            session: Session::new(extranonce1, rules, now),
+            extranonce1,
+            conduct: Conduct::default(),
+            input: Lines::default(),
+            outbox: Outbox::default(),
+            waiting: None,
+            held: false,
+            // A first line may have come with the connection.
+            readable: true,
+            more: false,
+            ended: false,
+            closing: None,
+            target: None,
+        }
+    }
+
+    /// Whether a line may be taken from the input now.
+    pub(crate) fn may_speak(&self) -> bool {
+        self.closing.is_none() && self.waiting.is_none() && !self.held
+    }
+
+    /// The most bytes that a line may have now.
+    pub(crate) fn line_limit(&self) -> usize {
+        if self.session.workers().next().is_some() { LINE } else { LINE_OF_STRANGER }
+    }
+
+    /// Reads what has arrived, within the turn's bound. `scratch` is the loop's own buffer.
+    pub(crate) fn read(&mut self, scratch: &mut [u8]) {
+        while self.readable && self.input.len() < READ_A_TURN {
+            match self.stream.read(scratch) {
+                Ok(0) => {
+                    self.ended = true;
+                    self.readable = false;
+                }
+                Ok(count) => self.input.push(scratch.get(..count).unwrap_or_default()),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => self.readable = false,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => {
+                    self.readable = false;
+                    self.close(broken(&error));
+                }
+            }
+        }
+    }
+
+    /// Sends what the socket takes; a miner who does not read is given up.
+    pub(crate) fn flush(&mut self, now: u64) {
+        match self.outbox.flush(&mut self.stream, now) {
+            Err(error) => self.close(broken(&error)),
+            Ok(()) if self.outbox.len() > OUTBOX => self.close("does not read what it is sent"),
+            Ok(()) if self.outbox.stuck_for(now) > STUCK_MS => self.close("took nothing for 30 s"),
+            Ok(()) => {}
+        }
+    }
+
+    /// Marks the connection for closing; the first reason stays.
+    pub(crate) fn close(&mut self, why: &'static str) {
+        self.closing.get_or_insert(why);
+    }
+
+    /// Whether all was said and done on a connection whose other side has ended.
+    pub(crate) fn is_finished(&self) -> bool {
+        self.ended && !self.more && !self.held && self.waiting.is_none() && self.outbox.is_empty()
+    }
+}
+
+/// Words for a broken connection, an everyday event.
+fn broken(error: &io::Error) -> &'static str {
+    match error.kind() {
+        ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => "connection reset",
+        ErrorKind::TimedOut => "connection timed out",
+        _ => "connection failed",
+    }
+}

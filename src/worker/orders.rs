@@ -1,0 +1,141 @@
+//! What comes from the master: work, notices, bans, configurations.
+
+use super::jobs::Posted;
+use super::{Now, Worker};
+use crate::chain::{Hash, Work};
+use crate::ipc::{Message, Received};
+use std::net::IpAddr;
+use std::os::fd::OwnedFd;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+/// Messages taken in one turn; miners are waiting, too.
+const A_TURN: usize = 256;
+/// Milliseconds for which work that a daemon gave us is kept against older work of `templates`,
+/// whose answer may have been on its way.
+const OWN_WORK_MS: u64 = 10_000;
+
+/// Milliseconds of a duration.
+pub(super) fn ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+impl Worker {
+    /// Takes what the master has sent.
+    pub(super) fn hear_master(&mut self, now: Now) {
+        for _ in 0..A_TURN {
+            if self.orphaned {
+                return;
+            }
+            match self.channel.receive() {
+                Ok(Received::Message(message, fds)) => self.follow(*message, fds, now),
+                Ok(Received::Nothing) => return,
+                Ok(Received::Closed) => {
+                    log::debug!("the master is gone: this worker ends");
+                    self.orphan(now);
+                }
+                Err(error) => {
+                    log::error!("the way to the master is broken: {error}; this worker ends");
+                    self.orphan(now);
+                }
+            }
+        }
+    }
+
+    fn follow(&mut self, message: Message, mut fds: Vec<OwnedFd>, now: Now) {
+        match message {
+            Message::Work { work } => match fds.pop() {
+                Some(body) => self.take_work(Posted { work: *work, body }, now),
+                None => log::error!("{}: work came without its transactions", work.plan.coin),
+            },
+            Message::Blocknotify { coin, hash } => self.take_notice(&coin, hash, now),
+            Message::Ban { address, until } => self.take_ban(address, until, now),
+            Message::Unban { address } => self.bans.lift(&address.to_canonical()),
+            Message::Configure { generation, new_ports } => {
+                self.configure(generation, &new_ports, fds, now);
+            }
+            // Not for workers.
+            Message::Ready | Message::BlockFound { .. } | Message::CoinStatus(_) => {}
+        }
+    }
+
+    /// Work from the templates process.
+    fn take_work(&mut self, posted: Posted, now: Now) {
+        let Some(coin) = self.coins.get_mut(&posted.work.plan.coin) else { return };
+        if let Some(latest) = coin.jobs.latest() {
+            let own = coin.own_work_at.is_some_and(|at| now.mono.saturating_sub(at) < OWN_WORK_MS);
+            if own && posted.work.height < latest.posted.work.height {
+                return;
+            }
+        }
+        coin.own_work_at = None;
+        self.post(posted, now);
+    }
+
+    /// Gives work to all miners of its coin.
+    pub(super) fn post(&mut self, posted: Posted, now: Now) {
+        let id = posted.work.plan.coin.clone();
+        let Some(coin) = self.coins.get_mut(&id) else { return };
+        let size = posted.work.plan.extranonce2_size;
+        let (issue, clean) = coin.jobs.post(posted, &mut self.numbers);
+        coin.work_at = now.mono;
+        if coin.stale {
+            coin.stale = false;
+            log::warn!("{id}: there is fresh work again, miners are welcome");
+        }
+        if clean {
+            coin.fallback.arrived();
+        }
+        for (key, miner) in &mut self.miners {
+            let Some(gate) = self.gates.get(&miner.port) else { continue };
+            let wants = gate.coin == id && miner.session.is_subscribed();
+            // A session whose extranonce2 has another size gets its work after a reload's goodbye.
+            if !wants || gate.rules.extranonce2_size != size || miner.closing.is_some() {
+                continue;
+            }
+            let clean = clean || miner.session.needs_clean();
+            let line = if clean { &issue.clean_line } else { &issue.line };
+            let session = &mut miner.session;
+            miner.outbox.write_with(now.mono, |out| {
+                session.offer(issue.id, line, clean, &gate.rules, now.mono, out);
+            });
+            self.touched.push(key);
+        }
+        if let Some(cell) = self.cell(&id) {
+            cell.work_at.store(now.unix, Ordering::Relaxed);
+        }
+    }
+
+    /// Somebody says that there is a new block.
+    fn take_notice(&mut self, id: &str, hash: Option<Hash>, now: Now) {
+        let wait = ms(self.config.template_fallback);
+        if let Some(cell) = self.cell(id) {
+            cell.notices.fetch_add(1, Ordering::Relaxed);
+        }
+        let Some(coin) = self.coins.get_mut(id) else { return };
+        let known = coin.jobs.latest().map(|latest| latest.posted.work.previous);
+        if known.is_some() && (hash.is_none() || hash != known) {
+            coin.fallback.expect(now.mono, wait);
+        }
+    }
+
+    /// An address is banned: its miners leave.
+    fn take_ban(&mut self, address: IpAddr, until: u64, now: Now) {
+        let address = address.to_canonical();
+        if until <= now.unix {
+            return;
+        }
+        self.bans.add(address, until);
+        for (key, miner) in &mut self.miners {
+            if miner.address == address {
+                miner.close("its address is banned");
+                self.touched.push(key);
+            }
+        }
+    }
+}
+
+/// Whether a daemon's template is of use beside the present work.
+pub(super) fn is_of_use(work: &Work, latest: &Work) -> bool {
+    work.previous == latest.previous || work.height >= latest.height
+}

@@ -1,0 +1,171 @@
+//! A new configuration in place: ports come and go, rules change, miners stay.
+
+use super::accept::Gate;
+use super::coin::Coin;
+use super::{Now, Worker};
+use crate::config::{Config, Pool};
+use crate::ipc::Listener;
+use crate::stratum::Session;
+use crate::sys;
+use std::collections::BTreeMap;
+use std::io;
+use std::net::TcpListener;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+
+impl Worker {
+    /// Opens the gates of sockets whose ports the configuration has.
+    pub(super) fn open_gates(&mut self, listeners: Vec<Listener>) -> io::Result<()> {
+        for Listener { port, socket } in listeners {
+            let found = self.coins.iter().find_map(|(id, coin)| {
+                let settings = coin.pool.ports.get(&port)?;
+                Some((id.clone(), coin.rules(settings)))
+            });
+            let Some((coin, rules)) = found else { continue };
+            let gate = Gate::open(self.poll.registry(), socket, port, coin, rules)?;
+            self.gates.insert(port, gate);
+        }
+        Ok(())
+    }
+
+    /// Takes a new configuration over. One that cannot be read changes nothing.
+    pub(super) fn configure(
+        &mut self,
+        generation: u32,
+        new_ports: &[u16],
+        fds: Vec<OwnedFd>,
+        now: Now,
+    ) {
+        let mut fds = fds.into_iter();
+        let config = fds
+            .next()
+            .ok_or_else(|| "it did not come along".to_owned())
+            .and_then(|fd| sys::memfd::contents(fd.as_fd()).map_err(|error| error.to_string()))
+            .and_then(|json| {
+                serde_json::from_slice::<Config>(&json).map_err(|error| error.to_string())
+            });
+        let config = match config {
+            Ok(config) => Arc::new(config),
+            Err(error) => {
+                log::error!("the new configuration cannot be taken over: {error}");
+                return;
+            }
+        };
+        let listeners = new_ports
+            .iter()
+            .zip(fds)
+            .map(|(port, fd)| Listener { port: *port, socket: TcpListener::from(fd) })
+            .collect();
+        self.generation = generation;
+        sys::log::start(&config.logging, &format!("WRK-{:02}", self.slot));
+        self.change_coins(&config, now);
+        self.config = config;
+        self.change_gates(now);
+        if let Err(error) = self.open_gates(listeners) {
+            log::error!("a new port cannot be listened on: {error}");
+        }
+        log::debug!("configuration {generation} is in use");
+    }
+
+    /// New coins come, changed ones change, removed ones go with their miners.
+    fn change_coins(&mut self, config: &Config, now: Now) {
+        let gone: Vec<String> = self
+            .coins
+            .iter()
+            .filter(|(id, coin)| {
+                config.pools.get(*id).is_none_or(|pool| is_other_coin(&coin.pool, pool))
+            })
+            .map(|(id, _)| id.clone())
+            .collect();
+        for id in gone {
+            self.send_away(&id, "this pool has been closed", "the pool was removed");
+            // What it still has to record or to submit is done before it is forgotten.
+            self.commit(now);
+            self.submit_blocks(now);
+            self.flush(now);
+            if self.coins.get(&id).is_some_and(|coin| coin.submissions.is_empty()) {
+                self.coins.remove(&id);
+            } else {
+                log::warn!("{id}: kept until the daemons have answered to its found blocks");
+            }
+        }
+        for (id, pool) in &config.pools {
+            if let Some(coin) = self.coins.get_mut(id) {
+                coin.pool = pool.clone();
+                continue;
+            }
+            match Coin::new(pool.clone(), config, self.slot, now.mono) {
+                Ok(coin) => drop(self.coins.insert(id.clone(), coin)),
+                Err(error) => log::error!("{id}: the new pool cannot be served: {error}"),
+            }
+        }
+    }
+
+    /// Ports that stay get their new rules, removed ones close with their miners.
+    fn change_gates(&mut self, now: Now) {
+        let mut wanted: BTreeMap<u16, _> = BTreeMap::new();
+        for (id, coin) in &self.coins {
+            for (port, settings) in &coin.pool.ports {
+                wanted.insert(*port, (id.clone(), coin.rules(settings)));
+            }
+        }
+        let mut goodbye = Vec::new();
+        Session::message("this port of the pool has been closed or changed", &mut goodbye);
+        let ports: Vec<u16> = self.gates.keys().copied().collect();
+        for port in ports {
+            let keys: Vec<usize> = self
+                .miners
+                .iter()
+                .filter(|(_, miner)| miner.port == port)
+                .map(|(key, _)| key)
+                .collect();
+            let Some(gate) = self.gates.get_mut(&port) else { continue };
+            let kept = wanted.remove(&port);
+            let stays = kept.as_ref().is_some_and(|(coin, rules)| {
+                *coin == gate.coin && rules.extranonce2_size == gate.rules.extranonce2_size
+            });
+            let changed = kept.as_ref().is_some_and(|(_, rules)| *rules != gate.rules);
+            let closed = kept.is_none();
+            if closed {
+                gate.shut(self.poll.registry());
+            }
+            if let Some((coin, rules)) = kept {
+                gate.coin = coin;
+                gate.rules = rules;
+            }
+            if !stays {
+                // The coin, or the work that fits the session, is another one.
+                for key in keys {
+                    if let Some(miner) = self.miners.get_mut(key) {
+                        miner.outbox.push(&goodbye, now.mono);
+                        miner.close("its port was closed or changed");
+                        self.touched.push(key);
+                    }
+                }
+                self.flush(now);
+            } else if changed {
+                for key in keys {
+                    self.change_rules(key, now);
+                }
+            }
+            if closed {
+                self.gates.remove(&port);
+            }
+        }
+    }
+
+    fn change_rules(&mut self, key: usize, now: Now) {
+        self.with_miner(key, now, |miner, room| {
+            let mut out = Vec::new();
+            let actions = miner.session.change_rules(room.rules, now.mono);
+            let _no_submits = room.perform(miner, actions, &mut out);
+            miner.outbox.push(&out, now.mono);
+        });
+        self.touched.push(key);
+    }
+}
+
+/// Whether a pool under the same name mines something else: nothing of the old one fits.
+fn is_other_coin(old: &Pool, new: &Pool) -> bool {
+    old.coin.algorithm != new.coin.algorithm
+}

@@ -1,0 +1,152 @@
+//! What comes from helper threads.
+
+use super::candidate;
+use super::desk::News;
+use super::jobs::Posted;
+use super::orders::{is_of_use, ms};
+use super::{Now, Worker};
+use crate::chain::{Hash, Plan, Work};
+use crate::config::Pool;
+use crate::ipc::Message;
+use crate::journal::Answer;
+use crate::{daemon, sys};
+use std::os::fd::OwnedFd;
+use std::sync::atomic::Ordering;
+
+impl Worker {
+    /// Takes what helpers found out.
+    pub(super) fn hear_helpers(&mut self, now: Now) {
+        while let Some(news) = self.desk.next() {
+            match news {
+                News::Synced { ticket, failed } => self.synced(ticket, &failed, now),
+                News::Answered { coin, hash, answers } => self.answered(&coin, &hash, answers, now),
+                News::Template { coin, result } => self.take_template(&coin, result, now),
+                News::Address { coin, address, valid } => {
+                    self.addresses.end(&coin, &address, valid, now.mono);
+                    self.hear_waiting(now);
+                }
+            }
+        }
+    }
+
+    /// A daemon answered to a block.
+    fn answered(&mut self, id: &str, hash: &Hash, answers: Vec<Answer>, now: Now) {
+        let wait = ms(self.config.template_fallback);
+        let Some(coin) = self.coins.get_mut(id) else { return };
+        let told = candidate::answered(coin, hash, answers, now.unix);
+        let Some((hash, height)) = told.accepted else { return };
+        let known = coin.jobs.latest().map(|latest| latest.posted.work.previous);
+        if known != Some(hash) {
+            coin.fallback.expect(now.mono, wait);
+        }
+        if let Some(cell) = self.cell(id) {
+            cell.blocks.fetch_add(1, Ordering::Relaxed);
+        }
+        let message = Message::BlockFound { coin: id.to_owned(), hash, height };
+        self.tell_master(&message, now);
+    }
+
+    /// Sends the master a message; one that does not read is as good as gone.
+    pub(super) fn tell_master(&mut self, message: &Message, now: Now) {
+        if self.orphaned {
+            return;
+        }
+        if let Err(error) = self.channel.send(message, &[]) {
+            log::error!("the way to the master is broken: {error}; this worker ends");
+            self.orphan(now);
+        }
+    }
+
+    /// Asks daemons for work where the templates process has not brought it.
+    pub(super) fn ask_daemons(&mut self, now: Now) {
+        let alone = !self.templates_is_alive(now);
+        for (id, coin) in &mut self.coins {
+            let Some(latest) = coin.jobs.latest() else { continue };
+            let age = now.mono.saturating_sub(coin.work_at);
+            let too_old = alone && age > ms(coin.pool.job_refresh).saturating_mul(2);
+            if !coin.fallback.begin(now.mono, too_old) {
+                continue;
+            }
+            let (pool, plan) = (coin.pool.clone(), latest.posted.work.plan.clone());
+            let (coin_id, tip) = (id.clone(), latest.posted.work.previous);
+            let asked = self.desk.run("template", move |reporter| {
+                let result = template(&pool, &plan, &tip);
+                reporter.tell(News::Template { coin: coin_id, result });
+            });
+            if let Err(error) = asked {
+                log::error!("{id}: no daemon can be asked for work: no thread: {error}");
+                coin.fallback.answered(now.mono, false);
+            }
+        }
+    }
+
+    fn templates_is_alive(&self, now: Now) -> bool {
+        /// Milliseconds: its turns are at most 100 apart.
+        const ALIVE_MS: u64 = 3000;
+        self.board.rows().any(|(_, row)| {
+            row.role.load(Ordering::Relaxed) == crate::ipc::Role::Templates.number()
+                && now.mono.saturating_sub(row.tick.load(Ordering::Relaxed)) <= ALIVE_MS
+        })
+    }
+
+    /// A daemon's own template.
+    fn take_template(&mut self, id: &str, result: Result<(Box<Work>, OwnedFd), String>, now: Now) {
+        let Some(coin) = self.coins.get_mut(id) else { return };
+        let (work, body) = match result {
+            Ok(got) => got,
+            Err(error) => {
+                log::warn!("{id}: no work came for a new block, and no daemon has any: {error}");
+                return coin.fallback.answered(now.mono, false);
+            }
+        };
+        coin.fallback.answered(now.mono, true);
+        let age = now.mono.saturating_sub(coin.work_at);
+        let overdue = age > ms(coin.pool.job_refresh);
+        let Some(latest) = coin.jobs.latest() else { return };
+        let new_tip = work.previous != latest.posted.work.previous;
+        if !is_of_use(&work, &latest.posted.work) || !(new_tip || overdue) {
+            return;
+        }
+        coin.own_work_at = Some(now.mono);
+        if let Some(cell) = self.cell(id) {
+            cell.fallbacks.fetch_add(1, Ordering::Relaxed);
+        }
+        log::warn!(
+            "{id}: the templates process brought no work in time; this worker took a daemon's, \
+             height {}",
+            work.height
+        );
+        self.post(Posted { work: *work, body }, now);
+    }
+}
+
+/// Asks the pool's daemons in turn: the first that has another tip than `tip` is taken, else the
+/// first that answers. Blocks.
+fn template(pool: &Pool, plan: &Plan, tip: &Hash) -> Result<(Box<Work>, OwnedFd), String> {
+    let mut same_tip = None;
+    let mut problems = Vec::new();
+    for daemon in &pool.daemons {
+        let client = daemon::Client::new(daemon, pool.daemon_timeout);
+        let template = match daemon::template::fetch(&client, &pool.coin.template_rules) {
+            Ok(template) => template,
+            Err(error) => {
+                problems.push(error.to_string());
+                continue;
+            }
+        };
+        if template.previous != *tip {
+            return build(&template, plan);
+        }
+        same_tip.get_or_insert(template);
+    }
+    match same_tip {
+        Some(template) => build(&template, plan),
+        None => Err(problems.join("; ")),
+    }
+}
+
+fn build(template: &crate::chain::Template, plan: &Plan) -> Result<(Box<Work>, OwnedFd), String> {
+    let built = Work::build(template, plan).map_err(|error| error.to_string())?;
+    let body = sys::memfd::sealed("block-body", &built.body).map_err(|error| error.to_string())?;
+    Ok((Box::new(built.work), body))
+}

@@ -1,0 +1,150 @@
+//! The worker's rounds: what is looked at once a second, and who leaves.
+
+use super::bans::can_be_banned;
+use super::orders::ms;
+use super::reply::judge_conduct;
+use super::{DIFFICULTY_MS, Now, Worker};
+use crate::config::Banning;
+use crate::ipc::Message;
+use crate::stratum::Session;
+use mio::event::Source;
+
+impl Worker {
+    /// Silence, handshakes, old work, full disks, ended bans.
+    pub(super) fn each_second(&mut self, now: Now) {
+        self.publish_coins();
+        self.hear_waiting(now);
+        let keys: Vec<usize> = self.miners.iter().map(|(key, _)| key).collect();
+        for key in keys {
+            let ban = self.with_miner(key, now, |miner, room| {
+                if miner.closing.is_some() {
+                    return None;
+                }
+                let mut out = Vec::new();
+                let actions = miner.session.tick(room.rules, now.mono, &mut out);
+                let _no_submits = room.perform(miner, actions, &mut out);
+                miner.outbox.push(&out, now.mono);
+                judge_conduct(miner, room.coin)
+            });
+            self.touched.push(key);
+            if let Some(Some(banning)) = ban {
+                self.ban(key, &banning, now);
+            }
+        }
+        self.look_after_coins(now);
+        if self.next_purge <= now.mono {
+            let intervals = self.coins.values().filter_map(|coin| coin.pool.banning.as_ref());
+            let shortest = intervals.map(|banning| ms(banning.purge_interval)).min();
+            self.next_purge = now.mono.saturating_add(shortest.unwrap_or(300_000).max(1000));
+            self.bans.purge(now.unix);
+        }
+    }
+
+    /// Sends miners away from coins that cannot be mined now.
+    fn look_after_coins(&mut self, now: Now) {
+        let mut closed = Vec::new();
+        for (id, coin) in &mut self.coins {
+            let age = now.mono.saturating_sub(coin.work_at);
+            let limit = coin.stale_after();
+            if !coin.stale && coin.jobs.latest().is_some() && age > ms(limit) {
+                coin.stale = true;
+                log::error!(
+                    "{id}: no fresh work for {} s: miners are sent away until there is; look after \
+                     the coin's daemons",
+                    limit.as_secs()
+                );
+                closed.push((id.clone(), "the pool has no fresh work, please use another pool"));
+            }
+            if coin.must_close(now.mono) {
+                log::error!("{id}: shares cannot be recorded: miners are sent away for a while");
+                closed.push((id.clone(), "the pool cannot record shares, please use another pool"));
+            }
+        }
+        for (id, words) in closed {
+            self.send_away(&id, words, "the coin cannot be mined now");
+        }
+    }
+
+    /// Says goodbye to all miners of a coin.
+    pub(super) fn send_away(&mut self, id: &str, words: &str, why: &'static str) {
+        let mut line = Vec::new();
+        Session::message(words, &mut line);
+        for (key, miner) in &mut self.miners {
+            if self.gates.get(&miner.port).is_none_or(|gate| gate.coin == id) {
+                miner.outbox.push(&line, 0);
+                miner.close(why);
+                self.touched.push(key);
+            }
+        }
+    }
+
+    /// Bans a miner's address, everywhere; one that must not be banned is only disconnected.
+    pub(super) fn ban(&mut self, key: usize, banning: &Banning, now: Now) {
+        let Some(miner) = self.miners.get_mut(key) else { return };
+        miner.close("too many bad shares");
+        self.touched.push(key);
+        let address = miner.address;
+        if !can_be_banned(&address) {
+            log::warn!("{address}: too many bad shares: disconnected (never banned: loopback)");
+            return;
+        }
+        let until = now.unix.saturating_add(ms(banning.time));
+        log::warn!("{address}: too many bad shares: banned for {} s", banning.time.as_secs());
+        self.bans.add(address, until);
+        for (other, miner) in &mut self.miners {
+            if miner.address == address {
+                miner.close("its address is banned");
+                self.touched.push(other);
+            }
+        }
+        self.tell_master(&Message::Ban { address, until }, now);
+    }
+
+    /// Sends what waits, and sees off those who are done.
+    pub(super) fn flush(&mut self, now: Now) {
+        let mut touched = std::mem::take(&mut self.touched);
+        touched.sort_unstable();
+        touched.dedup();
+        let mut left = false;
+        for key in touched.drain(..) {
+            let Some(miner) = self.miners.get_mut(key) else { continue };
+            miner.flush(now.mono);
+            if miner.is_finished() {
+                miner.close("closed by the miner");
+            }
+            if miner.closing.is_some() {
+                self.remove(key, now);
+                left = true;
+            }
+        }
+        // Its memory is used again; what was pushed meanwhile (nothing, today) is kept.
+        touched.append(&mut self.touched);
+        self.touched = touched;
+        if left {
+            self.publish_miners();
+        }
+    }
+
+    fn remove(&mut self, key: usize, now: Now) {
+        let Some(mut miner) = self.miners.try_remove(key) else { return };
+        // Dropping the socket closes it all the same.
+        let _ = miner.stream.deregister(self.poll.registry());
+        self.extranonces.release(miner.extranonce1);
+        if let Some(gate) = self.gates.get(&miner.port)
+            && let Some(difficulty) = miner.session.good_difficulty()
+        {
+            let until = now.mono.saturating_add(DIFFICULTY_MS);
+            for name in miner.session.workers() {
+                let key = (gate.coin.clone(), name.to_owned());
+                self.difficulties.put(key, difficulty, until);
+            }
+        }
+        log::debug!(
+            "port {}: {} {} left: {}",
+            miner.port,
+            miner.address,
+            miner.session.workers().next().unwrap_or("(nobody)"),
+            miner.closing.unwrap_or_default()
+        );
+    }
+}

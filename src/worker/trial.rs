@@ -1,0 +1,180 @@
+//! The middle of a turn: all shares that were heard are judged together, recorded with one write
+//! per coin, and only then answered.
+
+use super::coin::Coin;
+use super::jobs::{Found, Posted, is_near};
+use super::judge::{self, Prepared};
+use super::miner::Miner;
+use super::{Now, candidate};
+use crate::chain::{Hash, Target};
+use crate::journal::Record;
+use crate::stratum::{Difficulty, Inserted, Reject, Submit};
+use slab::Slab;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What one miner is owed for its lines, in their order.
+#[derive(Debug)]
+pub(crate) struct Said {
+    /// Place in the slab, and the number that tells whether the miner is still the same.
+    pub(crate) key: usize,
+    pub(crate) serial: u64,
+    pub(crate) coin: String,
+    pub(crate) pieces: Vec<Piece>,
+}
+
+/// A part of what a miner is owed.
+#[derive(Debug)]
+pub(crate) enum Piece {
+    /// Lines that are ready.
+    Bytes(Vec<u8>),
+    /// A share, answered with its verdict.
+    Share { submit: Submit, verdict: Result<(), Reject> },
+}
+
+/// A share under trial.
+struct Case {
+    /// Where it stands: miner and piece.
+    place: (usize, usize),
+    prepared: Prepared,
+    posted: Arc<Posted>,
+    /// `None`: stale, it can only be a block.
+    difficulty: Option<Difficulty>,
+    /// Proof-of-work hash, once known.
+    hash: Hash,
+}
+
+/// Judges all shares of a turn and records those that count.
+pub(crate) fn judge_all(
+    said: &mut [Said],
+    miners: &mut Slab<Miner>,
+    coins: &mut BTreeMap<String, Coin>,
+    now: Now,
+) {
+    let mut cases = Vec::new();
+    for (index, said) in said.iter_mut().enumerate() {
+        let (Some(miner), Some(coin)) = (miners.get_mut(said.key), coins.get(&said.coin)) else {
+            continue;
+        };
+        for (piece_index, piece) in said.pieces.iter_mut().enumerate() {
+            let Piece::Share { submit, verdict } = piece else { continue };
+            let (first, case) = open((index, piece_index), submit, miner, coin, now);
+            *verdict = first;
+            cases.extend(case);
+        }
+    }
+    // All proofs of work of the turn in one place: the one loop worth making parallel.
+    for case in &mut cases {
+        case.hash = case.prepared.work_hash(case.posted.work.plan.algorithm);
+    }
+    for case in cases {
+        let (index, piece) = case.place;
+        let Some(said) = said.get_mut(index) else { continue };
+        let (Some(miner), Some(coin)) = (miners.get_mut(said.key), coins.get_mut(&said.coin))
+        else {
+            continue;
+        };
+        if let Some(Piece::Share { submit, verdict }) = said.pieces.get_mut(piece) {
+            *verdict = close(&case, submit, miner, coin, now);
+        }
+    }
+    for said in said {
+        let Some(coin) = coins.get_mut(&said.coin) else { continue };
+        for piece in &said.pieces {
+            if let Piece::Share { submit, verdict: Err(reject) } = piece {
+                coin.rejected(&submit.name, *reject);
+            }
+        }
+    }
+}
+
+/// The cheap checks. A share that passes comes back as a case; its verdict is open until then.
+fn open(
+    place: (usize, usize),
+    submit: &Submit,
+    miner: &Miner,
+    coin: &Coin,
+    now: Now,
+) -> (Result<(), Reject>, Option<Case>) {
+    let prepare = |posted: &Posted| {
+        let (extranonce1, mask) = (miner.session.extranonce1(), miner.session.version_mask());
+        judge::prepare(submit, &posted.work, extranonce1, mask, now.unix / 1000)
+    };
+    let found = coin.jobs.find(submit.job.number);
+    let stale = miner.session.is_stale(submit.job);
+    let difficulty = miner.session.difficulty_of(submit.job).filter(|_| !stale);
+    match (found, difficulty) {
+        (Some(Found::Current(posted)), Some(difficulty)) => match prepare(&posted) {
+            Err(reject) => (Err(reject), None),
+            Ok(prepared) => {
+                let difficulty = Some(difficulty);
+                (Ok(()), Some(Case { place, prepared, posted, difficulty, hash: Hash::default() }))
+            }
+        },
+        // Late work is not credited, but a block is a block (reliability M31).
+        (Some(Found::Current(posted) | Found::Previous(posted)), _) if stale => {
+            let near = coin.jobs.latest().is_some_and(|it| is_near(&posted.work, &it.posted.work));
+            let case = prepare(&posted).ok().filter(|_| near).map(|prepared| Case {
+                place,
+                prepared,
+                posted,
+                difficulty: None,
+                hash: Hash::default(),
+            });
+            (Err(Reject::Stale), case)
+        }
+        _ => (Err(if stale { Reject::Stale } else { Reject::UnknownJob }), None),
+    }
+}
+
+/// The verdict, and what is recorded for it.
+fn close(
+    case: &Case,
+    submit: &Submit,
+    miner: &mut Miner,
+    coin: &mut Coin,
+    now: Now,
+) -> Result<(), Reject> {
+    let network = case.posted.work.target;
+    let Some(difficulty) = case.difficulty else {
+        if network.is_met_by(&case.hash) {
+            log::warn!("{}: a share for a job of the tip before is a block", coin.id());
+            candidate::take(coin, &case.posted, &case.prepared, &submit.name, now.unix);
+        }
+        return Err(Reject::Stale);
+    };
+    let shift = case.posted.work.plan.algorithm.multiplier_shift();
+    let worth = judge::decide(&case.hash, &target(miner, difficulty, shift), &network);
+    if !worth.share {
+        return Err(Reject::LowDifficulty);
+    }
+    let result = match miner.session.seen().insert(case.prepared.key()) {
+        Inserted::Duplicate => return Err(Reject::Duplicate),
+        Inserted::Full => Err(Reject::TooMany),
+        Inserted::New => {
+            let worker = submit.name.clone();
+            // On a chain easier than the share difficulty a block below it is taken, but at the
+            // least weight: shares that do meet the difficulty are the whole pay already (S8).
+            let met = target(miner, difficulty, shift).is_met_by(&case.hash);
+            let weight = if met { difficulty.weight } else { 1 };
+            coin.record(Record::Share { time: now.unix, worker, weight });
+            Ok(())
+        }
+    };
+    if worth.block {
+        candidate::take(coin, &case.posted, &case.prepared, &submit.name, now.unix);
+    }
+    result
+}
+
+/// The target of a difficulty, remembered per miner: a miner's difficulty seldom changes.
+fn target(miner: &mut Miner, difficulty: Difficulty, shift: u32) -> Target {
+    match miner.target {
+        Some((known, target)) if known == difficulty => target,
+        _ => {
+            let target = difficulty.target(shift);
+            miner.target = Some((difficulty, target));
+            target
+        }
+    }
+}
