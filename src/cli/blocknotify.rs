@@ -31,7 +31,9 @@ pub fn run(host_port: &str, password: &str, coin: &str, hash: &str) -> u8 {
         let _ = tell.send(ask(&address, &line));
     });
     let answer = match asked {
-        Ok(_) => told.recv_timeout(DEADLINE).unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())),
+        Ok(_) => {
+            told.recv_timeout(DEADLINE).unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+        }
         Err(error) => Err(error),
     };
     match answer {
@@ -117,7 +119,10 @@ mod tests {
             let (address, told) = pool(answer);
             assert_eq!(run(&address, "pass\"word", "$(x)", "00ff"), code, "{answer}");
             let line = told.recv().unwrap();
-            assert_eq!(line, "{\"coin\":\"$(x)\",\"hash\":\"00ff\",\"password\":\"pass\\\"word\"}\n");
+            assert_eq!(
+                line,
+                "{\"coin\":\"$(x)\",\"hash\":\"00ff\",\"password\":\"pass\\\"word\"}\n"
+            );
         }
     }
 

@@ -6,7 +6,6 @@
 mod job;
 mod protocol;
 mod shell;
-mod threads;
 
 use crate::pow::Algorithm;
 

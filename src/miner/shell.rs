@@ -1,8 +1,9 @@
 //! Sockets, threads and the clock of the miner.
 
+use super::Options;
 use super::job::{Job, with_nonce};
 use super::protocol::{Client, Event};
-use super::{Options, threads};
+use crate::net::helper;
 use crate::pow::Algorithm;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -218,7 +219,7 @@ fn run_until(options: &Options, stop: &AtomicBool) -> u8 {
     for index in 0..options.threads.max(1) {
         let (bench, sender, algorithm) = (Arc::clone(&bench), sender.clone(), options.algorithm);
         let body = move || hash(&bench, algorithm, &sender);
-        if let Err(error) = threads::spawn(&format!("hash-{index}"), body) {
+        if let Err(error) = helper::spawn(&format!("hash-{index}"), body) {
             say(&format!("cannot start hashing thread {index}: {error}"));
             return 1;
         }
@@ -323,7 +324,7 @@ impl Shell<'_> {
         let opened = connect(&self.host, self.port).and_then(|stream| {
             let (reading, notes, number) =
                 (stream.try_clone()?, self.notes.clone(), self.connection);
-            threads::spawn("read", move || read(reading, number, &notes))?;
+            helper::spawn("read", move || read(reading, number, &notes))?;
             Ok(stream)
         });
         match opened {
