@@ -1,3 +1,5 @@
+//! Tests of turning addresses into the coinbase plan.
+
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 use super::*;

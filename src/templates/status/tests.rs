@@ -1,3 +1,5 @@
+//! Tests of what the operator and the master are told.
+
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 use super::*;

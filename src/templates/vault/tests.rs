@@ -1,3 +1,5 @@
+//! Tests of bringing found blocks to the daemons again.
+
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 use super::*;
