@@ -203,8 +203,8 @@ impl Coin {
 
     /// Takes up new streams.
     fn list(&mut self) -> Result<(), TallyError> {
-        let streams = journal::streams(&self.data_dir, &self.id)
-            .map_err(|error| self.trouble(&error))?;
+        let streams =
+            journal::streams(&self.data_dir, &self.id).map_err(|error| self.trouble(&error))?;
         for stream in streams {
             let name = stream.name.clone();
             if !self.tails.contains_key(&name) {
@@ -320,4 +320,4 @@ impl Coin {
 
 #[cfg(test)]
 #[path = "tests.rs"]
-mod tests;
+pub(super) mod tests;

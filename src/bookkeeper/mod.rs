@@ -83,7 +83,10 @@ fn serve(mut seat: Seat) -> Result<u8, Box<dyn std::error::Error>> {
                     let limit = u64::try_from(limit).unwrap_or(u64::MAX);
                     drain(&threads, &draining, limit, || {
                         row.tick.store(monotonic_ms(), Ordering::Release);
-                        signals.pending().iter().any(|&signal| signal == SIGINT || signal == SIGQUIT)
+                        signals
+                            .pending()
+                            .iter()
+                            .any(|&signal| signal == SIGINT || signal == SIGQUIT)
                     });
                     return Ok(0);
                 }
@@ -192,5 +195,47 @@ fn keep(mut coin: Coin, board: &Board, draining: &AtomicBool) {
                 pause = (pause * 2).min(BACK_OFF.1);
             }
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn worker(board: &Board, slot: usize, tick: u64, journal_tick: u64) {
+        let row = board.row(slot).unwrap();
+        row.pid.store(1, Ordering::Relaxed);
+        row.role.store(WORKER, Ordering::Relaxed);
+        row.tick.store(tick, Ordering::Relaxed);
+        row.journal_tick.store(journal_tick, Ordering::Relaxed);
+    }
+
+    #[test]
+    fn the_watermark_is_the_least_promise_of_those_alive() {
+        let board = Board::new().unwrap();
+        assert_eq!(watermark(&board, 5000), u64::MAX);
+        worker(&board, 0, 4900, 70);
+        worker(&board, 1, 5000, 60);
+        worker(&board, 2, 4000, 10); // frozen
+        worker(&board, 3, 5000, 0); // has not begun
+        assert_eq!(watermark(&board, 5000), 60);
+        board.row(1).unwrap().role.store(2, Ordering::Relaxed); // no worker
+        assert_eq!(watermark(&board, 5000), 70);
+        assert!(occupied(&board, 2) && !occupied(&board, 1) && !occupied(&board, 9));
+    }
+
+    #[test]
+    fn a_drain_adds_what_is_complete_and_ends() {
+        let dir = tempfile::tempdir().unwrap();
+        let board = Board::new().unwrap();
+        let now = monotonic_ms();
+        worker(&board, 0, now, 1); // a promise that would hold everything back
+        coin::tests::written(dir.path());
+        let draining = Arc::new(AtomicBool::new(false));
+        let (coin, flag) = (coin::tests::coin(dir.path()), Arc::clone(&draining));
+        let thread = helper::spawn("tally-test", move || keep(coin, &board, &flag)).unwrap();
+        drain(&[thread], &draining, 60_000, || false);
+        assert_eq!(coin::tests::overview(dir.path()).accepted, 1);
     }
 }

@@ -97,7 +97,11 @@ impl Reader {
                     }
                     Frame::Partial if fresh => return Ok(Peek::End),
                     Frame::Damaged(words) if fresh => {
-                        return Ok(if self.only_zeros()? { Peek::End } else { Peek::Corrupt(words) });
+                        return Ok(if self.only_zeros()? {
+                            Peek::End
+                        } else {
+                            Peek::Corrupt(words)
+                        });
                     }
                     // Look again at what the file says now before judging.
                     Frame::Partial | Frame::Damaged(_) => {

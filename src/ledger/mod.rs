@@ -145,6 +145,12 @@ pub fn open(pool: &Pool, data_dir: &Path) -> Result<Box<dyn Tally>, TallyError> 
     })
 }
 
+/// Opens the embedded tally of a coin without a pool's configuration.
+#[cfg(test)]
+pub(crate) fn open_sqlite(data_dir: &Path, coin: &str) -> Result<Box<dyn Tally>, TallyError> {
+    Ok(Box::new(sqlite::Sqlite::open(&sqlite_path(data_dir, coin))?))
+}
+
 /// Opens a pool's tally for reading only; `None` when it was never made.
 ///
 /// # Errors
@@ -176,4 +182,4 @@ pub fn overview(pool: &Pool, data_dir: &Path) -> Result<Overview, TallyError> {
 
 #[cfg(test)]
 #[path = "tests.rs"]
-mod tests;
+pub(crate) mod tests;

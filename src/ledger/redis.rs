@@ -19,7 +19,15 @@ const TRIM: &str = include_str!("trim.lua");
 
 /// Keys in the order in which `apply.lua` has them; the closed round comes last.
 const KEYS: [&str; 10] = [
-    "meta", "positions", "rejected", "round", "blocks", "states", "answers", "order", "minutes",
+    "meta",
+    "positions",
+    "rejected",
+    "round",
+    "blocks",
+    "states",
+    "answers",
+    "order",
+    "minutes",
     "shares",
 ];
 const META: usize = 1;
@@ -145,7 +153,9 @@ impl Redis {
                 stored: word(1).parse().unwrap_or_default(),
                 wanted: batch.unit.0,
             },
-            "type" => self.damaged(format!("key `{}` is a {}, not a {}", word(1), word(2), word(3))),
+            "type" => {
+                self.damaged(format!("key `{}` is a {}, not a {}", word(1), word(2), word(3)))
+            }
             "number" => self.damaged(format!(
                 "field `{}` of key `{}` holds `{}`, not a number",
                 word(2),
@@ -225,9 +235,8 @@ impl Tally for Redis {
             call.arg(outcome.hash.to_string()).arg(state.name()).arg(state as u8).arg(answers);
         }
         // On NOSCRIPT (a restarted server) the library sends the script itself and asks again.
-        let reply: Vec<String> = call
-            .invoke(&mut self.connection)
-            .map_err(|error| unavailable(&self.place, &error))?;
+        let reply: Vec<String> =
+            call.invoke(&mut self.connection).map_err(|error| unavailable(&self.place, &error))?;
         match reply.split_first() {
             Some((word, _)) if word == "done" => Ok(Applied::Done),
             Some((word, rest)) if word == "moved" => {
@@ -243,8 +252,7 @@ impl Tally for Redis {
         let field = format!("deleted-{instance:04x}");
         let mut gone = 0_u64;
         for stream in streams {
-            let command =
-                redis::cmd("HDEL").arg(self.key("positions")).arg(stream).clone();
+            let command = redis::cmd("HDEL").arg(self.key("positions")).arg(stream).clone();
             gone += self.call::<u64>(&command)?;
         }
         let command = redis::cmd("HINCRBY").arg(self.key("meta")).arg(field).arg(gone).clone();
@@ -272,16 +280,16 @@ impl Tally for Redis {
     fn overview(&mut self, blocks: u32) -> Result<Overview, TallyError> {
         type Texts = HashMap<String, String>;
         let newest = i64::from(blocks.max(1)) - 1;
-        let read: Result<(Texts, Texts, Texts, Vec<String>, Texts, Texts), RedisError> =
-            redis::pipe()
-                .atomic()
-                .hgetall(self.key("meta"))
-                .hgetall(self.key("rejected"))
-                .hgetall(self.key("round"))
-                .zrevrange(self.key("order"), 0, isize::try_from(newest).unwrap_or(isize::MAX))
-                .hgetall(self.key("minutes"))
-                .hgetall(self.key("shares"))
-                .query(&mut self.connection);
+        type Sums = (Texts, Texts, Texts, Vec<String>, Texts, Texts);
+        let read: Result<Sums, RedisError> = redis::pipe()
+            .atomic()
+            .hgetall(self.key("meta"))
+            .hgetall(self.key("rejected"))
+            .hgetall(self.key("round"))
+            .zrevrange(self.key("order"), 0, isize::try_from(newest).unwrap_or(isize::MAX))
+            .hgetall(self.key("minutes"))
+            .hgetall(self.key("shares"))
+            .query(&mut self.connection);
         let (meta, rejected, round, order, minutes, shares) =
             read.map_err(|error| unavailable(&self.place, &error))?;
         let mut rows = Vec::new();
@@ -289,9 +297,15 @@ impl Tally for Redis {
             type Column = Vec<Option<String>>;
             let (found, states, answers): (Column, Column, Column) = redis::pipe()
                 .atomic()
-                .cmd("HMGET").arg(self.key("blocks")).arg(&order)
-                .cmd("HMGET").arg(self.key("states")).arg(&order)
-                .cmd("HMGET").arg(self.key("answers")).arg(&order)
+                .cmd("HMGET")
+                .arg(self.key("blocks"))
+                .arg(&order)
+                .cmd("HMGET")
+                .arg(self.key("states"))
+                .arg(&order)
+                .cmd("HMGET")
+                .arg(self.key("answers"))
+                .arg(&order)
                 .query(&mut self.connection)
                 .map_err(|error| unavailable(&self.place, &error))?;
             for ((found, state), answers) in found.into_iter().zip(states).zip(answers) {

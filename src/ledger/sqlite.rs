@@ -8,7 +8,9 @@ use super::{Applied, Batch, BlockRow, BlockState, Minute, Overview, Round, Tally
 use crate::chain::Hash;
 use crate::journal::BlockFound;
 use crate::stratum::{Reject, Unit, Weight};
-use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params};
+use rusqlite::{
+    Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params,
+};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
@@ -278,6 +280,11 @@ impl Tally for Sqlite {
 
     fn apply(&mut self, batch: &Batch) -> Result<Applied, TallyError> {
         let place = self.place.clone();
+        if !Path::new(&place).exists() {
+            // SQLite would go on writing to a file that nobody can open again.
+            let words = "the file was deleted; it is made again from the journals".to_owned();
+            return Err(TallyError::Unavailable { place, words });
+        }
         self.transact(|transaction| {
             match unit_of(transaction)? {
                 Some(unit) if unit != batch.unit => {
@@ -351,15 +358,14 @@ impl Tally for Sqlite {
                     "SELECT found, state, answers FROM block LEFT JOIN outcome USING (hash)
                      ORDER BY time DESC, block.rowid DESC LIMIT ?1",
                 )?
-                .query_map([blocks.max(1)], |row| {
-                    Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-                })?
+                .query_map([blocks.max(1)], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
                 .map(|row| block_row(row?))
                 .collect::<rusqlite::Result<Vec<BlockRow>>>()?;
             let minutes = transaction
                 .prepare_cached("SELECT minute, weight, shares FROM minute")?
                 .query_map([], |row| {
-                    let work = Minute { weight: natural(row.get(1)?), shares: natural(row.get(2)?) };
+                    let work =
+                        Minute { weight: natural(row.get(1)?), shares: natural(row.get(2)?) };
                     Ok((natural(row.get(0)?), work))
                 })?
                 .collect::<rusqlite::Result<_>>()?;

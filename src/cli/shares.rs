@@ -1,0 +1,181 @@
+//! `romp shares COIN`: who has how much of the current round, from the ledger; also while the pool
+//! is down.
+
+#![allow(clippy::print_stdout, clippy::print_stderr)] // a command prints
+
+use crate::config::{Loaded, Pool};
+use crate::journal::{self, HEADER_LEN};
+use crate::ledger::{Overview, Tally, TallyError, open_for_reading};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// The command failed.
+const FAILURE: u8 = 1;
+/// The command line is wrong.
+const USAGE: u8 = 2;
+/// The configuration is wrong.
+const CONFIGURATION: u8 = 78;
+
+#[derive(Serialize)]
+struct Shares<'a> {
+    coin: &'a str,
+    accepted: u64,
+    rejected: u64,
+    round: Round,
+    rejected_by_reason: BTreeMap<&'static str, u64>,
+    blocks_found: u64,
+    /// Journal bytes that are not in the ledger yet.
+    pending_bytes: u64,
+}
+
+#[derive(Serialize)]
+struct Round {
+    height: Option<u64>,
+    miners: BTreeMap<String, f64>,
+    started: Option<u64>,
+}
+
+/// Prints the current round of a coin. Returns the exit code.
+#[must_use]
+pub fn run(dir: &Path, coin: &str, json: bool) -> u8 {
+    with_ledger(dir, coin, |pool, data_dir, tally| {
+        let (overview, positions) = match tally {
+            Some(mut tally) => (tally.overview(1)?, tally.positions()?),
+            None => (Overview::default(), BTreeMap::new()),
+        };
+        let pending_bytes = pending(data_dir, &pool.coin.id, &positions);
+        let shares = summary(&pool.coin.id, &overview, pending_bytes);
+        if json {
+            print_json(&shares)
+        } else {
+            table(&shares)
+        }
+        Ok(())
+    })
+}
+
+fn summary<'a>(coin: &'a str, overview: &Overview, pending_bytes: u64) -> Shares<'a> {
+    let difficulty = |weight: &u64| overview.difficulty(*weight);
+    let miners = overview.round.miners.iter();
+    let reasons = overview.rejected.iter();
+    Shares {
+        coin,
+        accepted: overview.accepted,
+        rejected: overview.rejected_total(),
+        round: Round {
+            height: overview.round.height,
+            miners: miners.map(|(name, weight)| (name.clone(), difficulty(weight))).collect(),
+            started: overview.round.started,
+        },
+        rejected_by_reason: reasons.map(|(reason, count)| (reason.name(), *count)).collect(),
+        blocks_found: overview.blocks_found,
+        pending_bytes,
+    }
+}
+
+fn table(shares: &Shares<'_>) {
+    println!(
+        "{}: {} shares accepted, {} rejected, {} blocks found",
+        shares.coin, shares.accepted, shares.rejected, shares.blocks_found
+    );
+    for (reason, count) in &shares.rejected_by_reason {
+        println!("  rejected {reason}: {count}");
+    }
+    let total: f64 = shares.round.miners.values().sum();
+    match shares.round.height {
+        Some(height) => println!("current round, for height {height} or later:"),
+        None => println!("current round, the first:"),
+    }
+    let mut miners: Vec<_> = shares.round.miners.iter().collect();
+    miners.sort_by(|a, b| b.1.total_cmp(a.1));
+    for (name, difficulty) in miners {
+        // Escaped: a miner chose the name, and a terminal obeys some bytes.
+        println!("{difficulty:>20} {:>6.2} %  {}", difficulty / total * 100.0, printable(name));
+    }
+    if shares.pending_bytes > 0 {
+        eprintln!(
+            "note: {} bytes of the journals are not in the ledger yet; the pool adds them while \
+             it runs",
+            shares.pending_bytes
+        );
+    }
+}
+
+/// A name without control characters.
+pub(super) fn printable(name: &str) -> String {
+    let escape = |character: char| match character {
+        _ if character.is_control() => character.escape_unicode().to_string(),
+        _ => character.to_string(),
+    };
+    name.chars().map(escape).collect()
+}
+
+/// Prints a value as indented JSON.
+pub(super) fn print_json(value: &impl Serialize) {
+    match serde_json::to_string_pretty(value) {
+        Ok(text) => println!("{text}"),
+        Err(error) => eprintln!("cannot print: {error}"),
+    }
+}
+
+/// Bytes of the journals behind the ledger's positions.
+fn pending(data_dir: &Path, coin: &str, positions: &BTreeMap<String, u64>) -> u64 {
+    let streams = journal::streams(data_dir, coin).unwrap_or_default();
+    let behind = streams.iter().map(|stream| {
+        let path = journal::path(data_dir, coin, &stream.name);
+        let length = std::fs::metadata(path).map_or(0, |facts| facts.len());
+        let done = positions.get(&stream.name).copied().unwrap_or(0).max(HEADER_LEN);
+        length.saturating_sub(done)
+    });
+    behind.sum()
+}
+
+/// Reads the configuration, finds the coin, opens its ledger, and says what is wrong with that.
+pub(super) fn with_ledger(
+    dir: &Path,
+    coin: &str,
+    show: impl FnOnce(&Pool, &PathBuf, Option<Box<dyn Tally>>) -> Result<(), TallyError>,
+) -> u8 {
+    let Loaded { config, errors, .. } = crate::config::load(dir);
+    let Some(config) = config else {
+        errors.iter().for_each(|error| eprintln!("{error}"));
+        return CONFIGURATION;
+    };
+    let Some(pool) = config.pools.get(&coin.to_lowercase()) else {
+        let known: Vec<_> = config.pools.keys().map(String::as_str).collect();
+        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        eprintln!("error: no pool mines `{}`; pools of this folder: {known}", printable(coin));
+        return USAGE;
+    };
+    let opened = open_for_reading(pool, &config.data_dir);
+    match opened.and_then(|tally| show(pool, &config.data_dir, tally)) {
+        Ok(()) => 0,
+        Err(error) => {
+            eprintln!("error: the ledger of {} cannot be read: {error}", pool.coin.id);
+            FAILURE
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stratum::{Reject, Unit};
+
+    #[test]
+    fn json_begins_with_what_scripts_expect() -> Result<(), serde_json::Error> {
+        let mut overview = Overview { unit: Some(Unit(-10)), accepted: 3, ..Overview::default() };
+        overview.rejected = [(Reject::Stale, 1), (Reject::Duplicate, 1)].into();
+        overview.round.miners = [("a.1".to_owned(), 1536)].into();
+        let text = serde_json::to_string(&summary("litecoin", &overview, 0))?;
+        let expected = r#"{"coin":"litecoin","accepted":3,"rejected":2,"round":{"height":null,"miners":{"a.1":1.5}"#;
+        assert!(text.starts_with(expected), "{text}");
+        Ok(())
+    }
+
+    #[test]
+    fn names_cannot_command_a_terminal() {
+        assert_eq!(printable("a\u{1b}[2Jé"), "a\\u{1b}[2Jé");
+    }
+}
