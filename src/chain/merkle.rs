@@ -26,8 +26,9 @@ pub(super) fn branch(mut others: Vec<Hash>) -> Vec<Hash> {
     branch
 }
 
-/// The root over a coinbase hash and its branch.
-pub(super) fn root(coinbase: Hash, branch: &[Hash]) -> Hash {
+/// The merkle root over a coinbase hash and its branch, internal order.
+#[must_use]
+pub fn root(coinbase: Hash, branch: &[Hash]) -> Hash {
     branch.iter().fold(coinbase, |left, right| node(&left, right))
 }
 
