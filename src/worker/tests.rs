@@ -21,11 +21,12 @@ fn config(dir: &Path, port: u16, more: &str) -> Config {
         fs::create_dir(dir.join(folder)).unwrap();
     }
     let coin = r#"{"name": "Goldcoin", "symbol": "GLD", "algorithm": "sha256"}"#;
+    // A difficulty below 2^-32: every hash meets its target, whatever the job id is.
     let pool = format!(
         r#"{{"enabled": true, "coin": "goldcoin.json",
             "address": "mi4iBXbBsydtcc5yFmsff2zCFVX4XG7qJc",
             "validateWorkerUsername": false,
-            "ports": {{"{port}": {{"diff": 0.000000001}}}},
+            "ports": {{"{port}": {{"diff": 0.0000000001}}}},
             "daemons": [{{"host": "127.0.0.1", "port": 1, "user": "u", "password": "p"}}]}}"#
     );
     fs::write(dir.join("coins/goldcoin.json"), coin).unwrap();
