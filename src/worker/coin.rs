@@ -115,6 +115,11 @@ impl Coin {
         self.journal.lasting.push(record);
     }
 
+    /// Whether found blocks wait for daemons, or for the journal.
+    pub(crate) fn is_busy(&self) -> bool {
+        !self.submissions.is_empty() || !self.journal.lasting.is_empty()
+    }
+
     /// Whether this hash was not found before; it is then remembered.
     pub(crate) fn is_new_find(&mut self, hash: &Hash) -> bool {
         let new = !self.found.contains(hash);

@@ -8,7 +8,7 @@ use crate::pow::Algorithm;
 use crate::stratum::{Reject, Submit};
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 /// Seconds that a header's time may be ahead of now (or of the job's time, if that is later):
 /// under the two hours that the network allows.

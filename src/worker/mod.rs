@@ -195,3 +195,6 @@ impl Worker {
         self.board.row(self.slot)?.coin(coin)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -83,11 +83,11 @@ impl Worker {
             self.commit(now);
             self.submit_blocks(now);
             self.flush(now);
-            if self.coins.get(&id).is_some_and(|coin| coin.submissions.is_empty()) {
-                self.coins.remove(&id);
-            } else {
-                log::warn!("{id}: kept until the daemons have answered to its found blocks");
+            if let Some(coin) = self.coins.get_mut(&id) {
+                // Without ports it serves nobody; it goes when its found blocks are answered.
+                coin.pool.ports.clear();
             }
+            self.forget_closed_coins();
         }
         for (id, pool) in &config.pools {
             if let Some(coin) = self.coins.get_mut(id) {
@@ -99,6 +99,11 @@ impl Worker {
                 Err(error) => log::error!("{id}: the new pool cannot be served: {error}"),
             }
         }
+    }
+
+    /// Forgets removed pools whose found blocks all have their answer, written down.
+    pub(super) fn forget_closed_coins(&mut self) {
+        self.coins.retain(|_, coin| !coin.pool.ports.is_empty() || coin.is_busy());
     }
 
     /// Ports that stay get their new rules, removed ones close with their miners.

@@ -60,6 +60,7 @@ impl Worker {
                 closed.push((id.clone(), "the pool cannot record shares, please use another pool"));
             }
         }
+        self.forget_closed_coins();
         for (id, words) in closed {
             self.send_away(&id, words, "the coin cannot be mined now");
         }

@@ -65,7 +65,7 @@ fn scrypt_work() -> Work {
 }
 
 /// V2 of the golden vectors.
-fn sha256_work() -> Work {
+pub(in crate::worker) fn sha256_work() -> Work {
     let commitment = format!("6a24aa21a9ed{}", "5c".repeat(32));
     let after = format!("64655374726174756d2f00000000040000000000000000{}{commitment}{PAYS}", "26");
     let leaf = "69c5a5fc944f979128d8623f47df6e532790d453223e06347e95fe8a6016b9a3";

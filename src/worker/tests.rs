@@ -1,0 +1,149 @@
+//! A whole worker in a thread, with a real socket on one side and a channel on the other.
+
+#![allow(clippy::unwrap_used)]
+
+use super::judge::tests::sha256_work;
+use super::*;
+use crate::chain::{Target, Work};
+use crate::ipc::{Listener, Received, Role};
+use crate::net::helper;
+use crate::sys::memfd;
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::os::fd::AsFd;
+use std::path::Path;
+use std::time::Duration;
+
+/// A configuration with one pool on the port; `more` are further lines of `config.json`.
+fn config(dir: &Path, port: u16, more: &str) -> Config {
+    for folder in ["coins", "pool_configs"] {
+        fs::create_dir(dir.join(folder)).unwrap();
+    }
+    let coin = r#"{"name": "Goldcoin", "symbol": "GLD", "algorithm": "sha256"}"#;
+    // A difficulty below 2^-32: every hash meets its target, whatever the job id is.
+    let pool = format!(
+        r#"{{"enabled": true, "coin": "goldcoin.json",
+            "address": "mi4iBXbBsydtcc5yFmsff2zCFVX4XG7qJc",
+            "validateWorkerUsername": false,
+            "ports": {{"{port}": {{"diff": 0.0000000001}}}},
+            "daemons": [{{"host": "127.0.0.1", "port": 1, "user": "u", "password": "p"}}]}}"#
+    );
+    fs::write(dir.join("coins/goldcoin.json"), coin).unwrap();
+    fs::write(dir.join("pool_configs/goldcoin.json"), pool).unwrap();
+    fs::write(dir.join("config.json"), format!("{{\"dataDir\": \"data\"{more}}}")).unwrap();
+    let loaded = crate::config::load(dir);
+    assert_eq!(loaded.errors, Vec::<String>::new());
+    loaded.config.unwrap()
+}
+
+/// Work on which nothing is a block.
+fn work() -> Work {
+    Work { target: Target(ethnum::U256::ZERO), ..sha256_work() }
+}
+
+struct Client(BufReader<TcpStream>);
+
+impl Client {
+    fn new(port: u16) -> Self {
+        let stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        Self(BufReader::new(stream))
+    }
+
+    fn send(&mut self, lines: &str) {
+        self.0.get_mut().write_all(lines.as_bytes()).unwrap();
+    }
+
+    /// The next line that holds the text.
+    fn line_with(&mut self, text: &str) -> String {
+        let mut line = String::new();
+        while !line.contains(text) {
+            line.clear();
+            assert_ne!(self.0.read_line(&mut line).unwrap(), 0, "closed before {text}");
+        }
+        line
+    }
+}
+
+/// A share is answered when it is in the journal, once; what was asked before an end is answered.
+fn a_share_is_recorded_and_answered(more: &str) {
+    let dir = tempfile::tempdir().unwrap();
+    let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = socket.local_addr().unwrap().port();
+    let config = Arc::new(config(dir.path(), port, more));
+    let (mut master, channel) = Channel::pair().unwrap();
+    let board = Board::new().unwrap();
+    let seat = Seat {
+        role: Role::Worker,
+        slot: 3,
+        lane: 9,
+        generation: 1,
+        channel,
+        board: Arc::clone(&board),
+        config: Arc::clone(&config),
+        listeners: vec![Listener { port, socket }],
+    };
+    let (tell, told) = std::sync::mpsc::channel();
+    helper::spawn("worker-test", move || tell.send(run(seat)).unwrap()).unwrap();
+
+    let mut client = Client::new(port);
+    client.send("{\"id\":1,\"method\":\"mining.subscribe\",\"params\":[]}\n");
+    let subscribed = client.line_with("\"id\":1");
+    client.send("{\"id\":2,\"method\":\"mining.authorize\",\"params\":[\"me\",\"\"]}\n");
+    client.line_with("\"id\":2");
+    // The first work comes later than the miner.
+    let body = memfd::sealed("body", b"").unwrap();
+    let message = Message::Work { work: Box::new(work()) };
+    master.send(&message, &[body.as_fd()]).unwrap();
+    let notify = client.line_with("mining.notify");
+    assert!(subscribed.contains("\"09"), "extranonce1 begins with the lane: {subscribed}");
+    assert!(notify.contains("true]}"), "the first job is clean: {notify}");
+    let job = notify.split('"').nth(9).unwrap().to_owned();
+    let submit = |id: u8, nonce: &str| {
+        format!(
+            "{{\"id\":{id},\"method\":\"mining.submit\",\"params\":[\"me\",\"{job}\",\"00000000\",\
+             \"53724dff\",\"{nonce}\"]}}\n"
+        )
+    };
+    // Both spellings of one share, and a ping, in one packet; then the miner's side ends.
+    let ping = "{\"id\":6,\"method\":\"mining.extranonce.subscribe\",\"params\":[]}\n";
+    client.send(&[submit(4, "000000ab"), submit(5, "000000AB"), ping.to_owned()].concat());
+    client.0.get_ref().shutdown(Shutdown::Write).unwrap();
+    let answers = ["\"id\":4", "\"id\":5", "\"id\":6"].map(|id| client.line_with(id));
+    assert!(answers[0].contains("true"), "{answers:?}");
+    assert!(answers[1].contains("[22,"), "{answers:?}");
+    let row = board.row(3).unwrap();
+    assert_eq!(row.accepted.load(Ordering::Relaxed), 1);
+    assert_eq!(row.rejected.load(Ordering::Relaxed), 1);
+
+    let stream = crate::journal::streams(&config.data_dir, "goldcoin").unwrap().remove(0);
+    let path = crate::journal::path(&config.data_dir, "goldcoin", &stream.name);
+    let mut reader = crate::journal::Reader::open(&path, 0).unwrap();
+    let mut records = Vec::new();
+    while matches!(reader.peek(), Ok(crate::journal::Peek::Record(_))) {
+        records.extend(reader.take());
+    }
+    let shares = |record: &&crate::journal::Record| {
+        matches!(record, crate::journal::Record::Share { worker, weight, .. }
+            if worker == "me" && *weight > 0)
+    };
+    assert_eq!(records.iter().filter(shares).count(), 1, "{records:?}");
+
+    // The master's end is the worker's.
+    assert!(
+        matches!(master.receive(), Ok(Received::Message(message, _)) if *message == Message::Ready)
+    );
+    drop(master);
+    assert_eq!(told.recv_timeout(Duration::from_secs(20)), Ok(0));
+}
+
+#[test]
+fn a_share_is_recorded_before_it_is_answered() {
+    a_share_is_recorded_and_answered("");
+}
+
+#[test]
+fn with_fsync_it_is_on_the_disk_first() {
+    a_share_is_recorded_and_answered(", \"fsync\": true");
+}
