@@ -142,11 +142,10 @@ fn watermark(board: &Board, now: u64) -> u64 {
     ticks.min().unwrap_or(u64::MAX)
 }
 
-/// Whether a worker that may still write sits in a slot.
+/// Whether somebody that may still write sits in a slot: a worker, or `templates` with the answers
+/// to blocks that it submitted again.
 fn occupied(board: &Board, slot: usize) -> bool {
-    board.row(slot).is_some_and(|row| {
-        row.role.load(Ordering::Acquire) == WORKER && row.pid.load(Ordering::Acquire) != 0
-    })
+    board.row(slot).is_some_and(|row| row.pid.load(Ordering::Acquire) != 0)
 }
 
 /// The life of a coin's thread.
@@ -222,7 +221,7 @@ mod tests {
         assert_eq!(watermark(&board, 5000), 60);
         board.row(1).unwrap().role.store(2, Ordering::Relaxed); // no worker
         assert_eq!(watermark(&board, 5000), 70);
-        assert!(occupied(&board, 2) && !occupied(&board, 1) && !occupied(&board, 9));
+        assert!(occupied(&board, 2) && occupied(&board, 1) && !occupied(&board, 9));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The vault: found blocks on disk before they are submitted.
 //!
-//! `vault/<coin>/<hash>.json` while the daemons' answer is open; then `accepted/` or `rejected/`
-//! below it. A file can be submitted by hand: its `block` is the argument of `submitblock`.
+//! `vault/<coin>/<hash>.json` while the daemons' answer is open; then `accepted/`, `rejected/` or,
+//! for a block that lost against another one, `known/` below it. A file can be submitted by hand: its `block` is the argument of `submitblock`.
 
 use super::{BlockFound, Verdict};
 use crate::chain::Hash;
@@ -128,6 +128,22 @@ pub fn settle(data_dir: &Path, coin: &str, hash: &Hash, verdict: Verdict) -> io:
                 Err(error)
             }
         }
+        moved => moved,
+    }
+}
+
+/// Puts a block aside, into the folder `known`, that the daemons have but not in their chain.
+/// Repeating it changes nothing.
+///
+/// # Errors
+/// When the file is not there, or cannot be moved.
+pub fn shelve(data_dir: &Path, coin: &str, hash: &Hash) -> io::Result<()> {
+    let folder = folder(data_dir, coin);
+    let name = file_name(hash);
+    let target = folder.join("known").join(&name);
+    super::make_folder(&folder.join("known"))?;
+    match std::fs::rename(folder.join(name), &target) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound && target.exists() => Ok(()),
         moved => moved,
     }
 }

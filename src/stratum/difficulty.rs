@@ -51,6 +51,14 @@ impl Difficulty {
         Self { weight: units as Weight, unit }
     }
 
+    /// The largest whole number of units that is not above a difficulty, at least one. A billionth
+    /// is taken off first, so that the rounding of the float never lifts it above.
+    #[must_use]
+    pub fn at_most(difficulty: f64, unit: Unit) -> Self {
+        let units = (difficulty * (1.0 - 1e-9) / unit.as_f64()).floor();
+        Self::nearest(units * unit.as_f64(), unit)
+    }
+
     /// As the number that miners are told. Exact: the weight is at most 2^53.
     #[must_use]
     pub fn as_f64(self) -> f64 {

@@ -24,6 +24,8 @@ pub struct VarDiffRules {
 pub struct PortRules {
     /// Unit of the coin's ledger: each difficulty is a whole number of it.
     pub unit: Unit,
+    /// The algorithm's `multiplier_shift`: what a difficulty means as a target.
+    pub shift: u32,
     /// Difficulty of a newcomer.
     pub start: Difficulty,
     /// Vardiff; without it the difficulty is `start`.

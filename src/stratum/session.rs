@@ -31,7 +31,7 @@ pub enum Action {
     /// A share was refused here and has been answered: count it. The worker's name is empty when
     /// it is not an authorised one.
     Rejected(String, Reject),
-    /// Make a fresh [`JobId`] of the present work and [`Session::offer`] it; clean when
+    /// Make a fresh [`super::JobId`] of the present work and [`Session::offer`] it; clean when
     /// [`Session::needs_clean`].
     SendWork,
     /// A line that no honest miner sends: counts towards a ban.

@@ -19,13 +19,13 @@ fn suggestion(method: &str, params: &[Param<'_>]) -> Option<f64> {
     }
 }
 
-/// The difficulty of a target of up to 64 hex digits.
-fn difficulty_of_target(text: &str) -> Option<f64> {
+/// The difficulty of a target of up to 64 hex digits. `shift`: the algorithm's multiplier.
+fn difficulty_of_target(text: &str, shift: u32) -> Option<f64> {
     if text.is_empty() || text.len() > 64 {
         return None;
     }
     let hash = Hash::from_display(&format!("{text:0>64}"))?;
-    Some(Target(U256::from_le_bytes(hash.0)).difficulty())
+    Some(Target(U256::from_le_bytes(hash.0)).difficulty() * f64::from(shift).exp2())
 }
 
 impl Session {
@@ -53,7 +53,8 @@ impl Session {
         now: u64,
         out: &mut Vec<u8>,
     ) -> Vec<Action> {
-        match params.first().and_then(Param::text).and_then(difficulty_of_target) {
+        let target = params.first().and_then(Param::text);
+        match target.and_then(|text| difficulty_of_target(text, rules.shift)) {
             Some(wanted) => self.suggested(request.id, wanted, rules, now, out),
             None => bad_params(request.id, out),
         }
@@ -129,11 +130,13 @@ mod tests {
     #[test]
     fn a_target_is_a_difficulty() {
         let one = format!("00000000ffff{}", "0".repeat(52));
-        assert!((difficulty_of_target(&one).unwrap() - 1.0).abs() < 1e-9);
-        assert!((difficulty_of_target(&one[8..]).unwrap() - 1.0).abs() < 1e-9);
-        assert!(difficulty_of_target("0").unwrap().is_finite());
+        assert!((difficulty_of_target(&one, 0).unwrap() - 1.0).abs() < 1e-9);
+        // What scrypt calls difficulty 65536.
+        assert!((difficulty_of_target(&one, 16).unwrap() - 65536.0).abs() < 1e-3);
+        assert!((difficulty_of_target(&one[8..], 0).unwrap() - 1.0).abs() < 1e-9);
+        assert!(difficulty_of_target("0", 0).unwrap().is_finite());
         for bad in ["", "zz", "+1", &"0".repeat(65)] {
-            assert_eq!(difficulty_of_target(bad), None);
+            assert_eq!(difficulty_of_target(bad, 0), None);
         }
     }
 }

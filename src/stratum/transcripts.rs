@@ -48,6 +48,7 @@ pub(super) fn rules() -> PortRules {
             variance_percent: 30.0,
             x2_mode: false,
         }),
+        shift: 0,
         extranonce2_size: 4,
         version_mask: 0x1fff_e000,
         connection_timeout_ms: 600_000,

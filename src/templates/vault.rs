@@ -22,8 +22,10 @@ const EVERY: Duration = Duration::from_secs(10);
 const YOUNG_MS: u64 = 15_000;
 /// Deadline of one submission.
 const SUBMIT: Duration = Duration::from_secs(30);
-/// A parent of more confirmations is too deep for the block to win: 1 is the tip.
-const DEEPEST_PARENT: i64 = 3;
+/// A block that a daemon has outside its chain for so long has lost.
+const LOST_MS: u64 = 3_600_000;
+/// With a parent of more confirmations than that, a sibling of the block has 6 blocks on it.
+const BURIED_PARENT: i64 = 8;
 /// All must have refused for so long before a block counts as refused.
 const REFUSED_MS: u64 = 10 * 60_000;
 /// First and longest time between two looks at one block.
@@ -134,24 +136,22 @@ impl<'a> Replay<'a> {
         if finding == Finding::InChain {
             return self.settle(found, Verdict::Accepted, self.words(&headers));
         }
-        let parents = self.headers(&found.previous);
-        let mut answers = self.words(&headers);
-        if parents.iter().any(is_near) {
-            answers = submit::everywhere(&self.pool.daemons, &candidate.block, SUBMIT);
+        if is_known(&headers) {
+            // Nothing is left to be done for it: should its daemon's chain come to it, that daemon
+            // does so by itself.
+            let parents = self.headers(&found.previous);
+            if clock::unix_ms().saturating_sub(found.time) >= LOST_MS || is_buried(&parents) {
+                self.shelve(found, self.words(&headers));
+            }
+            return;
         }
+        let answers = submit::everywhere(&self.pool.daemons, &candidate.block, SUBMIT);
         match submit::overall(&answers) {
             Verdict::Accepted => self.settle(found, Verdict::Accepted, answers),
             Verdict::Rejected if finding == Finding::Nowhere => {
                 let now = clock::monotonic_ms();
                 let since = *track.refused_since.get_or_insert(now);
                 if now.saturating_sub(since) >= REFUSED_MS {
-                    self.settle(found, Verdict::Rejected, answers);
-                }
-            }
-            // Parents get buried while a refused block waits: the refusal stands.
-            _ if finding == Finding::Nowhere && track.refused_since.is_some() => {
-                let since = track.refused_since.unwrap_or_default();
-                if clock::monotonic_ms().saturating_sub(since) >= REFUSED_MS {
                     self.settle(found, Verdict::Rejected, answers);
                 }
             }
@@ -188,6 +188,23 @@ impl<'a> Replay<'a> {
             Answer { daemon: client.address(), verdict, words }
         })
         .collect()
+    }
+
+    /// Puts a block aside that a daemon has, outside its chain: the ledger keeps it as unknown, and
+    /// payments believe the chain.
+    fn shelve(&self, found: &journal::BlockFound, answers: Vec<Answer>) {
+        let (coin, hash, height) = (self.coin(), found.hash, found.height);
+        let time = clock::unix_ms();
+        let outcome = Outcome { time, hash, verdict: Verdict::Unknown, answers };
+        let shelved =
+            self.record(outcome).and_then(|()| vault::shelve(self.data_dir, coin, &found.hash));
+        match shelved {
+            Ok(()) => log::warn!(
+                "{coin}: block {hash} at height {height} lost against another one; it is kept in \
+                 the vault's folder `known`"
+            ),
+            Err(error) => log::error!("{coin}: block {hash} cannot be put aside: {error}"),
+        }
     }
 
     /// Journal first: a crash between the two repeats the record, which changes nothing.
@@ -242,9 +259,14 @@ fn judge(headers: &[Known]) -> Finding {
     }
 }
 
-/// Whether a block on this parent can still win: the parent is the tip or at most 2 below.
-fn is_near(parent: &Known) -> bool {
-    matches!(parent, Ok(Some(depth)) if (1..=DEEPEST_PARENT).contains(depth))
+/// Whether a daemon has the block, if not in its chain.
+fn is_known(headers: &[Known]) -> bool {
+    headers.iter().any(|known| matches!(known, Ok(Some(_))))
+}
+
+/// Whether the chain has gone on without the block, judged by its parent.
+fn is_buried(parents: &[Known]) -> bool {
+    parents.iter().any(|parent| matches!(parent, Ok(Some(depth)) if *depth > BURIED_PARENT))
 }
 
 /// 10 s, doubled with each look, at most 60 s.

@@ -3,7 +3,7 @@
 use super::candidate::Submission;
 use super::fallback::Fallback;
 use super::jobs::Jobs;
-use crate::chain::Hash;
+use crate::chain::{Hash, Network};
 use crate::config::{Config, Pool, Port};
 use crate::journal::{self, Record, Writer};
 use crate::stratum::{Difficulty, PortRules, Reject, Unit, VarDiffRules};
@@ -190,18 +190,34 @@ impl Coin {
         }
     }
 
-    /// How long work may be the newest: the operator's setting, but never shorter than the time
-    /// in which the next refresh is due.
+    /// How long work may be the newest: the operator's setting. While all is well the templates
+    /// process refreshes work in half of it, but at most once a second.
     pub(crate) fn stale_after(&self) -> Duration {
-        self.pool.stale_work.max(self.pool.job_refresh + Duration::from_secs(30))
+        self.pool.stale_work.max(Duration::from_secs(3))
     }
 
-    /// What sessions on one of the pool's ports need to know.
+    /// The highest difficulty that finds every block: the network's own. A miner at a higher one
+    /// would throw blocks away (NOMP: "network difficulty will be used if it is lower"). Not on
+    /// regtest, where every second hash is a block and vardiff could never be tried.
+    fn cap(&self) -> Option<Difficulty> {
+        let work = &self.jobs.latest()?.posted.work;
+        let shift = work.plan.algorithm.multiplier_shift();
+        (work.plan.network != Network::Regtest).then(|| {
+            Difficulty::at_most(work.target.difficulty() * f64::from(shift).exp2(), self.unit)
+        })
+    }
+
+    /// What sessions on one of the pool's ports need to know, at the present network difficulty.
     pub(crate) fn rules(&self, port: &Port) -> PortRules {
-        let exact = |difficulty| Difficulty::nearest(difficulty, self.unit);
+        let cap = self.cap();
+        let exact = |difficulty| {
+            let wanted = Difficulty::nearest(difficulty, self.unit);
+            cap.filter(|cap| cap.weight < wanted.weight).unwrap_or(wanted)
+        };
         let timeout = self.pool.connection_timeout.as_millis();
         PortRules {
             unit: self.unit,
+            shift: self.pool.coin.algorithm.multiplier_shift(),
             start: exact(port.diff),
             var_diff: port.var_diff.as_ref().map(|var_diff| VarDiffRules {
                 min: exact(var_diff.min_diff),

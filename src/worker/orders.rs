@@ -85,6 +85,7 @@ impl Worker {
         }
         if clean {
             coin.fallback.arrived();
+            self.follow_network(&id, now);
         }
         for (key, miner) in &mut self.miners {
             let Some(gate) = self.gates.get(&miner.port) else { continue };
@@ -103,6 +104,24 @@ impl Worker {
         }
         if let Some(cell) = self.cell(&id) {
             cell.work_at.store(now.unix, Ordering::Relaxed);
+        }
+    }
+
+    /// The network's difficulty may have changed, and with it the highest that miners are given.
+    /// Sessions tell their miners with the work that follows.
+    fn follow_network(&mut self, id: &str, now: Now) {
+        let Some(coin) = self.coins.get(id) else { return };
+        for (port, gate) in self.gates.iter_mut().filter(|(_, gate)| gate.coin == id) {
+            let Some(rules) = coin.pool.ports.get(port).map(|port| coin.rules(port)) else {
+                continue;
+            };
+            if rules == gate.rules {
+                continue;
+            }
+            gate.rules = rules;
+            for (_, miner) in self.miners.iter_mut().filter(|(_, miner)| miner.port == *port) {
+                let _work_follows = miner.session.change_rules(&gate.rules, now.mono);
+            }
         }
     }
 

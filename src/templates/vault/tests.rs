@@ -24,10 +24,11 @@ fn one_that_has_the_block_is_enough_and_all_must_lack_it() {
 }
 
 #[test]
-fn parents_at_most_two_deep_and_old_enough_blocks() {
-    let near: Vec<_> = [-1, 0, 1, 3, 4].map(|depth| is_near(&Ok(Some(depth)))).into();
-    assert_eq!(near, [false, false, true, true, false]);
-    assert!(!is_near(&Ok(None)) && !is_near(&silent()));
+fn lost_blocks_and_old_enough_ones() {
+    let buried: Vec<_> = [-1, 0, 1, 8, 9].map(|depth| is_buried(&[Ok(Some(depth))])).into();
+    assert_eq!(buried, [false, false, false, false, true]);
+    assert!(!is_buried(&[Ok(None), silent()]) && is_buried(&[silent(), Ok(Some(100))]));
+    assert!(is_known(&[silent(), Ok(Some(-1))]) && !is_known(&[silent(), Ok(None)]));
     assert!(is_ready(99, 100, 100), "from before this process");
     assert!(!is_ready(100, 100, 100 + YOUNG_MS - 1), "its worker may still be at it");
     assert!(is_ready(100, 100, 100 + YOUNG_MS));

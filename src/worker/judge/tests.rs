@@ -207,6 +207,7 @@ fn session(work: &Work) -> (Session, PortRules) {
         unit,
         start: Difficulty::nearest(1e-9, unit),
         var_diff: None,
+        shift: 0,
         extranonce2_size: 4,
         version_mask: 0,
         connection_timeout_ms: 0,
