@@ -117,6 +117,9 @@ fn algorithms() -> Vec<&'static str> {
 #[must_use]
 pub fn main() -> ExitCode {
     let Arguments { dir, command } = Arguments::parse();
+    if !matches!(command, Command::Run | Command::Miner { .. }) {
+        crate::sys::signals::end_with_the_pipe();
+    }
     ExitCode::from(match command {
         Command::Run => run::run(&dir),
         Command::Check => check::run(&dir),

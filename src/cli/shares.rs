@@ -44,6 +44,8 @@ pub fn run(dir: &Path, coin: &str, json: bool) -> u8 {
             Some(mut tally) => (tally.overview(1)?, tally.positions()?),
             None => (Overview::default(), BTreeMap::new()),
         };
+        let mut overview = overview;
+        overview.round.height = working_on(data_dir, &pool.coin.id).or(overview.round.height);
         let pending_bytes = pending(data_dir, &pool.coin.id, &positions);
         let shares = summary(&pool.coin.id, &overview, pending_bytes);
         if json {
@@ -53,6 +55,13 @@ pub fn run(dir: &Path, coin: &str, json: bool) -> u8 {
         }
         Ok(())
     })
+}
+
+/// The height that miners work on, if the pool is running: a round lasts until the pool itself
+/// finds a block, and the ledger only knows where it began.
+fn working_on(data_dir: &Path, coin: &str) -> Option<u64> {
+    let status = super::status::ask(&crate::master::control_socket(data_dir)).ok()?;
+    status.get("coins")?.get(coin)?.get("height")?.as_u64()?.checked_add(1)
 }
 
 fn summary<'a>(coin: &'a str, overview: &Overview, pending_bytes: u64) -> Shares<'a> {

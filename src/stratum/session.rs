@@ -196,6 +196,10 @@ impl Session {
                 self.knows_extranonce = true;
                 reply::result(out, id, "true");
             }
+            // Meant for miners, but proxies ask too.
+            "client.get_version" => {
+                reply::result(out, id, concat!("\"romp/", env!("CARGO_PKG_VERSION"), "\""));
+            }
             "mining.ping" => reply::result(out, id, "\"pong\""),
             "mining.get_transactions" => reply::result(out, id, "[]"),
             // Any answer will do; the rolling itself is a matter of mining.configure.

@@ -1,7 +1,9 @@
 //! Signals as a source of events for mio. Handlers only write to a pipe.
 
+#![allow(unsafe_code)] // listed in the header of `sys`
+
 use mio::{Interest, Registry, Token, event::Source};
-use nix::sys::signal::{SigSet, SigmaskHow};
+use nix::sys::signal::{SigHandler, SigSet, SigmaskHow, Signal, signal};
 use signal_hook_mio::v1_0 as hook;
 use std::io;
 
@@ -50,6 +52,16 @@ impl Source for Signals {
 
     fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
         self.inner.deregister(registry)
+    }
+}
+
+/// Lets the process end quietly when nobody reads its output any more, as commands in a pipe do
+/// (`romp shares COIN | head`). Not for the server: its sockets may break.
+pub fn end_with_the_pipe() {
+    // SAFETY: the default action is no handler of ours, and no other thread runs yet.
+    let set = unsafe { signal(Signal::SIGPIPE, SigHandler::SigDfl) };
+    if let Err(error) = set {
+        log::debug!("SIGPIPE stays ignored: {error}");
     }
 }
 
