@@ -46,6 +46,7 @@ fn block(time: u64, n: u64) -> Record {
         pool_value: Amount(5),
         worker: "w".to_owned(),
         difficulty: 1.0,
+        stale: false,
     }))
 }
 

@@ -20,6 +20,7 @@ fn block(time: u64, worker: String, hash: [u8; 32]) -> BlockFound {
         pool_value: Amount(4_950_000_000),
         worker,
         difficulty: 0.5,
+        stale: false,
     }
 }
 

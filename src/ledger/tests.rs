@@ -92,6 +92,7 @@ fn found(n: u8, height: u64) -> BlockFound {
         pool_value: Amount(5),
         worker: "a\"\u{0}\n{b}".to_owned(),
         difficulty: 0.5,
+        stale: false,
     }
 }
 
