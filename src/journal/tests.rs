@@ -273,6 +273,24 @@ fn a_failed_commit_leaves_nothing_and_the_next_one_works() {
 }
 
 #[test]
+fn a_stream_is_deleted_only_without_a_writer() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = new_writer(dir.path());
+    let first = file_of(dir.path(), &writer);
+    let error = delete(&first).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+    writer.push(&share(1, 1));
+    writer.commit().unwrap();
+    let handle = writer.file().unwrap();
+    writer.abandon();
+    assert!(delete(&first).is_err(), "a helper still syncs it");
+    drop(handle);
+    delete(&first).unwrap();
+    assert!(!first.exists());
+    delete(&first).unwrap();
+}
+
+#[test]
 fn the_unit_is_made_once() {
     let dir = tempfile::tempdir().unwrap();
     assert_eq!(unit(dir.path(), "litecoin", Unit(-12)).unwrap(), Unit(-12));
