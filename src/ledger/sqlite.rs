@@ -160,7 +160,7 @@ impl Sqlite {
 /// Opens a file that nobody writes, for a reader who may not write beside it: even to read, SQLite
 /// makes files for the write-ahead log. `None` when there is a log, so that the file alone would
 /// tell old numbers.
-fn open_at_rest(path: &Path) -> Option<rusqlite::Result<(i64, Connection)>> {
+pub(super) fn open_at_rest(path: &Path) -> Option<rusqlite::Result<(i64, Connection)>> {
     let text = path.to_str()?;
     if Path::new(&format!("{text}-wal")).exists() {
         return None;
