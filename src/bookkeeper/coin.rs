@@ -14,8 +14,8 @@ use std::path::PathBuf;
 const BATCH: usize = 1000;
 /// Most batches of one turn, so that the watermark and the stop are looked at again.
 const BATCHES: usize = 16;
-/// How long a record waits for the watermark, ms. After that the clock has been set back, or a
-/// worker's promise is stuck, and order matters less than counting.
+/// How long a record waits for the watermark, ms (at most twice that). After that the clock has
+/// been set back, or a worker's promise is stuck, and order matters less than counting.
 const PATIENCE: u64 = 2000;
 /// How long journals are kept after everything in them was added (reliability 4.1.5), ms.
 const KEEP: u64 = 72 * 3_600_000;
@@ -141,12 +141,9 @@ impl Coin {
         while batch.records < BATCH && batch.cut.is_none() {
             let Some(Reverse((time, name))) = heads.pop() else { break };
             let Some(tail) = self.tails.get_mut(&name) else { continue };
-            if time >= watermark {
-                let since = *tail.waiting.get_or_insert(now);
-                if now.saturating_sub(since) < PATIENCE {
-                    later.push(Reverse((time, name)));
-                    continue;
-                }
+            if time >= watermark && !tail.is_ripe(now, PATIENCE) {
+                later.push(Reverse((time, name)));
+                continue;
             }
             let from = tail.from();
             let Some((record, to)) = tail.take() else { continue };
@@ -238,14 +235,26 @@ impl Coin {
     ) -> Result<(), TallyError> {
         let Some(mut tally) = self.tally.take() else { return Ok(()) };
         tally.trim((now / 60_000).saturating_sub(MINUTES_KEPT))?;
+        // A tally that was emptied while no share came shows it only when asked: without a tally
+        // at hand the next turn opens it anew and goes on from where it stands.
+        let there = tally.positions()?;
+        if self
+            .tails
+            .values()
+            .any(|tail| tail.position != there.get(&tail.stream.name).copied().unwrap_or(0))
+        {
+            log::warn!("{}: the tally was set back: adding from where it stands", self.id);
+            return Ok(());
+        }
         let mut gone = Vec::new();
         for name in self.old(now, occupied) {
             let Some(tail) = self.tails.get(&name) else { continue };
             // The file first: a position without a file is harmless, a file without a position
             // would be counted again.
-            match std::fs::remove_file(&tail.path) {
+            match journal::delete(&tail.path) {
                 Ok(()) => {}
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                // Its writer lives after all: slots are looked at by time, and clocks are set.
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => continue,
                 Err(error) => {
                     log::warn!("{}: {}: cannot be deleted: {error}", self.id, tail.path.display());
                     continue;
@@ -261,6 +270,10 @@ impl Coin {
         gone.sort();
         gone.dedup();
         if !gone.is_empty() {
+            // A power cut must not bring a file back whose position is forgotten.
+            let folder = journal::folder(&self.data_dir, &self.id);
+            let synced = std::fs::File::open(folder).and_then(|folder| folder.sync_all());
+            synced.map_err(|error| self.trouble(&error))?;
             let count = tally.forget(self.instance, &gone)?;
             self.stored.retain(|name, _| !gone.contains(name));
             // If this fails, a tally that is set back later goes unnoticed; nothing is miscounted.

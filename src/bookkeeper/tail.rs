@@ -14,8 +14,10 @@ pub(super) struct Tail {
     pub(super) last_record: u64,
     /// When it was first seen here, unix ms.
     pub(super) first_seen: u64,
-    /// Since when its next record waits for the watermark, monotonic ms.
-    pub(super) waiting: Option<u64>,
+    /// Length of the file at some monotonic ms while its records wait for the watermark.
+    seen: Option<(u64, u64)>,
+    /// Bytes that have been in the file for the bookkeeper's whole patience.
+    ripe: u64,
     /// Why nothing is read from it any more.
     held: Option<String>,
     /// Why it could not be opened just now: said once.
@@ -35,7 +37,8 @@ impl Tail {
             first_seen: now_unix,
             path,
             position,
-            waiting: None,
+            seen: None,
+            ripe: 0,
             held: None,
             unreadable: false,
             ended_at: None,
@@ -50,7 +53,6 @@ impl Tail {
         self.reader = None;
         self.ended_at = None;
         self.flowing = false;
-        self.waiting = None;
     }
 
     /// Whether it is given up from its position on.
@@ -114,9 +116,22 @@ impl Tail {
     pub(super) fn take(&mut self) -> Option<(Record, u64)> {
         let reader = self.reader.as_mut()?;
         let record = reader.take()?;
-        self.waiting = None;
         self.last_record = self.last_record.max(record.time());
         Some((record, reader.position()))
+    }
+
+    /// Whether the next record has been in the file for at least `patience` ms, or stands before
+    /// one that has. Judged by bytes, so that a whole backlog ripens at once and not record by
+    /// record: after the clock was set back, every record lies in the future for a while.
+    pub(super) fn is_ripe(&mut self, now: u64, patience: u64) -> bool {
+        match self.seen {
+            Some((at, _)) if now.saturating_sub(at) < patience => {}
+            before => {
+                self.ripe = before.map_or(0, |(_, length)| length);
+                self.seen = self.length().map(|length| (now, length));
+            }
+        }
+        self.reader.as_ref().is_some_and(|reader| reader.position() < self.ripe)
     }
 
     /// Offset of the record that was seen by [`Tail::peek`], as the tally counts: the place behind

@@ -46,6 +46,7 @@ fn block(time: u64, n: u64) -> Record {
         pool_value: Amount(5),
         worker: "w".to_owned(),
         difficulty: 1.0,
+        stale: false,
     }))
 }
 
@@ -96,6 +97,21 @@ fn the_watermark_holds_records_back_but_not_for_ever() {
     assert_eq!(miners(dir.path()), [("a".to_owned(), 1)]);
     while coin.turn(START + 50, 1000 + PATIENCE).unwrap() {}
     assert_eq!(miners(dir.path()), [("a".to_owned(), 3)]);
+}
+
+#[test]
+fn a_clock_set_back_delays_records_but_does_not_make_them_trickle() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut one = writer(dir.path(), 0);
+    let mut coin = coin(dir.path());
+    // A worker's time stands still until the clock has caught up, and so does its promise.
+    let mut accepted = Vec::new();
+    for round in 0..5 {
+        write(&mut one, &vec![share(50, "a", 1); 3000]);
+        while coin.turn(START + 50, 1000 + round * PATIENCE).unwrap() {}
+        accepted.push(overview(dir.path()).accepted);
+    }
+    assert_eq!(accepted, [0, 3000, 6000, 9000, 12_000]);
 }
 
 #[test]
@@ -159,13 +175,21 @@ fn an_emptied_tally_is_filled_again() {
     assert!(coin.turn(u64::MAX, 0).is_err());
     add_all(&mut coin);
     assert_eq!(overview(dir.path()).accepted, before.accepted + 1);
+    // Another file in its place, as when a copy is restored: never written to the old one.
+    let path = ledger::sqlite_path(dir.path(), "litecoin");
+    std::fs::rename(&path, path.with_extension("old")).unwrap();
+    drop(sqlite(dir.path()).unwrap());
+    write(&mut one, &[share(4, "a", 4)]);
+    assert!(coin.turn(u64::MAX, 0).is_err());
+    add_all(&mut coin);
+    assert_eq!(overview(dir.path()).accepted, before.accepted + 2);
     // Emptied under an open connection: found out at the next batch.
     let gone = sqlite(dir.path()).unwrap().positions().unwrap().into_keys().collect::<Vec<_>>();
     sqlite(dir.path()).unwrap().forget(9, &gone).unwrap();
     write(&mut one, &[share(5, "a", 8)]);
     add_all(&mut coin);
     // The sums were left in place, so that the replay shows.
-    assert_eq!(overview(dir.path()).accepted, 3 + 4);
+    assert_eq!(overview(dir.path()).accepted, 4 + 5);
 }
 
 #[test]
@@ -177,6 +201,7 @@ fn deletes_only_what_is_old_added_and_has_no_writer() {
     drop(writer(dir.path(), 0)); // empty, the newest of its slot
     let mut alive = writer(dir.path(), 1);
     write(&mut alive, &[share(1, "b", 1)]);
+    drop(dead);
     let now = unix_ms();
     let occupied = |slot: usize| slot == 1;
     let mut coin = coin(dir.path());
@@ -195,6 +220,42 @@ fn deletes_only_what_is_old_added_and_has_no_writer() {
     write(&mut alive, &[share(2, "b", 1)]);
     add_all(&mut coin);
     assert_eq!(miners(dir.path()), [("a".to_owned(), 1), ("b".to_owned(), 2)]);
+}
+
+#[test]
+fn a_living_writers_stream_stays_when_the_clock_was_set_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let files = || journal::streams(dir.path(), "litecoin").unwrap().len();
+    let later = START + 10 * KEEP;
+    drop(Writer::open(dir.path(), "litecoin", 1, 0, UNIT, later).unwrap());
+    // By its time this one ended when that one began.
+    let mut alive = writer(dir.path(), 0);
+    write(&mut alive, &[share(1, "a", 1)]);
+    let mut coin = coin(dir.path());
+    add_all(&mut coin);
+    coin.sweep(later + 10 * KEEP, &|_| false).unwrap();
+    assert_eq!(files(), 1);
+    write(&mut alive, &[share(2, "a", 1)]);
+    add_all(&mut coin);
+    assert_eq!(overview(dir.path()).accepted, 2);
+    drop(alive);
+    coin.sweep(unix_ms() + 2 * KEEP, &|_| false).unwrap();
+    assert_eq!(files(), 0);
+}
+
+#[test]
+fn an_emptied_tally_is_found_out_before_journals_are_deleted() {
+    let dir = tempfile::tempdir().unwrap();
+    write(&mut writer(dir.path(), 0), &[share(1, "a", 1)]);
+    let mut coin = coin(dir.path());
+    add_all(&mut coin);
+    let gone = sqlite(dir.path()).unwrap().positions().unwrap().into_keys().collect::<Vec<_>>();
+    sqlite(dir.path()).unwrap().forget(9, &gone).unwrap();
+    coin.sweep(unix_ms() + 10 * KEEP, &|_| false).unwrap();
+    assert_eq!(journal::streams(dir.path(), "litecoin").unwrap().len(), 1);
+    add_all(&mut coin);
+    // The sums were left in place, so that the replay shows.
+    assert_eq!(overview(dir.path()).accepted, 2);
 }
 
 /// A tally whose calls fail as told, before or after the work was done.

@@ -1,9 +1,7 @@
 //! `romp blocks COIN`: the found blocks, newest first, from the ledger; also while the pool is
 //! down.
 
-#![allow(clippy::print_stdout)] // a command prints
-
-use super::shares::{print_json, printable, with_ledger};
+use super::shares::{print, print_json, printable, with_ledger};
 use crate::chain::Hash;
 use crate::journal::Answer;
 use crate::ledger::{BlockRow, BlockState};
@@ -25,6 +23,8 @@ struct Block<'a> {
     coinbase_value: Amount,
     pool_value: Amount,
     coinbase_txid: Hash,
+    /// Found on a job for the tip before.
+    stale: bool,
     answers: &'a [Answer],
 }
 
@@ -41,6 +41,7 @@ impl<'a> From<&'a BlockRow> for Block<'a> {
             coinbase_value: found.coinbase_value,
             pool_value: found.pool_value,
             coinbase_txid: found.coinbase_txid,
+            stale: found.stale,
             answers: &row.answers,
         }
     }
@@ -58,21 +59,22 @@ pub fn run(dir: &Path, coin: &str, json: bool) -> u8 {
             print_json(&rows.iter().map(Block::from).collect::<Vec<_>>());
             return Ok(());
         }
-        println!("{}: {} blocks found", pool.coin.id, rows.len());
+        print(&format!("{}: {} blocks found", pool.coin.id, rows.len()));
         for row in &rows {
             let (found, state) = (&row.found, row.state.name());
-            println!(
-                "{:>9}  {state:<8}  {}  {} {}  by {}",
+            print(&format!(
+                "{:>9}  {state:<8}  {}  {} {}  by {}{}",
                 found.height,
                 found.hash,
                 found.coinbase_value,
                 pool.coin.symbol,
-                printable(&found.worker)
-            );
+                printable(&found.worker),
+                if found.stale { ", on a job for the tip before" } else { "" }
+            ));
             if row.state != BlockState::Accepted {
                 for answer in &row.answers {
                     let (daemon, words) = (printable(&answer.daemon), printable(&answer.words));
-                    println!("           {daemon}: {words}");
+                    print(&format!("           {daemon}: {words}"));
                 }
             }
         }

@@ -1,13 +1,14 @@
 //! `romp shares COIN`: who has how much of the current round, from the ledger; also while the pool
 //! is down.
 
-#![allow(clippy::print_stdout, clippy::print_stderr)] // a command prints
+#![allow(clippy::print_stderr)] // a command prints
 
 use crate::config::{Loaded, Pool};
 use crate::journal::{self, HEADER_LEN};
 use crate::ledger::{Overview, Tally, TallyError, open_for_reading};
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// The command failed.
@@ -84,23 +85,27 @@ fn summary<'a>(coin: &'a str, overview: &Overview, pending_bytes: u64) -> Shares
 }
 
 fn table(shares: &Shares<'_>) {
-    println!(
+    print(&format!(
         "{}: {} shares accepted, {} rejected, {} blocks found",
         shares.coin, shares.accepted, shares.rejected, shares.blocks_found
-    );
+    ));
     for (reason, count) in &shares.rejected_by_reason {
-        println!("  rejected {reason}: {count}");
+        print(&format!("  rejected {reason}: {count}"));
     }
     let total: f64 = shares.round.miners.values().sum();
     match shares.round.height {
-        Some(height) => println!("current round, for height {height} or later:"),
-        None => println!("current round, the first:"),
+        Some(height) => print(&format!("current round, for height {height} or later:")),
+        None => print("current round, the first:"),
     }
     let mut miners: Vec<_> = shares.round.miners.iter().collect();
     miners.sort_by(|a, b| b.1.total_cmp(a.1));
     for (name, difficulty) in miners {
         // Escaped: a miner chose the name, and a terminal obeys some bytes.
-        println!("{difficulty:>20} {:>6.2} %  {}", difficulty / total * 100.0, printable(name));
+        print(&format!(
+            "{difficulty:>20} {:>6.2} %  {}",
+            difficulty / total * 100.0,
+            printable(name)
+        ));
     }
     if shares.pending_bytes > 0 {
         eprintln!(
@@ -120,10 +125,15 @@ pub(super) fn printable(name: &str) -> String {
     name.chars().map(escape).collect()
 }
 
+/// Prints a line. That nobody reads on (`| head`) is no failure.
+pub(super) fn print(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
 /// Prints a value as indented JSON.
 pub(super) fn print_json(value: &impl Serialize) {
     match serde_json::to_string_pretty(value) {
-        Ok(text) => println!("{text}"),
+        Ok(text) => print(&text),
         Err(error) => eprintln!("cannot print: {error}"),
     }
 }

@@ -15,7 +15,7 @@ pub use record::{Answer, BlockFound, Outcome, Record, Verdict};
 pub use writer::Writer;
 
 use crate::stratum::Unit;
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -77,6 +77,26 @@ pub fn streams(data_dir: &Path, coin: &str) -> io::Result<Vec<Stream>> {
     }
     found.sort();
     Ok(found)
+}
+
+/// Deletes a stream's file, unless its writer lives. No such file: done already.
+///
+/// # Errors
+/// `WouldBlock` when it has a writer; else what the system said.
+pub fn delete(path: &Path) -> io::Result<()> {
+    let gone = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
+    let file = match File::open(path) {
+        Err(error) if gone(&error) => return Ok(()),
+        file => file?,
+    };
+    // Where locks do not work the writer has none either.
+    if let Err(TryLockError::WouldBlock) = file.try_lock() {
+        return Err(io::ErrorKind::WouldBlock.into());
+    }
+    match std::fs::remove_file(path) {
+        Err(error) if gone(&error) => Ok(()),
+        removed => removed,
+    }
 }
 
 /// The unit in which a coin's work is counted: reads `journal/<coin>/unit`, or makes it with

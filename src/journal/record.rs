@@ -56,6 +56,10 @@ pub struct BlockFound {
     pub worker: String,
     /// Network difficulty, for display.
     pub difficulty: f64,
+    /// It was found on a job for the tip before, so another block most likely holds its height.
+    /// Its finder was told `stale` and has no share for it in the round that it closes.
+    #[serde(default)]
+    pub stale: bool,
 }
 
 /// What became of a candidate.

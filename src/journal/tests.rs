@@ -20,6 +20,7 @@ fn block(time: u64, worker: String, hash: [u8; 32]) -> BlockFound {
         pool_value: Amount(4_950_000_000),
         worker,
         difficulty: 0.5,
+        stale: false,
     }
 }
 
@@ -269,6 +270,24 @@ fn a_failed_commit_leaves_nothing_and_the_next_one_works() {
         })
         .collect();
     assert_eq!(weights, [1, 3]);
+}
+
+#[test]
+fn a_stream_is_deleted_only_without_a_writer() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = new_writer(dir.path());
+    let first = file_of(dir.path(), &writer);
+    let error = delete(&first).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+    writer.push(&share(1, 1));
+    writer.commit().unwrap();
+    let handle = writer.file().unwrap();
+    writer.abandon();
+    assert!(delete(&first).is_err(), "a helper still syncs it");
+    drop(handle);
+    delete(&first).unwrap();
+    assert!(!first.exists());
+    delete(&first).unwrap();
 }
 
 #[test]

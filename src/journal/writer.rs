@@ -141,6 +141,9 @@ impl Writer {
             let path = super::path(&self.data_dir, &self.coin, &name);
             match OpenOptions::new().append(true).create_new(true).mode(0o640).open(&path) {
                 Ok(mut file) => {
+                    // Held until the file is closed, also by a kill: nobody deletes it meanwhile.
+                    // A file system without locks leaves it to the slot's being occupied.
+                    let _ = file.try_lock_shared();
                     let (unit, coin) = (self.unit, self.coin.clone());
                     let header = Header { unit, coin, created: self.last_time };
                     if let Err(error) = file.write_all(&header.encode()) {

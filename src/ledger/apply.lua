@@ -44,7 +44,8 @@ if moved then return there end
 local function check(key, field, number)
   local before = redis.call('HGET', key, field)
   if before then
-    if not string.match(before, '^%d+$') then return {'number', key, field, before} end
+    -- As HINCRBY reads it: no sign, no leading zero.
+    if before ~= '0' and not string.match(before, '^[1-9]%d*$') then return {'number', key, field, before} end
     if tonumber(before) + tonumber(number) > 9.2e18 then return {'overflow', key, field} end
   elseif tonumber(number) > 9.2e18 then return {'overflow', key, field} end
 end

@@ -106,18 +106,18 @@ impl Overview {
         weight as f64 * self.unit.map_or(1.0, Unit::as_f64)
     }
 
-    /// Hashes a second over the last ten minutes before `now`, unix milliseconds. `shift` is the
-    /// algorithm's `multiplier_shift`: a share of difficulty 1 stands for 2^(32 - shift) hashes.
+    /// Hashes a second over the last ten minutes before `now`, unix milliseconds; of a pool that
+    /// began within them, since the minute of its first share. `shift` is the algorithm's
+    /// `multiplier_shift`: a share of difficulty 1 stands for 2^(32 - shift) hashes.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "for display")]
     pub fn hash_rate(&self, now: u64, shift: u32) -> f64 {
         let minute = now / 60_000;
-        let seconds = (9 * 60_000 + now % 60_000) as f64 / 1000.0;
-        let weight: f64 = self
-            .minutes
-            .range(minute.saturating_sub(9)..=minute)
-            .map(|(_, work)| work.weight as f64)
-            .sum();
+        let began = self.minutes.keys().next().copied().unwrap_or(0);
+        let first = began.clamp(minute.saturating_sub(9), minute);
+        let seconds = now.saturating_sub(first * 60_000).max(1000) as f64 / 1000.0;
+        let weight: f64 =
+            self.minutes.range(first..=minute).map(|(_, work)| work.weight as f64).sum();
         let hashes = (32.0 - f64::from(shift)).exp2();
         weight * self.unit.map_or(1.0, Unit::as_f64) * hashes / seconds
     }

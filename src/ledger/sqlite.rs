@@ -12,6 +12,7 @@ use rusqlite::{
     Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params,
 };
 use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -35,6 +36,13 @@ CREATE TABLE minute (minute INTEGER PRIMARY KEY, weight INTEGER NOT NULL CHECK (
 pub(super) struct Sqlite {
     connection: Connection,
     place: String,
+    /// Device and inode of the file.
+    file: Option<(u64, u64)>,
+}
+
+/// Device and inode of a file, while it is there.
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    std::fs::metadata(path).ok().map(|facts| (facts.dev(), facts.ino()))
 }
 
 /// What goes wrong inside a transaction.
@@ -80,7 +88,7 @@ impl Sqlite {
             Ok(connection)
         });
         let connection = opened.map_err(|error| explain(&place, &error))?;
-        Self { connection, place }.checked()
+        Self { connection, place, file: identity(path) }.checked()
     }
 
     /// Opens the file for reading; `None` when there is none.
@@ -90,12 +98,16 @@ impl Sqlite {
         }
         let place = path.display().to_string();
         let opened = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
-            .and_then(|connection| connection.busy_timeout(BUSY).map(|()| connection));
-        let connection = opened.map_err(|error| explain(&place, &error))?;
-        if version(&connection).map_err(|error| explain(&place, &error))? == 0 {
+            .and_then(|connection| {
+                connection.busy_timeout(BUSY)?;
+                Ok((version(&connection)?, connection))
+            })
+            .or_else(|error| open_at_rest(path).unwrap_or(Err(error)));
+        let (version, connection) = opened.map_err(|error| explain(&place, &error))?;
+        if version == 0 {
             return Ok(None);
         }
-        Self { connection, place }.checked().map(Some)
+        Self { connection, place, file: identity(path) }.checked().map(Some)
     }
 
     fn checked(self) -> Result<Self, TallyError> {
@@ -143,6 +155,20 @@ impl Sqlite {
             Fault::Tally(error) => error,
         })
     }
+}
+
+/// Opens a file that nobody writes, for a reader who may not write beside it: even to read, SQLite
+/// makes files for the write-ahead log. `None` when there is a log, so that the file alone would
+/// tell old numbers.
+pub(super) fn open_at_rest(path: &Path) -> Option<rusqlite::Result<(i64, Connection)>> {
+    let text = path.to_str()?;
+    if Path::new(&format!("{text}-wal")).exists() {
+        return None;
+    }
+    let escaped = text.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+    let opened = Connection::open_with_flags(format!("file:{escaped}?immutable=1"), flags);
+    Some(opened.and_then(|connection| Ok((version(&connection)?, connection))))
 }
 
 fn version(connection: &Connection) -> rusqlite::Result<i64> {
@@ -280,9 +306,11 @@ impl Tally for Sqlite {
 
     fn apply(&mut self, batch: &Batch) -> Result<Applied, TallyError> {
         let place = self.place.clone();
-        if !Path::new(&place).exists() {
+        if self.file.is_none() || identity(Path::new(&place)) != self.file {
             // SQLite would go on writing to a file that nobody can open again.
-            let words = "the file was deleted; it is made again from the journals".to_owned();
+            let words = "the file was deleted or replaced; counting goes on with the one that is \
+                         there, or a new one, from the journals"
+                .to_owned();
             return Err(TallyError::Unavailable { place, words });
         }
         self.transact(|transaction| {

@@ -92,6 +92,7 @@ fn found(n: u8, height: u64) -> BlockFound {
         pool_value: Amount(5),
         worker: "a\"\u{0}\n{b}".to_owned(),
         difficulty: 0.5,
+        stale: false,
     }
 }
 
@@ -252,6 +253,7 @@ fn a_damaged_key_fails_the_batch_before_any_change() {
     let damages = [
         vec!["SET", round, "x"],
         vec!["HSET", round, "b", "1.5"],
+        vec!["HSET", round, "b", "007"],
         vec!["HSET", round, "b", "9223372036854775800"],
         vec!["SET", "romp:{litecoin}:order", "x"],
         vec![
@@ -281,6 +283,21 @@ fn a_damaged_key_fails_the_batch_before_any_change() {
 }
 
 #[test]
+fn a_file_at_rest_is_read_without_writing_beside_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("100%25 a?b#c.sqlite");
+    drop(sqlite::Sqlite::open(&path).unwrap());
+    let (version, connection) = sqlite::open_at_rest(&path).unwrap().unwrap();
+    assert_eq!(version, 1);
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+    drop(connection);
+    // While there is a log, the file alone would tell old numbers.
+    let writer = sqlite::Sqlite::open(&path).unwrap();
+    assert!(sqlite::open_at_rest(&path).is_none());
+    drop(writer);
+}
+
+#[test]
 fn hash_rate_counts_the_last_ten_minutes() {
     let work = Minute { weight: 1024, shares: 1 };
     let minutes = [(0, work), (1, work), (10, work)].into();
@@ -288,4 +305,10 @@ fn hash_rate_counts_the_last_ten_minutes() {
     // Minutes 1 to 10 of which the last has run for 60 s - 1 ms: difficulty 2 in 599.999 s.
     let expected = 2.0 * 65536.0 / 599.999;
     assert!((overview.hash_rate(11 * 60_000 - 1, 16) - expected).abs() < 1e-6);
+    // A pool in its second minute is not measured by ten; the first second is no division by 0.
+    let young = Overview { minutes: [(20, work)].into(), ..overview };
+    let expected = 65536.0 / 90.0;
+    assert!((young.hash_rate(21 * 60_000 + 30_000, 16) - expected).abs() < 1e-6);
+    assert!((young.hash_rate(20 * 60_000, 16) - 65536.0).abs() < 1e-6);
+    assert!(young.hash_rate(40 * 60_000, 16).abs() < 1e-6);
 }

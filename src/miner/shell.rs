@@ -188,6 +188,8 @@ struct Shell<'a> {
     back_off: Duration,
     accepted: u64,
     rejected: u64,
+    /// Shares of earlier connections that never got an answer: the pool may have counted them.
+    unanswered: usize,
 }
 
 /// One line for the user on standard output; that nobody reads it is no reason to stop.
@@ -239,6 +241,7 @@ fn run_until(options: &Options, stop: &AtomicBool) -> u8 {
         back_off: Duration::from_secs(1),
         accepted: 0,
         rejected: 0,
+        unanswered: 0,
     };
     shell.mine(&notes, stop)
 }
@@ -306,8 +309,12 @@ impl Shell<'_> {
     fn progress(&self, prefix: &str, hashes: u64, took: Duration) {
         #[expect(clippy::cast_precision_loss, reason = "for display")]
         let per_second = hashes as f64 / took.as_secs_f64().max(0.001);
+        let unanswered = match self.unanswered {
+            0 => String::new(),
+            count => format!(", without answer {count}"),
+        };
         say(&format!(
-            "{prefix}{}, accepted {}, rejected {}, difficulty {}",
+            "{prefix}{}, accepted {}, rejected {}, difficulty {}{unanswered}",
             rate(per_second),
             self.accepted,
             self.rejected,
@@ -343,6 +350,7 @@ impl Shell<'_> {
     fn close(&mut self) {
         self.bench.set(None);
         if let Some(stream) = self.stream.take() {
+            self.unanswered += self.client.unanswered();
             let _ = stream.shutdown(Shutdown::Both);
         }
     }

@@ -371,6 +371,7 @@ fn a_block_left_in_the_vault_is_submitted_again_and_settled() {
             pool_value: crate::rewards::Amount(1),
             worker: "someone".to_owned(),
             difficulty: 1.0,
+            stale: false,
         },
         block: vec![0xab, 0xcd],
     };

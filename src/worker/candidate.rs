@@ -75,6 +75,7 @@ pub(crate) fn take(coin: &mut Coin, posted: &Posted, share: &Prepared, worker: &
         pool_value: work.pool_value,
         worker: worker.to_owned(),
         difficulty: work.target.difficulty(),
+        stale: coin.jobs.latest().is_some_and(|it| it.posted.work.previous != work.previous),
     };
     let block = work.block(&share.header, &share.coinbase, &body);
     let candidate = Candidate { coin: coin.id().to_owned(), found: found.clone(), block };

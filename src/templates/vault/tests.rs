@@ -58,6 +58,7 @@ fn refused(since: Option<u64>) -> (bool, Track) {
             pool_value: Amount(1),
             worker: "w".to_owned(),
             difficulty: 1.0,
+            stale: false,
         },
         block: vec![1],
     };
