@@ -207,7 +207,7 @@ impl Master {
 
     /// How long the next turn may be waited for.
     fn patience(&self) -> Duration {
-        if !self.readable.is_empty() {
+        if !self.readable.is_empty() || self.desk.is_crowded() {
             return Duration::ZERO;
         }
         let now = clock::monotonic_ms();
