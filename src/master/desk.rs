@@ -47,6 +47,8 @@ enum Stream {
 
 #[derive(Debug)]
 struct Visitor {
+    /// Counts up from visitor to visitor.
+    serial: u64,
     stream: Stream,
     counter: Counter,
     input: Vec<u8>,
@@ -69,13 +71,14 @@ pub(crate) struct Desk {
     token: Token,
     doors: Vec<Door>,
     visitors: Slab<Visitor>,
+    serials: u64,
     /// More may be waiting at a door.
     crowded: bool,
 }
 
 impl Desk {
     pub(crate) fn new(token: Token) -> Self {
-        Self { token, doors: Vec::new(), visitors: Slab::new(), crowded: false }
+        Self { token, doors: Vec::new(), visitors: Slab::new(), serials: 0, crowded: false }
     }
 
     /// Opens the control door.
@@ -215,7 +218,9 @@ impl Desk {
                         Err(_) => break,
                     },
                 };
+                self.serials += 1;
                 newcomers.push(Visitor {
+                    serial: self.serials,
                     stream,
                     counter,
                     input: Vec::new(),
@@ -234,7 +239,7 @@ impl Desk {
         let kind = std::mem::discriminant(&visitor.counter);
         let same = |(_, other): &(usize, &Visitor)| std::mem::discriminant(&other.counter) == kind;
         if self.visitors.iter().filter(same).count() >= MOST_VISITORS {
-            let oldest = self.visitors.iter().filter(same).min_by_key(|(_, other)| other.deadline);
+            let oldest = self.visitors.iter().filter(same).min_by_key(|(_, other)| other.serial);
             if let Some((key, _)) = oldest {
                 self.show_out(registry, key);
             }

@@ -369,13 +369,14 @@ fn no_work_for_an_address_of_another_network() {
 #[test]
 fn a_payee_without_a_script_is_asked_for_once() {
     let (dir, chain) = (tempfile::tempdir().unwrap(), Chain::new(100));
-    let more = r#","masternode":{"payee":"payee-address","amount":258},"masternode_payments":true"#;
+    let more = r#","masternode":{"payee":"payee-address","amount":258}"#;
     chain.change(|state| state.more = more);
     let mut master = Master::start(dir.path(), pool(vec![chain.daemon()]));
     let mut output = vec![2, 1, 0, 0, 0, 0, 0, 0, 22, 0, 20];
     output.extend(0_u8..20);
     for _ in 0..3 {
-        let work = master.work_on(hash_at(chain.0.lock().unwrap().height));
+        let height = chain.0.lock().unwrap().height;
+        let work = master.work_on(hash_at(height));
         assert!(work.coinbase_after.windows(output.len()).any(|part| part == output));
         chain.mine();
     }
