@@ -7,6 +7,7 @@ mod calls;
 pub mod choice;
 mod client;
 mod error;
+mod payee;
 mod resolve;
 pub mod submit;
 pub mod template;
@@ -14,6 +15,7 @@ pub mod template;
 pub use calls::{ChainInfo, best_block, block_header, chain_info, script_of, submit_block};
 pub use client::{Client, address};
 pub use error::{CallError, Fault};
+pub use payee::Payees;
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::indexing_slicing)]

@@ -2,7 +2,8 @@
 
 use super::client::Client;
 use super::error::{CallError, Fault};
-use crate::chain::{Template, TemplateError};
+use super::payee::Payees;
+use crate::chain::{Plan, Template, TemplateError};
 use serde_json::{Value, json};
 
 /// Why there is no template.
@@ -63,6 +64,21 @@ pub fn request(rules: &[String]) -> Value {
         object.insert("rules".to_owned(), json!(rules));
     }
     json!([request])
+}
+
+/// Asks for a template and for the scripts of payees that it names by address only.
+///
+/// # Errors
+/// As [`fetch`].
+pub fn fetch_for(
+    client: &Client,
+    rules: &[String],
+    plan: &Plan,
+    payees: &mut Payees,
+) -> Result<Template, FetchError> {
+    let mut template = fetch(client, rules)?;
+    payees.resolve(client, &mut template, plan)?;
+    Ok(template)
 }
 
 /// Asks for a template.

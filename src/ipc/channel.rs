@@ -57,6 +57,9 @@ pub enum ChannelError {
     /// The operating system refused.
     #[error("channel: {0}")]
     Os(#[from] std::io::Error),
+    /// The message could not be made (no descriptors or memory left): it is lost.
+    #[error("channel: a message could not be made: {0}")]
+    Unsent(std::io::Error),
     /// The other side does not read: its queue is full.
     #[error("channel: the other side has left {0} messages unread")]
     Full(usize),
@@ -82,21 +85,24 @@ impl Channel {
     /// Queues a message with duplicates of the descriptors and sends what the socket takes.
     ///
     /// # Errors
-    /// [`ChannelError::Full`] when the bounded queue is full; the caller gives the other side up.
+    /// [`ChannelError::Full`] when the bounded queue is full, [`ChannelError::Unsent`] when there is
+    /// nothing to make the message with; the caller gives the other side up.
     pub fn send(&mut self, message: &Message, fds: &[BorrowedFd<'_>]) -> Result<(), ChannelError> {
         self.flush()?;
         if self.queue.len() >= QUEUE {
             return Err(ChannelError::Full(self.queue.len()));
         }
-        let mut body = serde_json::to_vec(message).map_err(io::Error::other)?;
+        let unsent = ChannelError::Unsent;
+        let mut body =
+            serde_json::to_vec(message).map_err(|error| unsent(io::Error::other(error)))?;
         let mut owned = Vec::with_capacity(fds.len() + 1);
         let mut kind = INLINE;
         if body.len() > LARGEST_PACKET {
-            owned.push(memfd::sealed("message", &body)?);
+            owned.push(memfd::sealed("message", &body).map_err(unsent)?);
             (kind, body) = (IN_FILE, Vec::new());
         }
         for fd in fds {
-            owned.push(fd.try_clone_to_owned()?);
+            owned.push(fd.try_clone_to_owned().map_err(unsent)?);
         }
         while owned.len() > descriptors::MOST {
             let rest = owned.split_off(descriptors::MOST);

@@ -106,7 +106,7 @@ impl Master {
                     log::error!("{}: {error}", roles::tag(role, row));
                     return Ok(Parted::Master(pid));
                 }
-                self.lines.insert(row, Line { channel, bans: Vec::new() });
+                self.lines.insert(row, Line::new(channel));
                 if let Some(its) = self.board.row(row) {
                     its.role.store(role.number(), Ordering::Relaxed);
                     its.pid.store(pid, Ordering::Relaxed);

@@ -9,8 +9,11 @@ use slab::Slab;
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Shutdown, SocketAddr};
 
-/// Visitors by TCP and by Unix socket at a time; more are turned away.
-const MOST_VISITORS: usize = 32;
+/// Visitors by TCP and by Unix socket at a time; for one more the one that has been there longest
+/// goes. Honest ones stay for a millisecond, so that nobody can keep them out by sitting here.
+const MOST_VISITORS: usize = 256;
+/// Visitors that one door lets in in one turn.
+const A_TURN: usize = 64;
 /// How long (ms) a visit may take.
 const VISIT: u64 = 3_000;
 /// Longest control command, in bytes.
@@ -44,6 +47,8 @@ enum Stream {
 
 #[derive(Debug)]
 struct Visitor {
+    /// Counts up from visitor to visitor.
+    serial: u64,
     stream: Stream,
     counter: Counter,
     input: Vec<u8>,
@@ -66,11 +71,14 @@ pub(crate) struct Desk {
     token: Token,
     doors: Vec<Door>,
     visitors: Slab<Visitor>,
+    serials: u64,
+    /// More may be waiting at a door.
+    crowded: bool,
 }
 
 impl Desk {
     pub(crate) fn new(token: Token) -> Self {
-        Self { token, doors: Vec::new(), visitors: Slab::new() }
+        Self { token, doors: Vec::new(), visitors: Slab::new(), serials: 0, crowded: false }
     }
 
     /// Opens the control door.
@@ -175,11 +183,24 @@ impl Desk {
         self.visitors.iter().map(|(_, visitor)| visitor.deadline).min()
     }
 
+    /// Whether the next turn is due at once.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.crowded
+    }
+
     fn let_in(&mut self, registry: &Registry, guard: &Guard, now: u64) {
+        self.crowded = false;
+        let mut newcomers = Vec::new();
         for door in &mut self.doors {
+            let mut left = A_TURN;
             // Errors (no descriptors left, a visitor gone already) end this turn's round only: the
             // next turn asks again.
             loop {
+                if left == 0 {
+                    self.crowded = true;
+                    break;
+                }
+                left -= 1;
                 let (stream, counter) = match door {
                     Door::Notify { setting, listener } => match listener.accept() {
                         Ok((stream, from)) => {
@@ -197,29 +218,39 @@ impl Desk {
                         Err(_) => break,
                     },
                 };
-                let same = |other: &Visitor| {
-                    std::mem::discriminant(&other.counter) == std::mem::discriminant(&counter)
-                };
-                if self.visitors.iter().filter(|(_, other)| same(other)).count() >= MOST_VISITORS {
-                    continue;
-                }
-                let mut visitor = Visitor {
+                self.serials += 1;
+                newcomers.push(Visitor {
+                    serial: self.serials,
                     stream,
                     counter,
                     input: Vec::new(),
                     output: Vec::new(),
                     answered: false,
                     deadline: now + VISIT,
-                };
-                let interest = Interest::READABLE | Interest::WRITABLE;
-                let registered = match &mut visitor.stream {
-                    Stream::Tcp(stream) => registry.register(stream, self.token, interest),
-                    Stream::Unix(stream) => registry.register(stream, self.token, interest),
-                };
-                if registered.is_ok() {
-                    self.visitors.insert(visitor);
-                }
+                });
             }
+        }
+        for visitor in newcomers {
+            self.seat(registry, visitor);
+        }
+    }
+
+    fn seat(&mut self, registry: &Registry, mut visitor: Visitor) {
+        let kind = std::mem::discriminant(&visitor.counter);
+        let same = |(_, other): &(usize, &Visitor)| std::mem::discriminant(&other.counter) == kind;
+        if self.visitors.iter().filter(same).count() >= MOST_VISITORS {
+            let oldest = self.visitors.iter().filter(same).min_by_key(|(_, other)| other.serial);
+            if let Some((key, _)) = oldest {
+                self.show_out(registry, key);
+            }
+        }
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        let registered = match &mut visitor.stream {
+            Stream::Tcp(stream) => registry.register(stream, self.token, interest),
+            Stream::Unix(stream) => registry.register(stream, self.token, interest),
+        };
+        if registered.is_ok() {
+            self.visitors.insert(visitor);
         }
     }
 
@@ -239,7 +270,8 @@ impl Desk {
 }
 
 impl Visitor {
-    /// Reads until a line is whole: by its end or by the visitor's closing.
+    /// Reads until a line is whole: by its end, by the visitor's closing, or because it is a whole
+    /// JSON object (some helpers send no line end and wait for the answer).
     fn read(&mut self) -> Heard {
         let longest = match self.counter {
             Counter::Notify { .. } => LONGEST_LINE,
@@ -257,7 +289,14 @@ impl Visitor {
                     self.input.extend_from_slice(buffer.get(..length).unwrap_or_default());
                     false
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Heard::Nothing,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    let line = self.input.trim_ascii();
+                    return if is_object(line) {
+                        Heard::Line(line.to_vec())
+                    } else {
+                        Heard::Nothing
+                    };
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(_) => return Heard::Gone,
             };
@@ -291,6 +330,10 @@ impl Visitor {
         }
         true
     }
+}
+
+fn is_object(line: &[u8]) -> bool {
+    line.ends_with(b"}") && serde_json::from_slice::<serde::de::IgnoredAny>(line).is_ok()
 }
 
 #[cfg(test)]

@@ -79,6 +79,11 @@ pub(crate) struct Child {
 }
 
 impl Child {
+    /// Whether it is up, and stays.
+    pub(crate) fn serves(&self) -> bool {
+        self.ready && !self.replace && self.ending.is_none()
+    }
+
     /// Whether it was asked to end.
     pub(crate) fn is_ending(&self) -> bool {
         self.ending.is_some()

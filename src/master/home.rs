@@ -65,13 +65,20 @@ pub(crate) fn enter(data_dir: &Path) -> Result<File, String> {
     Ok(lock)
 }
 
-/// Gives `dataDir` and the log to the user.
+/// What romp keeps in `dataDir`. Nothing else there is given away: the folder may be one that
+/// others use, too.
+const OURS: [&str; 5] = ["romp.lock", "romp.sock", "journal", "ledger", "vault"];
+
+/// Gives `dataDir`, what romp keeps there, and the log to the user.
 ///
 /// # Errors
 /// In words for the operator.
 pub(crate) fn hand_over(config: &Config, identity: &Identity) -> Result<(), String> {
     let advice = |error| format!("cannot give files to user {}: {error}", identity.name);
     identity.own(&config.data_dir).map_err(advice)?;
+    for name in OURS {
+        identity.own_all(&config.data_dir.join(name)).map_err(advice)?;
+    }
     match &config.logging.file {
         Some(file) if file.exists() => identity.own(file).map_err(advice),
         _ => Ok(()),

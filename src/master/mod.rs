@@ -79,11 +79,14 @@ pub enum Outcome {
     Exit(u8),
 }
 
-/// A child's channel and what is still to be told to a new worker.
+/// A child's channel and what is still to be told to it as it reads: bans from before its start,
+/// and the coins whose last work it has not been sent. A child that stands still thus misses work
+/// that is out of date instead of having it pile up here, memory files and all.
 #[derive(Debug)]
 struct Line {
     channel: Channel,
     bans: Vec<(IpAddr, u64)>,
+    works: BTreeSet<String>,
 }
 
 /// The master.
@@ -207,7 +210,7 @@ impl Master {
 
     /// How long the next turn may be waited for.
     fn patience(&self) -> Duration {
-        if !self.readable.is_empty() {
+        if !self.readable.is_empty() || self.desk.is_crowded() {
             return Duration::ZERO;
         }
         let now = clock::monotonic_ms();
@@ -272,7 +275,7 @@ impl Master {
     /// Says once a generation that everything serves.
     fn announce(&mut self) {
         let wanted = self.workers + roles::KINDS.len() - 1;
-        let ready = self.fleet.children().filter(|(_, child)| child.ready).count();
+        let ready = self.fleet.children().filter(|(_, child)| child.serves()).count();
         if self.announced < self.generation && ready >= wanted && self.stop == Stop::No {
             self.announced = self.generation;
             let ports: Vec<String> = self.ports.keys().map(u16::to_string).collect();

@@ -7,8 +7,9 @@ use super::roles::Kind;
 use super::{Line, Master};
 use crate::chain::Hash;
 use crate::config::{Config, Secret};
-use crate::ipc::{ChannelError, Message, Received, Role};
+use crate::ipc::{Channel, ChannelError, Message, Received, Role};
 use crate::sys::clock;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -66,8 +67,13 @@ impl Master {
                 };
                 if self.config.pools.contains_key(&coin) {
                     let message = Message::Work { work };
-                    self.send_to_workers(&message, &[body.as_fd()], None);
-                    self.kept.works.insert(coin, KeptWork { message, body });
+                    self.kept.works.insert(coin.clone(), KeptWork { message, body });
+                    for row in self.workers_but(None) {
+                        if let Some(line) = self.lines.get_mut(&row) {
+                            line.works.insert(coin.clone());
+                        }
+                        self.write_to(row);
+                    }
                 }
             }
             (Role::Templates, Message::CoinStatus(status)) => {
@@ -91,17 +97,23 @@ impl Master {
         Ok(())
     }
 
-    /// Tells a new child what is already known. The bans follow as it reads.
+    /// Tells a new child what is already known, as it reads.
     pub(super) fn welcome(&mut self, row: usize, kind: Kind) {
         if !kind.serves_miners {
             return;
         }
         let Some(line) = self.lines.get_mut(&row) else { return };
         line.bans = self.kept.bans.all();
-        for work in self.kept.works.values() {
-            // A failure shows again at the next flush.
-            let _ = line.channel.send(&work.message, &[work.body.as_fd()]);
-        }
+        line.works = self.kept.works.keys().cloned().collect();
+        self.write_to(row);
+    }
+
+    fn workers_but(&self, except: Option<usize>) -> Vec<usize> {
+        self.fleet
+            .children()
+            .filter(|(slot, _)| Kind::of(slot.role).serves_miners && Some(slot.row) != except)
+            .map(|(slot, _)| slot.row)
+            .collect()
     }
 
     pub(super) fn send_to_workers(
@@ -110,13 +122,7 @@ impl Master {
         fds: &[BorrowedFd<'_>],
         except: Option<usize>,
     ) {
-        let rows: Vec<usize> = self
-            .fleet
-            .children()
-            .filter(|(slot, _)| Kind::of(slot.role).serves_miners && Some(slot.row) != except)
-            .map(|(slot, _)| slot.row)
-            .collect();
-        for row in rows {
+        for row in self.workers_but(except) {
             self.send(row, message, fds);
         }
     }
@@ -131,19 +137,31 @@ impl Master {
 
     pub(super) fn send(&mut self, row: usize, message: &Message, fds: &[BorrowedFd<'_>]) {
         let Some(line) = self.lines.get_mut(&row) else { return };
-        match line.channel.send(message, fds) {
+        let sent = line.channel.send(message, fds);
+        self.sent(row, sent);
+    }
+
+    fn sent(&mut self, row: usize, sent: Result<(), ChannelError>) {
+        match sent {
             Ok(()) => {}
-            Err(error @ ChannelError::Full(_)) => self.give_up(row, &error.to_string()),
             // The child is gone: what it said is still heard, then it is reaped.
-            Err(error) => log::debug!("{error}"),
+            Err(ChannelError::Os(error)) => log::debug!("channel: {error}"),
+            // It lacks a message: its successor starts with all that counts.
+            Err(error) => self.give_up(row, &error.to_string()),
         }
     }
 
     /// Goes on writing to children that read slowly.
     pub(super) fn write_to_children(&mut self) {
-        for line in self.lines.values_mut() {
-            let _ = line.write();
+        for row in self.lines.keys().copied().collect::<Vec<_>>() {
+            self.write_to(row);
         }
+    }
+
+    fn write_to(&mut self, row: usize) {
+        let Some(line) = self.lines.get_mut(&row) else { return };
+        let written = line.write(&self.kept.works);
+        self.sent(row, written);
     }
 
     /// Passes a block notice on to every child.
@@ -200,8 +218,21 @@ impl Master {
 }
 
 impl Line {
-    fn write(&mut self) -> Result<(), ChannelError> {
+    pub(super) fn new(channel: Channel) -> Self {
+        Self { channel, bans: Vec::new(), works: BTreeSet::new() }
+    }
+
+    /// Work waits until all that was said before it is out of the queue; only the last one of a
+    /// coin is ever sent.
+    fn write(&mut self, works: &BTreeMap<String, KeptWork>) -> Result<(), ChannelError> {
         self.channel.flush()?;
+        while self.channel.waiting() == 0
+            && let Some(coin) = self.works.pop_first()
+        {
+            if let Some(work) = works.get(&coin) {
+                self.channel.send(&work.message, &[work.body.as_fd()])?;
+            }
+        }
         while self.channel.waiting() < WAITING_FOR_BANS
             && let Some((address, until)) = self.bans.pop()
         {
@@ -229,9 +260,73 @@ fn find_coin(config: &Config, text: &str) -> Option<String> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
 mod tests {
     use super::super::changes::tests::sample;
     use super::*;
+    use crate::chain::address::Rules;
+    use crate::chain::{Network, Plan, Template, Work};
+    use crate::pow::Algorithm;
+    use crate::sys::memfd;
+    use std::collections::VecDeque;
+
+    fn work(coin: &str, height: u64) -> KeptWork {
+        let template = format!(
+            r#"{{"version":1,"previousblockhash":"{:064x}","transactions":[],"coinbasevalue":50,
+                "curtime":1700000000,"mintime":1600000000,"bits":"207fffff","height":{height}}}"#,
+            height - 1
+        );
+        let plan = Plan {
+            coin: coin.to_owned(),
+            network: Network::Regtest,
+            algorithm: Algorithm::Sha256,
+            pool_script: vec![0x51],
+            recipients: Vec::new(),
+            tag: String::new(),
+            extranonce2_size: 4,
+            tx_message: None,
+            addresses: Rules::default(),
+        };
+        let built = Work::build(&Template::parse(&template).unwrap(), &plan).unwrap();
+        KeptWork {
+            message: Message::Work { work: Box::new(built.work) },
+            body: memfd::sealed("body", &built.body).unwrap(),
+        }
+    }
+
+    #[test]
+    fn a_child_that_stands_still_gets_the_last_work_only() {
+        let (ours, mut its) = Channel::pair().unwrap();
+        let mut line = Line::new(ours);
+        // More than the socket takes, so that the child is behind.
+        let mut before = 0;
+        while line.channel.waiting() == 0 {
+            line.channel.send(&Message::Ready, &[]).unwrap();
+            before += 1;
+        }
+        let mut works = BTreeMap::new();
+        for height in 1..=1000 {
+            for coin in ["bitcoin", "litecoin"] {
+                works.insert(coin.to_owned(), work(coin, height));
+                line.works.insert(coin.to_owned());
+                line.write(&works).unwrap();
+            }
+        }
+        assert_eq!(line.channel.waiting(), 1, "work does not queue");
+        let mut heard = VecDeque::new();
+        loop {
+            match its.receive().unwrap() {
+                Received::Message(message, _) => heard.push_back(*message),
+                Received::Nothing if line.channel.waiting() == 0 && line.works.is_empty() => break,
+                Received::Nothing => line.write(&works).unwrap(),
+                Received::Closed => panic!("closed"),
+            }
+        }
+        heard.drain(..before).for_each(|message| assert_eq!(message, Message::Ready));
+        let heard: Vec<_> = heard.into_iter().collect();
+        let last = ["bitcoin", "litecoin"].map(|coin| works.remove(coin).unwrap().message);
+        assert_eq!(heard, last);
+    }
 
     #[test]
     fn coins_are_found_in_any_case() {

@@ -9,7 +9,7 @@ use crate::sys::{log as pool_log, memfd};
 use crate::{config::Logging, special};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{SocketAddr, TcpListener};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
 /// Sockets that a new configuration needs.
@@ -52,6 +52,13 @@ impl Master {
                 return;
             }
         };
+        let file = match for_workers(&config) {
+            Ok(file) => file,
+            Err(error) => {
+                log::error!("{error}; configuration not changed: send SIGHUP again");
+                return;
+            }
+        };
         if let Err(error) = set_log(&self.config.logging, &config.logging) {
             log::error!("{error}; configuration not changed");
             return;
@@ -59,7 +66,7 @@ impl Master {
         for line in &words {
             special!("changed: {line}");
         }
-        self.adopt(config, sockets, now);
+        self.adopt(config, sockets, &file, now);
         special!(
             "configuration {} is in use: {} changes",
             self.generation,
@@ -76,20 +83,32 @@ impl Master {
         for port in ports::diff(&open, &wanted).new {
             match ports::listen(SocketAddr::new(config.bind, port)) {
                 Ok(listener) => drop(sockets.ports.insert(port, listener)),
-                Err(error) => errors.push(error.to_string()),
+                Err(error) => errors.push(self.refused(port, &error)),
             }
         }
         let open = self.desk.notify_addresses();
         for setting in config.notify.iter().filter(|it| !open.contains(&it.address)) {
             match ports::listen(setting.address) {
                 Ok(listener) => sockets.notify.push((setting.clone(), listener)),
-                Err(error) => errors.push(error.to_string()),
+                Err(error) => errors.push(self.refused(setting.address.port(), &error)),
             }
         }
         if errors.is_empty() { Ok(sockets) } else { Err(errors) }
     }
 
-    fn adopt(&mut self, config: Config, sockets: NewSockets, now: u64) {
+    /// Why a port cannot be had. Until the reload is done its old use counts, too.
+    fn refused(&self, port: u16, error: &ports::BindError) -> String {
+        let notify = self.desk.notify_addresses();
+        if self.ports.contains_key(&port) || notify.iter().any(|open| open.port() == port) {
+            return format!(
+                "port {port} still has its old use in this pool; take that away first, send \
+                 SIGHUP, then give the port its new use and send SIGHUP again"
+            );
+        }
+        error.to_string()
+    }
+
+    fn adopt(&mut self, config: Config, sockets: NewSockets, file: &OwnedFd, now: u64) {
         let had_bans = self.config.pools.values().any(|pool| pool.banning.is_some());
         let has_bans = config.pools.values().any(|pool| pool.banning.is_some());
         self.generation += 1;
@@ -103,11 +122,14 @@ impl Master {
                 log::error!("blocknotify listener: {error}");
             }
         }
-        self.tell_workers(&sockets.ports);
+        self.tell_workers(&sockets.ports, file);
         let wanted = ports::stratum_ports(&config);
         self.ports.retain(|port, _| wanted.contains_key(port));
         self.ports.extend(sockets.ports);
         if had_bans && !has_bans {
+            for line in self.lines.values_mut() {
+                line.bans.clear();
+            }
             for address in self.kept.bans.clear() {
                 self.send_to_workers(&Message::Unban { address }, &[], None);
             }
@@ -115,23 +137,18 @@ impl Master {
         self.fleet.reconfigured(now);
     }
 
-    fn tell_workers(&mut self, new: &BTreeMap<u16, TcpListener>) {
-        let file = serde_json::to_vec(&*self.config)
-            .map_err(std::io::Error::other)
-            .and_then(|bytes| memfd::sealed("config", &bytes));
-        let file = match file {
-            Ok(file) => file,
-            Err(error) => {
-                log::error!("workers keep the old configuration: {error}; send SIGHUP again");
-                return;
-            }
-        };
+    fn tell_workers(&mut self, new: &BTreeMap<u16, TcpListener>, file: &OwnedFd) {
         let mut fds: Vec<BorrowedFd<'_>> = vec![file.as_fd()];
         fds.extend(new.values().map(AsFd::as_fd));
         let new_ports = new.keys().copied().collect();
         let message = Message::Configure { generation: self.generation, new_ports };
         self.send_to_workers(&message, &fds, None);
     }
+}
+
+/// The configuration in a memory file.
+fn for_workers(config: &Config) -> std::io::Result<OwnedFd> {
+    memfd::sealed("config", &serde_json::to_vec(config).map_err(std::io::Error::other)?)
 }
 
 /// The lines of a message, without the severity that the log writes itself.

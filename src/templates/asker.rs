@@ -5,7 +5,7 @@ use super::plan::{self, PlanError};
 use crate::chain::{Plan, Template};
 use crate::config::{Config, Daemon};
 use crate::daemon::template::{self, FetchError};
-use crate::daemon::{CallError, ChainInfo, Client, chain_info};
+use crate::daemon::{CallError, ChainInfo, Client, Payees, chain_info};
 use crate::net::helper;
 use crate::sys::clock;
 use std::io;
@@ -18,8 +18,8 @@ use std::time::Duration;
 pub(super) enum Question {
     /// How the chain is.
     Probe,
-    /// A template; the number comes back with it.
-    Template(u64),
+    /// A template for this plan; the number comes back with it.
+    Template(u64, Box<Plan>),
     /// Network and scripts.
     Plan(Box<ChainInfo>),
 }
@@ -49,6 +49,7 @@ pub(super) fn start(
     helper::spawn(&format!("ask-{}", daemon.port), move || {
         let Some(pool) = config.pools.get(&coin) else { return };
         let client = Client::new(&daemon, timeout);
+        let mut payees = Payees::default();
         for question in questions {
             let begun = clock::monotonic_ms();
             let reply = match question {
@@ -56,8 +57,9 @@ pub(super) fn start(
                     let answer = chain_info(&client, pool.coin.has_get_info);
                     Reply::Probe(answer, clock::monotonic_ms().saturating_sub(begun))
                 }
-                Question::Template(number) => {
-                    let answer = template::fetch(&client, &pool.coin.template_rules);
+                Question::Template(number, plan) => {
+                    let rules = &pool.coin.template_rules;
+                    let answer = template::fetch_for(&client, rules, &plan, &mut payees);
                     Reply::Template(number, Box::new(answer))
                 }
                 Question::Plan(info) => Reply::Plan(Box::new(plan::make(&client, pool, &info))),

@@ -239,14 +239,15 @@ impl Coin {
 
     fn ask_template(&mut self, daemon: usize, now: u64) {
         let Some(seen) = self.judge.seen(daemon) else { return };
-        let idle = self.asked.is_none() && self.held.is_none() && self.plan.is_some();
+        let Some(plan) = &self.plan else { return };
+        let idle = self.asked.is_none() && self.held.is_none();
         if !idle || !self.refresh.is_due(now, &seen.tip) {
             return;
         }
         self.number += 1;
         let number = self.number;
         if let Some(line) = self.lines.get(daemon)
-            && line.ask.send(Question::Template(number)).is_ok()
+            && line.ask.send(Question::Template(number, Box::new(plan.clone()))).is_ok()
         {
             self.refresh.asked(now);
             self.asked = Some(Asked { daemon, number, at: now });

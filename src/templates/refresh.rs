@@ -3,8 +3,9 @@
 use crate::chain::Hash;
 use std::collections::VecDeque;
 
-/// Least time between two templates: at most 5 a second, whatever notices arrive.
-pub(super) const MIN_GAP_MS: u64 = 200;
+/// Time that a template costs. One may be asked for ahead of its time, so that a new tip never
+/// waits for the refresh just before it: at most 5 a second, whatever notices arrive.
+const COST_MS: u64 = 250;
 /// After a notice the daemons are probed so often ...
 const CHASE_STEP_MS: u64 = 50;
 /// ... for so long, or until the new tip is there.
@@ -49,7 +50,8 @@ pub(super) struct Refresh {
     /// What the last work builds on.
     previous: Option<Hash>,
     worked_at: Option<u64>,
-    asked_at: Option<u64>,
+    /// When all templates asked for so far are paid for with [`COST_MS`] each.
+    paid_at: u64,
     chase: Option<Chase>,
     tips: VecDeque<Hash>,
 }
@@ -61,7 +63,7 @@ impl Refresh {
             every,
             previous: None,
             worked_at: None,
-            asked_at: None,
+            paid_at: 0,
             chase: None,
             tips: VecDeque::new(),
         }
@@ -113,7 +115,7 @@ impl Refresh {
     /// Whether to ask the chosen daemon, which stands on `tip`, for a template now.
     pub(super) fn is_due(&self, now: u64, tip: &Hash) -> bool {
         let old = self.worked_at.is_none_or(|at| now.saturating_sub(at) >= self.every);
-        (self.wants(tip) || old) && self.gap_is_over(now)
+        (self.wants(tip) || old) && self.may_ask(now)
     }
 
     /// Whether the work at hand builds on something else than `tip`.
@@ -121,13 +123,13 @@ impl Refresh {
         self.previous.as_ref() != Some(tip)
     }
 
-    fn gap_is_over(&self, now: u64) -> bool {
-        self.asked_at.is_none_or(|at| now.saturating_sub(at) >= MIN_GAP_MS)
+    fn may_ask(&self, now: u64) -> bool {
+        self.paid_at.saturating_sub(now) <= COST_MS
     }
 
     /// A template has been asked for.
     pub(super) fn asked(&mut self, now: u64) {
-        self.asked_at = Some(now);
+        self.paid_at = self.paid_at.max(now).saturating_add(COST_MS);
     }
 
     /// Work was made that builds on `previous`. Whether miners must drop what they have.
@@ -185,6 +187,18 @@ mod tests {
             }
         }
         assert_eq!(asked, 5);
+    }
+
+    #[test]
+    fn a_new_tip_does_not_wait_for_the_refresh_before_it() {
+        let mut refresh = working();
+        refresh.asked(20_001);
+        assert!(!refresh.worked(20_002, A));
+        assert!(refresh.is_due(20_003, &B));
+        refresh.asked(20_003);
+        assert!(refresh.worked(20_004, B));
+        assert!(!refresh.is_due(20_005, &A), "the second ahead of its time");
+        assert!(refresh.is_due(20_251, &A));
     }
 
     #[test]

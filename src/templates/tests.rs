@@ -24,6 +24,10 @@ struct State {
     silent: bool,
     address: &'static str,
     template: Option<&'static str>,
+    /// Fields added to the template.
+    more: &'static str,
+    /// Addresses that were asked for.
+    asked: Vec<String>,
     submitted: Vec<String>,
 }
 
@@ -43,6 +47,8 @@ impl Chain {
             silent: false,
             address,
             template: None,
+            more: "",
+            asked: Vec::new(),
             submitted: Vec::new(),
         })))
     }
@@ -77,15 +83,19 @@ impl Chain {
                 hash_at(height),
                 headers > height
             )),
-            "validateaddress" => Answer::Result(state.address.to_owned()),
+            "validateaddress" => {
+                state.asked.push(body.to_owned());
+                Answer::Result(state.address.to_owned())
+            }
             "getblocktemplate" => match state.template {
                 Some(error) => Answer::Error(error.to_owned()),
                 None => Answer::Result(format!(
                     r#"{{"version":536870912,"previousblockhash":"{}","transactions":[],
                         "coinbasevalue":5000000000,"curtime":1700000000,"mintime":1600000000,
-                        "bits":"207fffff","height":{}}}"#,
+                        "bits":"207fffff","height":{}{}}}"#,
                     hash_at(height),
-                    height + 1
+                    height + 1,
+                    state.more
                 )),
             },
             "getblockheader" => {
@@ -354,6 +364,24 @@ fn no_work_for_an_address_of_another_network() {
     let status = master.status("address", told);
     assert_eq!(status.state, TipState::Waiting);
     assert!(master.works.is_empty());
+}
+
+#[test]
+fn a_payee_without_a_script_is_asked_for_once() {
+    let (dir, chain) = (tempfile::tempdir().unwrap(), Chain::new(100));
+    let more = r#","masternode":{"payee":"payee-address","amount":258}"#;
+    chain.change(|state| state.more = more);
+    let mut master = Master::start(dir.path(), pool(vec![chain.daemon()]));
+    let mut output = vec![2, 1, 0, 0, 0, 0, 0, 0, 22, 0, 20];
+    output.extend(0_u8..20);
+    for _ in 0..3 {
+        let height = chain.0.lock().unwrap().height;
+        let work = master.work_on(hash_at(height));
+        assert!(work.coinbase_after.windows(output.len()).any(|part| part == output));
+        chain.mine();
+    }
+    let asked = chain.0.lock().unwrap().asked.clone();
+    assert_eq!(asked.iter().filter(|body| body.contains("payee-address")).count(), 1, "{asked:?}");
 }
 
 #[test]

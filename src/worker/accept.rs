@@ -5,12 +5,14 @@ use super::miner::Miner;
 use super::{MINERS, Now, Worker};
 use crate::ipc::Role;
 use crate::stratum::{PortRules, Session};
+use crate::sys::limits::is_in_reserve;
 use mio::event::Source;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Interest, Registry, Token};
 use socket2::{SockRef, TcpKeepalive};
 use std::io::{self, ErrorKind, Write};
 use std::net::{IpAddr, SocketAddr};
+use std::os::fd::AsRawFd;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -85,6 +87,10 @@ impl Worker {
         let Some(gate) = self.gates.get_mut(&port) else { return false };
         let Some(listener) = &gate.listener else { return false };
         match listener.accept() {
+            Ok((stream, _)) if is_in_reserve(stream.as_raw_fd()) => {
+                self.rest(port, "the last open files are kept for work and found blocks", now);
+                false
+            }
             Ok((stream, peer)) => {
                 self.welcome(stream, peer, port, now);
                 true
@@ -94,18 +100,25 @@ impl Worker {
                 false
             }
             Err(error) if is_shortage(&error) => {
-                gate.rest_until = now.mono.saturating_add(REST_MS);
-                if self.complained_at.is_none_or(|at| now.mono.saturating_sub(at) >= COMPLAIN_MS) {
-                    self.complained_at = Some(now.mono);
-                    log::error!(
-                        "port {port}: newcomers cannot be accepted: {error}; raise the limit of \
-                         open files (LimitNOFILE=, ulimit -n) or the number of workers"
-                    );
-                }
+                self.rest(port, &error.to_string(), now);
                 false
             }
             // The newcomer has gone already.
             Err(_) => true,
+        }
+    }
+
+    /// Accepts nobody for a moment.
+    fn rest(&mut self, port: u16, why: &str, now: Now) {
+        if let Some(gate) = self.gates.get_mut(&port) {
+            gate.rest_until = now.mono.saturating_add(REST_MS);
+        }
+        if self.complained_at.is_none_or(|at| now.mono.saturating_sub(at) >= COMPLAIN_MS) {
+            self.complained_at = Some(now.mono);
+            log::error!(
+                "port {port}: newcomers cannot be accepted: {why}; raise the limit of open files \
+                 (LimitNOFILE=, ulimit -n) or the number of workers"
+            );
         }
     }
 

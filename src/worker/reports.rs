@@ -127,7 +127,12 @@ fn template(pool: &Pool, plan: &Plan, tip: &Hash) -> Result<(Box<Work>, OwnedFd)
     let mut problems = Vec::new();
     for daemon in &pool.daemons {
         let client = daemon::Client::new(daemon, pool.daemon_timeout);
-        let template = match daemon::template::fetch(&client, &pool.coin.template_rules) {
+        let template = match daemon::template::fetch_for(
+            &client,
+            &pool.coin.template_rules,
+            plan,
+            &mut daemon::Payees::default(),
+        ) {
             Ok(template) => template,
             Err(error) => {
                 problems.push(error.to_string());

@@ -44,7 +44,8 @@ impl World {
 #[test]
 fn a_line_is_answered_once_and_the_visitor_leaves() {
     let mut world = world();
-    for (sent, closed) in [(&b"{}\nmore"[..], false), (b"{}", true), (b"{}\r\n", false)] {
+    let cases = [(&b"{}\nmore"[..], false), (b"{}", true), (b"{}\r\n", false), (b" {}", false)];
+    for (sent, closed) in cases {
         let mut client = Client::connect(world.address).unwrap();
         client.write_all(sent).unwrap();
         if closed {
@@ -73,11 +74,23 @@ fn too_long_too_late_and_too_many_are_shown_out() {
     assert_eq!(world.desk.deadline(), Some(VISIT));
     world.turns(VISIT, |desk| desk.visitors.is_empty());
     drop(half);
-    let crowd: Vec<Client> = (0..50).map(|_| Client::connect(world.address).unwrap()).collect();
-    world.turns(0, |desk| desk.visitors.len() == MOST_VISITORS);
-    world.desk.turn(world.poll.registry(), &world.guard, 0);
+}
+
+#[test]
+fn a_crowd_of_silent_visitors_keeps_nobody_out() {
+    let mut world = world();
+    let enter = || Client::connect(world.address).unwrap();
+    let crowd: Vec<Client> = (0..MOST_VISITORS).map(|_| enter()).collect();
+    let (mut half, mut honest) = (enter(), enter());
+    half.write_all(b"{\"coin\":").unwrap();
+    honest.write_all(b"{}\n").unwrap();
+    let heard = world.turns(0, |_| false);
+    assert_eq!(heard.first().unwrap().1, b"{}");
     assert_eq!(world.desk.visitors.len(), MOST_VISITORS);
-    drop(crowd);
+    world.desk.answer(world.poll.registry(), heard.first().unwrap().0, "done");
+    half.write_all(b"1}").unwrap();
+    assert_eq!(world.turns(0, |_| false).first().unwrap().1, b"{\"coin\":1}");
+    drop((crowd, half, honest));
     world.turns(0, |desk| desk.visitors.is_empty());
 }
 
