@@ -94,6 +94,8 @@ struct Worker {
     gates: BTreeMap<u16, Gate>,
     miners: Slab<Miner>,
     serials: u64,
+    /// Most descriptors that this process may have open.
+    descriptors: u64,
     extranonces: Extranonces,
     numbers: Numbers,
     bans: Bans,
@@ -155,6 +157,7 @@ impl Worker {
             gates: BTreeMap::new(),
             miners: Slab::new(),
             serials: 0,
+            descriptors: crate::sys::limits::raise_descriptors()?.soft,
             extranonces: Extranonces::new(lane, unix),
             numbers: Numbers::new(lane, unix),
             bans: Bans::default(),
