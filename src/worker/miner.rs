@@ -12,6 +12,12 @@ use std::net::IpAddr;
 pub(crate) const READ_A_TURN: usize = 64 * 1024;
 /// Submits that are judged of one miner in one turn, so that nobody makes the others wait.
 pub(crate) const SUBMITS_A_TURN: usize = 64;
+/// Submits that are judged of all miners in one turn. A scrypt proof takes up to half a
+/// millisecond: a flood must not keep the loop from new work and its tick from the board.
+pub(crate) const SUBMITS_OF_ALL: usize = 256;
+/// Late shares of one miner and tip that are hashed. They are never credited, only looked at for a
+/// block, and cost the sender nothing.
+pub(crate) const LATE_A_TIP: u16 = 64;
 /// Longest line of an authorised miner.
 const LINE: usize = 16 * 1024;
 /// Longest line before that.
@@ -55,6 +61,8 @@ pub(crate) struct Miner {
     pub(crate) ended: bool,
     /// To be closed once its output was offered to the socket, and why.
     pub(crate) closing: Option<&'static str>,
+    /// Late shares that were hashed on the present tip.
+    pub(crate) late: u16,
     /// Target of the difficulty that was last looked up.
     pub(crate) target: Option<(Difficulty, crate::chain::Target)>,
 }
@@ -86,6 +94,7 @@ impl Miner {
             more: false,
             ended: false,
             closing: None,
+            late: 0,
             target: None,
         }
     }

@@ -104,6 +104,8 @@ struct Worker {
     batches: Batches,
     /// Miners with something to hear, and those with something to send or to settle.
     ready: Vec<usize>,
+    /// The miner that was heard last.
+    last_heard: usize,
     touched: Vec<usize>,
     scratch: Vec<u8>,
     stop: Option<Stop>,
@@ -165,6 +167,7 @@ impl Worker {
             difficulties: Memory::new(DIFFICULTIES),
             batches: Batches::default(),
             ready: Vec::new(),
+            last_heard: 0,
             touched: Vec::new(),
             scratch: vec![0; miner::READ_A_TURN],
             stop: None,
