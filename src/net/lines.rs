@@ -42,6 +42,12 @@ impl Lines {
         self.len() == 0
     }
 
+    /// Whether what waits begins with these bytes.
+    #[must_use]
+    pub fn starts_with(&self, bytes: &[u8]) -> bool {
+        self.bytes.get(self.taken..).is_some_and(|rest| rest.starts_with(bytes))
+    }
+
     /// The next line. `limit` is the most bytes that a line may have, its end not counted.
     pub fn next(&mut self, limit: usize) -> Next<'_> {
         let rest = self.bytes.get(self.taken..).unwrap_or_default();
@@ -80,6 +86,7 @@ mod tests {
         assert_eq!(lines.next(10), Next::Line(b""));
         assert_eq!(lines.next(10), Next::Nothing);
         assert_eq!(lines.len(), 3);
+        assert!(lines.starts_with(b"th") && !lines.starts_with(b"fi"));
         for byte in b"rd\n" {
             assert_eq!(lines.next(10), Next::Nothing);
             lines.push(&[*byte]);

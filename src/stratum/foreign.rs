@@ -7,6 +7,9 @@ use super::request::Request;
 pub(super) const HTTP: &str = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\n\
     Content-Length: 52\r\nConnection: close\r\n\r\nThis is a Stratum v1 mining port, not a web server.\n";
 
+/// What a TLS handshake begins with: record type 22, major version 3.
+pub const TLS: [u8; 2] = [0x16, 0x03];
+
 /// A line that is no JSON but is known.
 pub(super) fn line(line: &[u8], out: &mut Vec<u8>) -> Option<Action> {
     let verbs: [&[u8]; 6] = [b"GET ", b"POST ", b"HEAD ", b"PUT ", b"OPTIONS ", b"CONNECT "];
@@ -14,8 +17,7 @@ pub(super) fn line(line: &[u8], out: &mut Vec<u8>) -> Option<Action> {
         out.extend_from_slice(HTTP.as_bytes());
         return Some(Action::Close("HTTP on a stratum port"));
     }
-    // A TLS handshake record.
-    line.starts_with(&[0x16, 0x03]).then_some(Action::Close("TLS on a plain stratum port"))
+    line.starts_with(&TLS).then_some(Action::Close("TLS on a plain stratum port"))
 }
 
 /// A method of the JSON-RPC 2.0 protocols of xmrig and of Ethereum's miners. Their errors are

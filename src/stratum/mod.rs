@@ -24,6 +24,7 @@ mod vardiff;
 mod worker;
 
 pub use difficulty::{Difficulty, Unit, Weight};
+pub use foreign::TLS;
 pub use job::{JobId, notify_line};
 pub use reject::Reject;
 pub use rules::{PortRules, VarDiffRules};

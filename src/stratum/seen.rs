@@ -28,9 +28,15 @@ impl Seen {
     /// Most identities remembered for one tip: about 1.5 MB.
     pub const CAP: usize = 65_536;
 
+    /// Whether an identity was seen.
+    #[must_use]
+    pub fn contains(&self, header_id: u128) -> bool {
+        self.ids.contains(&header_id)
+    }
+
     /// Remembers an identity, in constant time.
     pub fn insert(&mut self, header_id: u128) -> Inserted {
-        if self.ids.contains(&header_id) {
+        if self.contains(header_id) {
             Inserted::Duplicate
         } else if self.ids.len() >= Self::CAP {
             Inserted::Full
@@ -56,6 +62,7 @@ mod tests {
         let mut seen = Seen::default();
         assert_eq!(seen.insert(7), Inserted::New);
         assert_eq!(seen.insert(7), Inserted::Duplicate);
+        assert!(seen.contains(7) && !seen.contains(8));
         seen.clear();
         assert_eq!(seen.insert(7), Inserted::New);
     }

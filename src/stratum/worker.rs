@@ -51,6 +51,10 @@ fn beginning(text: &str, most: usize) -> &str {
     text.get(..text.floor_char_boundary(most)).unwrap_or_default()
 }
 
+fn refuse(id: &str, words: &str, out: &mut Vec<u8>) {
+    reply::answer(out, id, "false", &format!("[24,{},null]", reply::quoted(words)));
+}
+
 impl Session {
     /// `mining.authorize`.
     pub(super) fn authorize(
@@ -77,7 +81,9 @@ impl Session {
             return self.options(password, rules);
         }
         if self.names.len() + usize::from(self.pending) >= NAMES {
-            return self.refuse_name(request.id, "Too many workers on this connection", out);
+            // Not counted as refused: the names that are in must not lose their connection.
+            refuse(request.id, "Too many workers on this connection", out);
+            return Vec::new();
         }
         self.pending += 1;
         let (id, password) = (request.id.to_owned(), password.to_owned());
@@ -135,7 +141,7 @@ impl Session {
     }
 
     fn refuse_name(&mut self, id: &str, words: &str, out: &mut Vec<u8>) -> Vec<Action> {
-        reply::answer(out, id, "false", &format!("[24,{},null]", reply::quoted(words)));
+        refuse(id, words, out);
         self.refused = self.refused.saturating_add(1);
         if self.refused < REFUSALS {
             return Vec::new();

@@ -2,7 +2,6 @@
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::io;
-use std::os::fd::RawFd;
 
 /// The limit on open descriptors (`RLIMIT_NOFILE`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,31 +22,10 @@ pub fn raise_descriptors() -> io::Result<Descriptors> {
     Ok(Descriptors { soft: if raised { hard.max(soft) } else { soft }, hard })
 }
 
-/// Most descriptors kept back from newcomers: 64 works, and the connections to daemons.
-const RESERVE: u64 = 128;
-
-/// Whether a descriptor is one of the last that this process may have. The kernel gives the lowest
-/// free number, so a high one says that all below it are taken. Miners must not get these: without
-/// any left, no work arrives and no found block can be submitted.
-#[must_use]
-pub fn is_in_reserve(descriptor: RawFd) -> bool {
-    let Ok((soft, _)) = getrlimit(Resource::RLIMIT_NOFILE) else { return false };
-    u64::try_from(descriptor).is_ok_and(|descriptor| descriptor >= soft - reserve(soft))
-}
-
-fn reserve(soft: u64) -> u64 {
-    RESERVE.min(soft / 4)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_last_descriptors_are_kept_back() {
-        assert_eq!((reserve(64), reserve(1 << 20), reserve(0)), (16, RESERVE, 0));
-        assert!(!is_in_reserve(0));
-        assert!(!is_in_reserve(-1));
-        assert!(is_in_reserve(RawFd::MAX), "beyond every limit");
-    }
+/// The limit that holds now: an operator may change it while a process runs (`prlimit`).
+///
+/// # Errors
+/// When it cannot be read.
+pub fn descriptors() -> io::Result<u64> {
+    getrlimit(Resource::RLIMIT_NOFILE).map(|(soft, _)| soft).map_err(io::Error::from)
 }

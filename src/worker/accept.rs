@@ -5,14 +5,12 @@ use super::miner::Miner;
 use super::{MINERS, Now, Worker};
 use crate::ipc::Role;
 use crate::stratum::{PortRules, Session};
-use crate::sys::limits::is_in_reserve;
 use mio::event::Source;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Interest, Registry, Token};
 use socket2::{SockRef, TcpKeepalive};
 use std::io::{self, ErrorKind, Write};
 use std::net::{IpAddr, SocketAddr};
-use std::os::fd::AsRawFd;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -22,6 +20,10 @@ const A_TURN: usize = 16;
 const REST_MS: u64 = 100;
 /// Milliseconds between log lines about that.
 const COMPLAIN_MS: u64 = 60_000;
+/// Descriptors that newcomers never get, so that a crowd cannot keep work, blocks and journals from
+/// theirs: so many, and for each coin the works of two tips (32 each) and calls to daemons.
+const RESERVE: usize = 64;
+const RESERVE_PER_COIN: usize = 96;
 
 /// One stratum port: its socket, and what it leads to.
 #[derive(Debug)]
@@ -84,13 +86,13 @@ impl Worker {
         if !may_accept(self.miner_count(), self.siblings(now)) {
             return false;
         }
+        if self.miners.len() >= most_miners(self.descriptors, self.coins.len()) {
+            self.rest(port, "the rest of the open files is for work and blocks", now);
+            return false;
+        }
         let Some(gate) = self.gates.get_mut(&port) else { return false };
         let Some(listener) = &gate.listener else { return false };
         match listener.accept() {
-            Ok((stream, _)) if is_in_reserve(stream.as_raw_fd()) => {
-                self.rest(port, "the last open files are kept for work and found blocks", now);
-                false
-            }
             Ok((stream, peer)) => {
                 self.welcome(stream, peer, port, now);
                 true
@@ -108,7 +110,7 @@ impl Worker {
         }
     }
 
-    /// Accepts nobody for a moment.
+    /// Leaves newcomers waiting for a while, and tells the operator why.
     fn rest(&mut self, port: u16, why: &str, now: Now) {
         if let Some(gate) = self.gates.get_mut(&port) {
             gate.rest_until = now.mono.saturating_add(REST_MS);
@@ -178,6 +180,14 @@ impl Worker {
     }
 }
 
+/// The most miners of a worker that may open so many descriptors. Where that is very little,
+/// miners get half.
+fn most_miners(descriptors: u64, coins: usize) -> usize {
+    let descriptors = usize::try_from(descriptors).unwrap_or(usize::MAX);
+    let reserve = RESERVE.saturating_add(RESERVE_PER_COIN.saturating_mul(coins));
+    descriptors - reserve.min(descriptors / 2)
+}
+
 /// Socket options of a miner's connection. A failure of one is no reason to refuse the miner.
 fn prepare(stream: &TcpStream) {
     let socket = SockRef::from(stream);
@@ -207,4 +217,18 @@ fn is_shortage(error: &io::Error) -> bool {
     use nix::errno::Errno;
     let shortage = [Errno::EMFILE, Errno::ENFILE, Errno::ENOBUFS, Errno::ENOMEM];
     error.raw_os_error().is_some_and(|code| shortage.contains(&Errno::from_raw(code)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::most_miners;
+
+    #[test]
+    fn newcomers_never_get_the_last_descriptors() {
+        assert_eq!(most_miners(65_536, 1), 65_376);
+        assert_eq!(most_miners(1024, 3), 672);
+        assert_eq!(most_miners(256, 32), 128);
+        assert_eq!(most_miners(1, 1), 1);
+        assert!(most_miners(u64::MAX, 1) > 1 << 40);
+    }
 }

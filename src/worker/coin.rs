@@ -151,7 +151,7 @@ impl Coin {
     /// Whether miners are to be sent away because nothing can be recorded; said once each time.
     pub(crate) fn must_close(&mut self, now: u64) -> bool {
         let journal = &mut self.journal;
-        let must = journal.failures >= FAILURES;
+        let must = journal.failures >= FAILURES && journal.closed_until <= now;
         if must {
             journal.failures = 0;
             journal.closed_until = now.saturating_add(KEPT_OUT_MS);

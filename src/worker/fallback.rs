@@ -6,6 +6,8 @@
 pub(crate) struct Fallback {
     due: Option<u64>,
     asking: bool,
+    /// The last question brought nothing.
+    failing: bool,
     /// Not before: a daemon that cannot answer is not asked each turn.
     not_before: u64,
 }
@@ -22,6 +24,7 @@ impl Fallback {
     /// Work for a new tip came.
     pub(crate) fn arrived(&mut self) {
         self.due = None;
+        self.failing = false;
     }
 
     /// Whether to ask now; the question is then under way until [`Fallback::answered`].
@@ -37,13 +40,17 @@ impl Fallback {
         begin
     }
 
-    /// The question has ended. Without a usable answer it is asked again, after a pause.
-    pub(crate) fn answered(&mut self, now: u64, usable: bool) {
+    /// The question has ended. Without a usable answer it is asked again, after a pause. Returns
+    /// whether this is the first failure in a row, which the operator is told of.
+    pub(crate) fn answered(&mut self, now: u64, usable: bool) -> bool {
+        let first = !usable && !self.failing;
+        self.failing = !usable;
         self.asking = false;
         if !usable {
             self.not_before = now.saturating_add(PAUSE_MS);
             self.expect(now, PAUSE_MS);
         }
+        first
     }
 }
 
@@ -61,7 +68,7 @@ mod tests {
         assert!(!fallback.begin(1099, false));
         assert!(fallback.begin(1100, false), "the first notice counts");
         assert!(!fallback.begin(1200, true), "under way");
-        fallback.answered(1300, true);
+        assert!(!fallback.answered(1300, true));
         assert!(!fallback.begin(9999, false));
     }
 
@@ -77,8 +84,12 @@ mod tests {
     fn no_answer_is_asked_again_after_a_pause() {
         let mut fallback = Fallback::default();
         assert!(fallback.begin(10_000, true));
-        fallback.answered(10_100, false);
+        assert!(fallback.answered(10_100, false), "told once");
         assert!(!fallback.begin(11_000, true));
         assert!(fallback.begin(11_100, false));
+        assert!(!fallback.answered(11_200, false), "told already");
+        fallback.arrived();
+        assert!(fallback.begin(13_000, true));
+        assert!(fallback.answered(13_100, false), "another time");
     }
 }

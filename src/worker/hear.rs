@@ -5,13 +5,13 @@ use super::coin::Coin;
 use super::desk::{Desk, News};
 use super::jobs::Numbers;
 use super::memory::Memory;
-use super::miner::{Miner, SUBMITS_A_TURN, Waiting};
+use super::miner::{Miner, SUBMITS_A_TURN, SUBMITS_OF_ALL, Waiting};
 use super::trial::{Piece, Said};
 use super::{Now, Worker};
 use crate::config::Pool;
 use crate::daemon;
 use crate::net::lines::Next;
-use crate::stratum::{Action, Authorize, Difficulty, PortRules, Submit};
+use crate::stratum::{Action, Authorize, Difficulty, PortRules, Submit, TLS};
 use std::collections::VecDeque;
 
 /// What the loop lends while it deals with one miner.
@@ -52,33 +52,44 @@ impl Worker {
         let mut ready = std::mem::take(&mut self.ready);
         ready.sort_unstable();
         ready.dedup();
+        // In a flood everybody has a turn: this one goes on where the last one broke off.
+        let heard = ready.partition_point(|key| *key <= self.last_heard);
+        ready.rotate_left(heard);
         let mut scratch = std::mem::take(&mut self.scratch);
         let mut all = Vec::new();
-        for key in ready {
+        let mut submits = 0;
+        let mut keys = ready.into_iter();
+        while submits < SUBMITS_OF_ALL {
+            let Some(key) = keys.next() else { break };
+            self.last_heard = key;
             let heard = self.with_miner(key, now, |miner, room| {
                 let said = hear(key, miner, room, &mut scratch);
                 (said, miner.more)
             });
             let Some((said, more)) = heard else { continue };
+            submits += said.as_ref().map_or(0, Said::shares);
             all.extend(said);
             self.touched.push(key);
             if more {
                 self.ready.push(key);
             }
         }
+        self.ready.extend(keys);
         self.scratch = scratch;
         all
     }
 
     /// Sees to miners who wait for their authorisation.
     pub(super) fn hear_waiting(&mut self, now: Now) {
-        let waiting: Vec<usize> = self
+        let mut waiting: Vec<(Option<u64>, usize)> = self
             .miners
             .iter()
             .filter(|(_, miner)| miner.waiting.is_some() && !miner.held)
-            .map(|(key, _)| key)
+            .map(|(key, miner)| (miner.waiting.as_ref().map(|waiting| waiting.since), key))
             .collect();
-        for key in waiting {
+        // Daemons are asked only so often: who came first is asked about first.
+        waiting.sort_unstable();
+        for (_, key) in waiting {
             self.with_miner(key, now, |miner, room| {
                 let Some(Waiting { request, since }) = miner.waiting.take() else { return };
                 let mut out = Vec::new();
@@ -112,6 +123,10 @@ fn hear(key: usize, miner: &mut Miner, room: &mut Room<'_>, scratch: &mut [u8]) 
             }
             Next::TooLong => miner.close("line too long"),
             Next::Nothing => {
+                if miner.input.starts_with(&TLS) {
+                    // A handshake has no line ends: its sender would wait for the deadline.
+                    miner.close("TLS on a plain stratum port");
+                }
                 if has_read || !miner.readable {
                     break;
                 }

@@ -2,16 +2,13 @@
 
 use crate::chain::Work;
 use crate::stratum::{JobId, notify_line};
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 /// Works that are kept for one tip. One arrives each `txRefreshInterval`, and miners leave the old
 /// one within seconds; each holds a descriptor.
 const WORKS: usize = 32;
-/// Job ids that are kept for one tip: re-sent work gets a new one for each change of a difficulty.
-const IDS: usize = 2048;
-
 /// Work as it was received: what jobs are made of, and the rest of the block in a memory file.
 #[derive(Debug)]
 pub(crate) struct Posted {
@@ -64,15 +61,24 @@ pub(crate) enum Found {
 }
 
 /// The jobs of one coin.
+///
+/// Numbers only grow, so a work is found by the first of its numbers and no id has to be kept.
+/// However many ids one miner's wishes make, no other miner's job is forgotten for them.
 #[derive(Debug, Default)]
 pub(crate) struct Jobs {
     latest: Option<Issue>,
-    current: HashMap<u32, Arc<Posted>>,
-    previous: HashMap<u32, Arc<Posted>>,
-    /// Ids of the present tip, oldest first.
-    order: VecDeque<u32>,
-    /// Works of the present tip, counted by their first ids, oldest first.
-    firsts: VecDeque<u32>,
+    current: Works,
+    previous: Works,
+    /// The first number of the present tip.
+    tip_first: u32,
+}
+
+/// Works of one tip with their first numbers, oldest first.
+type Works = VecDeque<(u32, Arc<Posted>)>;
+
+/// Whether a number was taken before another. Numbers wrap: the shorter way round counts.
+const fn is_before(one: u32, other: u32) -> bool {
+    one.wrapping_sub(other) > u32::MAX / 2
 }
 
 impl Jobs {
@@ -87,21 +93,14 @@ impl Jobs {
             .latest
             .as_ref()
             .is_none_or(|latest| latest.posted.work.previous != posted.work.previous);
+        let issue = self.issue(Arc::new(posted), numbers);
         if clean {
             self.previous = std::mem::take(&mut self.current);
-            self.order.clear();
-            self.firsts.clear();
+            self.tip_first = issue.id.number;
         }
-        let issue = self.issue(Arc::new(posted), numbers);
-        self.firsts.push_back(issue.id.number);
-        if self.firsts.len() > WORKS {
-            self.firsts.pop_front();
-            let first = self.firsts.front().copied().unwrap_or_default();
-            // Numbers wrap: one is before another when the way back to it is the shorter one.
-            let is_before = |number: &u32| number.wrapping_sub(first) > u32::MAX / 2;
-            while self.order.front().is_some_and(is_before) {
-                self.drop_oldest();
-            }
+        self.current.push_back((issue.id.number, Arc::clone(&issue.posted)));
+        if self.current.len() > WORKS {
+            self.current.pop_front();
         }
         (issue, clean)
     }
@@ -112,10 +111,22 @@ impl Jobs {
         Some(self.issue(posted, numbers))
     }
 
-    /// The work behind a job id.
+    /// The work behind a job id that some session of this coin was given. (Numbers in between
+    /// belong to other coins; whether a session had an id, it knows itself.)
     pub(crate) fn find(&self, number: u32) -> Option<Found> {
-        let current = self.current.get(&number).cloned().map(Found::Current);
-        current.or_else(|| self.previous.get(&number).cloned().map(Found::Previous))
+        if is_before(self.latest.as_ref()?.id.number, number) {
+            return None;
+        }
+        let among = |works: &Works| {
+            let mut newest_first = works.iter().rev();
+            let found = newest_first.find(|(first, _)| !is_before(number, *first));
+            found.map(|(_, posted)| Arc::clone(posted))
+        };
+        if is_before(number, self.tip_first) {
+            among(&self.previous).map(Found::Previous)
+        } else {
+            among(&self.current).map(Found::Current)
+        }
     }
 
     fn issue(&mut self, posted: Arc<Posted>, numbers: &mut Numbers) -> Issue {
@@ -124,21 +135,10 @@ impl Jobs {
             id,
             line: notify_line(id, &posted.work, false).into(),
             clean_line: notify_line(id, &posted.work, true).into(),
-            posted: Arc::clone(&posted),
+            posted,
         };
-        self.current.insert(id.number, posted);
-        self.order.push_back(id.number);
-        if self.order.len() > IDS {
-            self.drop_oldest();
-        }
         self.latest = Some(issue.clone());
         issue
-    }
-
-    fn drop_oldest(&mut self) {
-        if let Some(oldest) = self.order.pop_front() {
-            self.current.remove(&oldest);
-        }
     }
 }
 

@@ -10,8 +10,17 @@ use std::net::IpAddr;
 
 /// Bytes that are read from one miner in one turn; the rest waits for the next.
 pub(crate) const READ_A_TURN: usize = 64 * 1024;
+/// The same for one who is not authorised yet: what waits for a daemon's word about its name stays
+/// small, however many such connections there are.
+const READ_OF_STRANGER: usize = 8 * 1024;
 /// Submits that are judged of one miner in one turn, so that nobody makes the others wait.
-pub(crate) const SUBMITS_A_TURN: usize = 64;
+pub(crate) const SUBMITS_A_TURN: usize = 16;
+/// Submits that are judged of all miners in one turn. A scrypt proof takes up to half a
+/// millisecond: a flood must not keep the loop from new work and its tick from the board.
+pub(crate) const SUBMITS_OF_ALL: usize = 128;
+/// Late shares of one miner and tip that are hashed. They are never credited, only looked at for a
+/// block, and cost the sender nothing.
+pub(crate) const LATE_A_TIP: u16 = 64;
 /// Longest line of an authorised miner.
 const LINE: usize = 16 * 1024;
 /// Longest line before that.
@@ -55,6 +64,8 @@ pub(crate) struct Miner {
     pub(crate) ended: bool,
     /// To be closed once its output was offered to the socket, and why.
     pub(crate) closing: Option<&'static str>,
+    /// Late shares that were hashed on the present tip.
+    pub(crate) late: u16,
     /// Target of the difficulty that was last looked up.
     pub(crate) target: Option<(Difficulty, crate::chain::Target)>,
 }
@@ -86,6 +97,7 @@ impl Miner {
             more: false,
             ended: false,
             closing: None,
+            late: 0,
             target: None,
         }
     }
@@ -97,13 +109,19 @@ impl Miner {
 
     /// The most bytes that a line may have now.
     pub(crate) fn line_limit(&self) -> usize {
-        if self.session.workers().next().is_some() { LINE } else { LINE_OF_STRANGER }
+        if self.is_authorized() { LINE } else { LINE_OF_STRANGER }
+    }
+
+    fn is_authorized(&self) -> bool {
+        self.session.workers().next().is_some()
     }
 
     /// Reads what has arrived, within the turn's bound. `scratch` is the loop's own buffer.
     pub(crate) fn read(&mut self, scratch: &mut [u8]) {
-        while self.readable && self.input.len() < READ_A_TURN {
-            match self.stream.read(scratch) {
+        let most = if self.is_authorized() { READ_A_TURN } else { READ_OF_STRANGER };
+        while self.readable && self.input.len() < most {
+            let room = most.saturating_sub(self.input.len());
+            match self.stream.read(scratch.get_mut(..room).unwrap_or_default()) {
                 Ok(0) => {
                     self.ended = true;
                     self.readable = false;

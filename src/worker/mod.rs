@@ -94,6 +94,8 @@ struct Worker {
     gates: BTreeMap<u16, Gate>,
     miners: Slab<Miner>,
     serials: u64,
+    /// Most descriptors that this process may have open.
+    descriptors: u64,
     extranonces: Extranonces,
     numbers: Numbers,
     bans: Bans,
@@ -102,6 +104,8 @@ struct Worker {
     batches: Batches,
     /// Miners with something to hear, and those with something to send or to settle.
     ready: Vec<usize>,
+    /// The miner that was heard last.
+    last_heard: usize,
     touched: Vec<usize>,
     scratch: Vec<u8>,
     stop: Option<Stop>,
@@ -155,6 +159,7 @@ impl Worker {
             gates: BTreeMap::new(),
             miners: Slab::new(),
             serials: 0,
+            descriptors: crate::sys::limits::descriptors()?,
             extranonces: Extranonces::new(lane, unix),
             numbers: Numbers::new(lane, unix),
             bans: Bans::default(),
@@ -162,6 +167,7 @@ impl Worker {
             difficulties: Memory::new(DIFFICULTIES),
             batches: Batches::default(),
             ready: Vec::new(),
+            last_heard: 0,
             touched: Vec::new(),
             scratch: vec![0; miner::READ_A_TURN],
             stop: None,

@@ -89,6 +89,9 @@ impl Worker {
         }
         for (key, miner) in &mut self.miners {
             let Some(gate) = self.gates.get(&miner.port) else { continue };
+            if clean && gate.coin == id {
+                miner.late = 0;
+            }
             let wants = gate.coin == id && miner.session.is_subscribed();
             // A session whose extranonce2 has another size gets its work after a reload's goodbye.
             if !wants || gate.rules.extranonce2_size != size || miner.closing.is_some() {

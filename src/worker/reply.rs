@@ -152,6 +152,7 @@ impl Worker {
                     return None;
                 }
                 let mut out = Vec::new();
+                let mut wishes = Vec::new();
                 for piece in said.pieces {
                     let (submit, verdict) = match piece {
                         Piece::Bytes(bytes) => {
@@ -174,9 +175,11 @@ impl Worker {
                         Err(_) => {}
                     }
                     let (rules, mono) = (room.rules, now.mono);
-                    let actions = miner.session.answer(&submit, verdict, rules, mono, &mut out);
-                    let _no_submits = room.perform(miner, actions, &mut out);
+                    wishes.extend(miner.session.answer(&submit, verdict, rules, mono, &mut out));
                 }
+                // After all that was said before: a job line between two older ones would leave
+                // the miner at another difficulty than the session.
+                let _no_submits = room.perform(miner, wishes, &mut out);
                 miner.outbox.push(&out, now.mono);
                 judge_conduct(miner, room.coin)
             });

@@ -73,9 +73,10 @@ impl Worker {
                 let result = template(&pool, &plan, &tip);
                 reporter.tell(News::Template { coin: coin_id, result });
             });
-            if let Err(error) = asked {
+            if let Err(error) = asked
+                && coin.fallback.answered(now.mono, false)
+            {
                 log::error!("{id}: no daemon can be asked for work: no thread: {error}");
-                coin.fallback.answered(now.mono, false);
             }
         }
     }
@@ -95,11 +96,17 @@ impl Worker {
         let (work, body) = match result {
             Ok(got) => got,
             Err(error) => {
-                log::warn!("{id}: no work came for a new block, and no daemon has any: {error}");
-                return coin.fallback.answered(now.mono, false);
+                let first = coin.fallback.answered(now.mono, false);
+                let level = if first { log::Level::Warn } else { log::Level::Debug };
+                log::log!(
+                    level,
+                    "{id}: no work came for a new block, and no daemon has any: {error}; asking \
+                     again each second"
+                );
+                return;
             }
         };
-        coin.fallback.answered(now.mono, true);
+        let _first_failure = coin.fallback.answered(now.mono, true);
         let age = now.mono.saturating_sub(coin.work_at);
         let overdue = age > ms(coin.pool.job_refresh);
         let Some(latest) = coin.jobs.latest() else { return };

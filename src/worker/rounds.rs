@@ -7,12 +7,16 @@ use super::{DIFFICULTY_MS, Now, Worker};
 use crate::config::Banning;
 use crate::ipc::Message;
 use crate::stratum::Session;
+use crate::sys::limits;
 use mio::event::Source;
 
 impl Worker {
     /// Silence, handshakes, old work, full disks, ended bans.
     pub(super) fn each_second(&mut self, now: Now) {
         self.publish_coins();
+        if let Ok(descriptors) = limits::descriptors() {
+            self.descriptors = descriptors;
+        }
         self.hear_waiting(now);
         let keys: Vec<usize> = self.miners.iter().map(|(key, _)| key).collect();
         for key in keys {

@@ -66,13 +66,22 @@ impl Client {
     }
 }
 
-/// A share is answered when it is in the journal, once; what was asked before an end is answered.
-fn a_share_is_recorded_and_answered(more: &str) {
-    let dir = tempfile::tempdir().unwrap();
+/// A worker in a thread, and what its master would have.
+struct Running {
+    port: u16,
+    config: Arc<Config>,
+    /// The master's end: the worker ends with it.
+    master: Channel,
+    board: Arc<Board>,
+    /// Tells the worker's exit code.
+    told: std::sync::mpsc::Receiver<u8>,
+}
+
+fn start(dir: &Path, more: &str) -> Running {
     let socket = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = socket.local_addr().unwrap().port();
-    let config = Arc::new(config(dir.path(), port, more));
-    let (mut master, channel) = Channel::pair().unwrap();
+    let config = Arc::new(config(dir, port, more));
+    let (master, channel) = Channel::pair().unwrap();
     let board = Board::new().unwrap();
     let seat = Seat {
         role: Role::Worker,
@@ -86,7 +95,13 @@ fn a_share_is_recorded_and_answered(more: &str) {
     };
     let (tell, told) = std::sync::mpsc::channel();
     helper::spawn("worker-test", move || tell.send(run(seat)).unwrap()).unwrap();
+    Running { port, config, master, board, told }
+}
 
+/// A share is answered when it is in the journal, once; what was asked before an end is answered.
+fn a_share_is_recorded_and_answered(more: &str) {
+    let dir = tempfile::tempdir().unwrap();
+    let Running { port, config, mut master, board, told } = start(dir.path(), more);
     let mut client = Client::new(port);
     client.send("{\"id\":1,\"method\":\"mining.subscribe\",\"params\":[]}\n");
     let subscribed = client.line_with("\"id\":1");
@@ -146,4 +161,17 @@ fn a_share_is_recorded_before_it_is_answered() {
 #[test]
 fn with_fsync_it_is_on_the_disk_first() {
     a_share_is_recorded_and_answered(", \"fsync\": true");
+}
+
+/// A handshake has no line end: without a word its sender would wait for a minute.
+#[test]
+fn a_tls_handshake_is_closed_at_once() {
+    use std::io::Read;
+    let dir = tempfile::tempdir().unwrap();
+    let running = start(dir.path(), "");
+    let mut client = Client::new(running.port);
+    client.0.get_mut().write_all(&[0x16, 0x03, 0x01, 0x00, 0xa5, 0x01]).unwrap();
+    assert_eq!(client.0.read(&mut [0; 64]).unwrap(), 0, "the end within the read's timeout");
+    drop(running.master);
+    assert_eq!(running.told.recv_timeout(Duration::from_secs(20)), Ok(0));
 }

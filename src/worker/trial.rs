@@ -4,7 +4,7 @@
 use super::coin::Coin;
 use super::jobs::{Found, Posted, is_near};
 use super::judge::{self, Prepared};
-use super::miner::Miner;
+use super::miner::{LATE_A_TIP, Miner};
 use super::{Now, candidate};
 use crate::chain::{Hash, Target};
 use crate::journal::Record;
@@ -21,6 +21,13 @@ pub(crate) struct Said {
     pub(crate) serial: u64,
     pub(crate) coin: String,
     pub(crate) pieces: Vec<Piece>,
+}
+
+impl Said {
+    /// Shares to be judged.
+    pub(super) fn shares(&self) -> usize {
+        self.pieces.iter().filter(|piece| matches!(piece, Piece::Share { .. })).count()
+    }
 }
 
 /// A part of what a miner is owed.
@@ -92,20 +99,23 @@ pub(crate) fn judge_all(
 fn open(
     place: (usize, usize),
     submit: &Submit,
-    miner: &Miner,
+    miner: &mut Miner,
     coin: &Coin,
     now: Now,
 ) -> (Result<(), Reject>, Option<Case>) {
-    let prepare = |posted: &Posted| {
-        let (extranonce1, mask) = (miner.session.extranonce1(), miner.session.version_mask());
-        judge::prepare(submit, &posted.work, extranonce1, mask, now.unix / 1000)
-    };
+    let (extranonce1, mask) = (miner.session.extranonce1(), miner.session.version_mask());
+    let prepare =
+        |posted: &Posted| judge::prepare(submit, &posted.work, extranonce1, mask, now.unix / 1000);
     let found = coin.jobs.find(submit.job.number);
     let stale = miner.session.is_stale(submit.job);
     let difficulty = miner.session.difficulty_of(submit.job).filter(|_| !stale);
     match (found, difficulty) {
         (Some(Found::Current(posted)), Some(difficulty)) => match prepare(&posted) {
             Err(reject) => (Err(reject), None),
+            // Known before the costly hash.
+            Ok(prepared) if miner.session.seen().contains(prepared.key()) => {
+                (Err(Reject::Duplicate), None)
+            }
             Ok(prepared) => {
                 let difficulty = Some(difficulty);
                 (Ok(()), Some(Case { place, prepared, posted, difficulty, hash: Hash::default() }))
@@ -114,7 +124,11 @@ fn open(
         // Late work is not credited, but a block is a block (reliability M31).
         (Some(Found::Current(posted) | Found::Previous(posted)), _) if stale => {
             let near = coin.jobs.latest().is_some_and(|it| is_near(&posted.work, &it.posted.work));
-            let case = prepare(&posted).ok().filter(|_| near).map(|prepared| Case {
+            if !near || miner.late >= LATE_A_TIP {
+                return (Err(Reject::Stale), None);
+            }
+            miner.late += 1;
+            let case = prepare(&posted).ok().map(|prepared| Case {
                 place,
                 prepared,
                 posted,

@@ -79,31 +79,44 @@ fn a_reissue_is_other_work_under_another_id() {
 }
 
 #[test]
-fn old_works_and_ids_of_one_tip_are_bounded() {
+fn old_works_of_one_tip_are_bounded() {
     let mut numbers = Numbers::new(7, 0);
     let mut jobs = Jobs::default();
-    let (first, _) = jobs.post(posted(1, 10, 0), &mut numbers);
+    let (before, _) = jobs.post(posted(1, 9, 77), &mut numbers);
+    let (first, _) = jobs.post(posted(2, 10, 0), &mut numbers);
     let again = jobs.reissue(&mut numbers).unwrap();
     let mut second = None;
     for time in 1..=u32::try_from(WORKS).unwrap() {
-        let (issue, _) = jobs.post(posted(1, 10, time), &mut numbers);
+        let (issue, _) = jobs.post(posted(2, 10, time), &mut numbers);
         second.get_or_insert(issue.id);
     }
     assert_eq!(time_of(jobs.find(first.id.number)), None, "the oldest work is gone");
     assert_eq!(time_of(jobs.find(again.id.number)), None, "under each of its ids");
     assert_eq!(time_of(jobs.find(second.unwrap().number)), Some((true, 1)));
-    for _ in 0..IDS {
+    assert_eq!(time_of(jobs.find(before.id.number)), Some((false, 77)));
+    assert_eq!(jobs.current.len(), WORKS);
+}
+
+/// One miner's wishes for difficulties must not cost another miner its job.
+#[test]
+fn no_number_of_reissues_makes_a_job_forgotten() {
+    let mut numbers = Numbers::new(7, u64::from(u32::MAX - 10));
+    let mut jobs = Jobs::default();
+    let (old, _) = jobs.post(posted(1, 10, 100), &mut numbers);
+    let (first, _) = jobs.post(posted(2, 11, 200), &mut numbers);
+    for _ in 0..10_000 {
         jobs.reissue(&mut numbers);
     }
-    assert_eq!(jobs.current.len(), IDS);
-    assert_eq!(jobs.order.len(), IDS);
-    let latest = jobs.latest().unwrap().id.number;
-    assert!(jobs.find(latest).is_some());
-    // Works that lost all their ids must not stop later ones from being dropped.
-    for time in 0..100 {
-        jobs.post(posted(1, 10, time), &mut numbers);
-    }
-    assert_eq!(jobs.current.len(), WORKS);
+    let (next, _) = jobs.post(posted(2, 11, 300), &mut numbers);
+    let last = jobs.reissue(&mut numbers).unwrap().id.number;
+    assert!(last < 20_000, "numbers have wrapped");
+    assert_eq!(time_of(jobs.find(old.id.number)), Some((false, 100)));
+    assert_eq!(time_of(jobs.find(first.id.number)), Some((true, 200)));
+    assert_eq!(time_of(jobs.find(next.id.number - 1)), Some((true, 200)));
+    assert_eq!(time_of(jobs.find(next.id.number)), Some((true, 300)));
+    assert_eq!(time_of(jobs.find(last)), Some((true, 300)));
+    assert_eq!(time_of(jobs.find(last + 1)), None, "not issued yet");
+    assert_eq!(time_of(jobs.find(old.id.number - 1)), None, "before all of ours");
 }
 
 #[test]
