@@ -1,6 +1,7 @@
 //! `romp check`: reads the configuration and says all that is wrong with it.
 
 use crate::config::{Config, Loaded, load, load_coloured};
+use crate::sys::privileges;
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 
@@ -15,6 +16,12 @@ pub fn run(dir: &Path) -> u8 {
     // A reader that went away is no fault of the configuration.
     let _ = std::io::stderr().write_all(findings(&loaded).as_bytes());
     let Some(config) = loaded.config else { return BROKEN };
+    // Only a warning: the files may be checked on another machine than they are for.
+    if let Some(user) = &config.user
+        && let Err(error) = privileges::find(user, config.group.as_deref())
+    {
+        let _ = writeln!(std::io::stderr(), "warning: config.json: {error} on this machine\n");
+    }
     let _ = writeln!(std::io::stdout(), "{}", summary(&config));
     0
 }

@@ -1,7 +1,7 @@
 //! A coin file checked.
 
 use super::checked::Coin;
-use super::diagnostics::shown;
+use super::diagnostics::{nearest, shown};
 use super::raw::{RawBytes, RawCoin};
 use super::values::{Judge, Keys};
 use crate::chain::Network;
@@ -83,10 +83,16 @@ fn algorithm(
     keys: &Keys<'_>,
     judge: &mut Judge<'_>,
 ) -> Option<Algorithm> {
-    let has = Algorithm::ALL.map(Algorithm::name).join(", ");
     let Some(algorithm) = Algorithm::from_name(name) else {
         let title = format!("algorithm `{}` is not in this build yet", shown(name));
-        judge.report.error(&keys.at(&["algorithm"]), &title, &format!("it has: {has}"));
+        let known = Algorithm::ALL.map(Algorithm::name);
+        // `scrypt-n` and `scrypt-jane` are algorithms of their own, no slips of the pen.
+        let near = nearest(name, known).filter(|near| near.len() == name.len());
+        let hint = match near {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("it has: {}", known.join(", ")),
+        };
+        judge.report.error(&keys.at(&["algorithm"]), &title, &hint);
         return None;
     };
     if algorithm == Algorithm::Scrypt {

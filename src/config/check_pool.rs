@@ -19,8 +19,8 @@ const INTERNAL: [&str; 2] = ["shareProcessing", "internal"];
 
 /// What a pool is checked with.
 pub(super) struct Around<'a> {
-    /// The coin it mines.
-    pub(super) coin: Coin,
+    /// The coin it mines; `None` when its file is missing or wrong, which was reported.
+    pub(super) coin: Option<Coin>,
     /// The portal's Redis server.
     pub(super) redis: Option<&'a Redis>,
 }
@@ -36,8 +36,8 @@ pub(super) fn check(
 ) -> Option<Pool> {
     notes::pool(raw, keys, judge);
     let coin = around.coin;
-    let address = check_rewards::address(raw, keys, &coin, judge);
-    let recipients = check_rewards::recipients(raw, keys, &coin, judge);
+    let address = check_rewards::address(raw, keys, coin.as_ref(), judge);
+    let recipients = check_rewards::recipients(raw, keys, coin.as_ref(), judge);
     let pool_ports = check_ports::ports(raw, keys, file, ports, judge);
     let daemons = daemons(raw, keys, judge);
     let smallest = pool_ports
@@ -67,7 +67,7 @@ pub(super) fn check(
         unit,
         address: address?,
         daemons: daemons?,
-        coin,
+        coin: coin?,
     })
 }
 
@@ -148,7 +148,7 @@ fn times(raw: &RawPool, keys: &Keys<'_>, judge: &mut Judge<'_>) -> Times {
     Times {
         block_refresh,
         job_refresh,
-        stale_work: seconds("staleWorkTimeout", raw.stale_work_timeout, 120.0, 1.0..=day),
+        stale_work: seconds("staleWorkTimeout", raw.stale_work_timeout, 120.0, 3.0..=day),
         connection: seconds("connectionTimeout", raw.connection_timeout, 600.0, 1.0..=1e7),
         daemon: seconds("daemonTimeout", raw.daemon_timeout, 5.0, 0.1..=300.0),
     }

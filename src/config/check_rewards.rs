@@ -15,7 +15,7 @@ const MOST_ADDRESS: usize = 90;
 pub(super) fn address(
     raw: &RawPool,
     keys: &Keys<'_>,
-    coin: &Coin,
+    coin: Option<&Coin>,
     judge: &mut Judge<'_>,
 ) -> Option<String> {
     let Some(address) = &raw.address else {
@@ -33,7 +33,7 @@ pub(super) fn address(
 pub(super) fn recipients(
     raw: &RawPool,
     keys: &Keys<'_>,
-    coin: &Coin,
+    coin: Option<&Coin>,
     judge: &mut Judge<'_>,
 ) -> Vec<RewardRecipient> {
     let mut recipients = Vec::new();
@@ -68,7 +68,7 @@ pub(super) fn recipients(
 fn early_fee(
     raw: &RawPool,
     keys: &Keys<'_>,
-    coin: &Coin,
+    coin: Option<&Coin>,
     judge: &mut Judge<'_>,
 ) -> Option<RewardRecipient> {
     let internal = raw.share_processing.as_ref()?.internal.as_ref()?;
@@ -116,7 +116,7 @@ fn parts(
 
 fn check_address(
     address: &str,
-    coin: &Coin,
+    coin: Option<&Coin>,
     keys: &Keys<'_>,
     path: &[&str],
     judge: &mut Judge<'_>,
@@ -127,7 +127,7 @@ fn check_address(
     if address.is_empty() || address.len() > MOST_ADDRESS || !plain {
         let title = format!("`{}` is not an address", shown(address));
         judge.report.error(&place, &title, "write the address and nothing else");
-    } else if !fits_some_network(address, coin) {
+    } else if let Some(coin) = coin.filter(|coin| !fits_some_network(address, coin)) {
         let title = format!("`{}` is not an address of {}", shown(address), coin.name);
         let hint = "it fits none of the coin's networks";
         judge.report.error(&place, &title, hint);

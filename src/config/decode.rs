@@ -90,6 +90,14 @@ fn number_in_quotes(found: &Value, message: &str) -> Option<Value> {
     (number.to_string() == text).then(|| Value::from(number))
 }
 
+/// Which other kind of file has this top-level key.
+fn elsewhere(key: &str, path: &[String]) -> Option<&'static str> {
+    let schema = super::schema();
+    let files = [("config", "config.json"), ("pool", "pool files"), ("coin", "coin files")];
+    let has = |kind: &str| schema.get(kind).and_then(|kind| kind.get("properties")?.get(key));
+    files.into_iter().find(|(kind, _)| path.len() == 1 && has(kind).is_some()).map(|(_, file)| file)
+}
+
 fn expected(message: &str) -> Option<&str> {
     message.rsplit_once("expected ").map(|(_, wanted)| wanted)
 }
@@ -107,7 +115,10 @@ fn explain<'a>(
         let known: Vec<&str> = rest.split('`').skip(1).step_by(2).collect();
         let hint = match nearest(key, known.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),
-            None => format!("known keys here: {}", known.join(", ")),
+            None => match elsewhere(key, path) {
+                Some(file) => format!("that is a key of {file}"),
+                None => format!("known keys here: {}", known.join(", ")),
+            },
         };
         let title = format!("unknown key `{}`", shown(&path.join(".")));
         return (title, hint, document.key_place(path));

@@ -2,9 +2,10 @@
 //! place of every value.
 
 use super::diagnostics::{Place, Report, Severity, shown};
-use super::mask::Masked;
+use super::mask::{Masked, unclosed};
 use jsonc_parser::ast;
 use jsonc_parser::common::Ranged;
+use jsonc_parser::errors::ParseErrorKind as Kind;
 use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
 use serde_json::{Map, Number, Value};
 use std::collections::BTreeMap;
@@ -80,10 +81,17 @@ impl Document {
         };
         match parse_to_ast(&text, &CollectOptions::default(), &STRICT).map(|parsed| parsed.value) {
             Err(error) => {
-                let range = error.range();
-                let place = Place { document: &document, range: range.start..range.end };
-                let kind = error.kind().to_string();
-                report.error(&place, &format!("syntax: {}", lower_first(&kind)), "here");
+                let range = error.range().start..error.range().end;
+                let kind = lower_first(&error.kind().to_string());
+                // The parser lets a text go over lines, and stumbles long after its missing quote.
+                let (range, kind, hint) = match unclosed(&text) {
+                    Some(open) if open.start < range.start => {
+                        (open, "a text without an end".to_owned(), "add the closing quote")
+                    }
+                    _ => (range, kind, hint(error.kind())),
+                };
+                let place = Place { document: &document, range };
+                report.error(&place, &format!("syntax: {kind}"), hint);
                 None
             }
             Ok(None) => {
@@ -215,6 +223,25 @@ fn walk(
             }
             Value::Object(map)
         }
+    }
+}
+
+/// What to do about a syntax error.
+fn hint(kind: &Kind) -> &'static str {
+    match kind {
+        Kind::ExpectedComma => "a comma belongs here",
+        Kind::ExpectedColonAfterObjectKey => "a colon belongs before this",
+        Kind::ExpectedStringObjectProperty => "keys stand in double quotes",
+        Kind::SingleQuotedStringsNotAllowed => "use double quotes",
+        Kind::UnterminatedObject => "this { has no }",
+        Kind::UnterminatedArray => "this [ has no ]",
+        Kind::UnterminatedCommentBlock => "this /* has no */",
+        Kind::MultipleRootJsonValues => "the file's { ... } has ended before this",
+        Kind::UnexpectedCloseBrace | Kind::UnexpectedCloseBracket => "what does this close?",
+        Kind::UnexpectedToken | Kind::UnexpectedTokenInObject | Kind::UnexpectedWord => {
+            "not JSON; a quote, comma or bracket may be missing here or just before"
+        }
+        _ => "here",
     }
 }
 

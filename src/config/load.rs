@@ -29,6 +29,13 @@ const LATER: [&str; 8] = [
 pub(super) fn load(dir: &Path, colour: bool) -> Loaded {
     let mut report = Report::new(colour);
     let config = match dir.canonicalize() {
+        Ok(dir) if is_missing(&dir.join("config.json")) => {
+            let hint = "no configuration here; name its folder with -C, or start with a copy of \
+                romp's config.json, coins/ and pool_configs/";
+            let name = dir.join("config.json").display().to_string();
+            report.file(Severity::Error, &name, hint);
+            None
+        }
         Ok(dir) => folder(&dir, &mut report),
         Err(error) => {
             let name = dir.display().to_string();
@@ -84,6 +91,11 @@ fn folder(dir: &Path, report: &mut Report) -> Option<Config> {
     })
 }
 
+fn is_missing(file: &Path) -> bool {
+    use std::io::ErrorKind::{NotADirectory, NotFound};
+    file.symlink_metadata().is_err_and(|error| matches!(error.kind(), NotFound | NotADirectory))
+}
+
 /// Names of the JSON files of a folder, in order.
 fn json_files(dir: &Path, folder: &str) -> std::io::Result<Vec<String>> {
     let mut names = Vec::new();
@@ -111,12 +123,13 @@ struct Pools<'a> {
 impl Pools<'_> {
     fn read(mut self, report: &mut Report) -> BTreeMap<String, Pool> {
         let mut pools: BTreeMap<String, Pool> = BTreeMap::new();
+        let mut on = false;
         let names = json_files(self.dir, "pool_configs").unwrap_or_else(|error| {
             let text = format!("the folder cannot be read: {error}");
             report.file(Severity::Error, "pool_configs", &text);
+            on = true;
             Vec::new()
         });
-        let mut on = false;
         for name in names {
             let name = format!("pool_configs/{name}");
             let Some(document) = Document::open(self.dir, &name, report) else {
@@ -156,8 +169,10 @@ impl Pools<'_> {
         let raw = serde_json::from_value::<RawPool>(Value::Object(merged)).unwrap_or_default();
         let keys = Keys::with_defaults(document, self.portal);
         let name = document.name.clone();
-        let coin = self.coin(&raw, &keys, &name, report)?;
-        if let Some(other) = others.get(&coin.id) {
+        let coin = self.coin(&raw, &keys, &name, report);
+        if let Some(coin) = &coin
+            && let Some(other) = others.get(&coin.id)
+        {
             let title = format!("two pools for the coin `{}`", coin.id);
             let hint = format!("{} has it already", other.file);
             report.error(&keys.at(&["coin"]), &title, &hint);

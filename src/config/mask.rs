@@ -45,9 +45,27 @@ impl Masked {
     }
 }
 
-/// Whether a key names a secret, also when it is misspelt.
+/// Where a text begins that has no closing quote in its line, up to the end of that line.
+pub(super) fn unclosed(source: &str) -> Option<Range<usize>> {
+    let bytes = source.as_bytes();
+    let mut at = 0;
+    loop {
+        at = skip_blank(bytes, at);
+        if *bytes.get(at)? == b'"' {
+            let inside = string(bytes, at);
+            if bytes.get(inside.end) != Some(&b'"') {
+                return Some(at..inside.end);
+            }
+            at = inside.end;
+        }
+        at += 1;
+    }
+}
+
+/// Whether a key names a secret, also when it is misspelt or written with escapes.
 fn is_secret(key: &str) -> bool {
-    let key = key.to_ascii_lowercase();
+    let plain = serde_json::from_str::<String>(&format!("\"{key}\""));
+    let key = plain.as_deref().unwrap_or(key).to_ascii_lowercase();
     ["pass", "pwd", "secret", "token"].iter().any(|part| key.contains(part))
         || strsim::jaro_winkler(&key, "password") >= 0.85
 }
@@ -93,7 +111,16 @@ fn value_after(bytes: &[u8], from: usize) -> Option<Range<usize>> {
     }
     match bytes.get(at)? {
         b'"' | b'\'' => Some(string(bytes, at)),
-        b'{' | b'[' => None,
+        // {"file": ...} and {"env": ...} only say where the secret is.
+        b'{' | b'[' => {
+            let rest = bytes.get(at + 1..)?;
+            let length = rest.iter().position(|byte| b"}]\r\n".contains(byte));
+            let value = rest.get(..length.unwrap_or(rest.len()))?;
+            let place = [&b"\"file\""[..], b"\"env\""];
+            let harmless = value.trim_ascii().is_empty()
+                || place.iter().any(|key| value.trim_ascii().starts_with(key));
+            (!harmless).then(|| at + 1..at + 1 + value.len())
+        }
         _ if !colon => None,
         _ => {
             let length = bytes.get(at..)?.iter().position(|byte| b",}\r\n".contains(byte));
@@ -176,6 +203,9 @@ mod tests {
             "{\"password\": \"hunter2,\n\"port\": 1}",
             r#"{"host": "http://me:hunter2@localhost"}"#,
             r#"{"password": hunter2}"#,
+            r#"{"password": ["hunter2"]}"#,
+            r#"{"password": {"text": "hunter2"}}"#,
+            r#"{"p\u0061ssword": "hunter2"}"#,
         ] {
             let masked = Masked::new(text);
             assert!(!masked.text.contains("hunter2"), "{}", masked.text);

@@ -277,7 +277,7 @@ fn files_that_are_no_files_are_told() {
     };
     let file = "config.json";
     let text = said(&|dir| fs::remove_file(dir.join(file)).unwrap());
-    assert!(text.contains("config.json: cannot be read"), "{text}");
+    assert!(text.contains("config.json: no configuration here"), "{text}");
     let text = said(&|dir| {
         fs::remove_file(dir.join(file)).unwrap();
         fs::create_dir(dir.join(file)).unwrap();

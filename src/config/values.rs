@@ -51,11 +51,10 @@ impl<'a> Keys<'a> {
     }
 
     fn part(&self, path: &[&str]) -> &Part<'a> {
-        let top = path.get(..1).unwrap_or_default();
+        // Without a key the file itself is meant, never the defaults.
+        let Some(&top) = path.first() else { return &self.own };
         match &self.defaults {
-            Some(part) if !self.owns(path.first().copied().unwrap_or_default()) => {
-                if part.document.has(&part.path(top)) { part } else { &self.own }
-            }
+            Some(part) if !self.owns(top) && part.document.has(&part.path(&[top])) => part,
             _ => &self.own,
         }
     }
@@ -180,14 +179,22 @@ impl Judge<'_> {
                 }
                 return Some(Secret::new(text.clone()));
             }
-            RawSecret::File { file } => secret_file(&self.dir.join(file)),
-            RawSecret::Env { env } => std::env::var(env)
-                .map_err(|_| "the environment variable is not set, or not UTF-8".to_owned()),
+            RawSecret::File { file } => {
+                let path = self.dir.join(file);
+                secret_file(&path).map_err(|why| format!("{}: {why}", path.display()))
+            }
+            RawSecret::Env { env } => match std::env::var(env) {
+                Ok(text) if text.is_empty() => Err("the environment variable is empty".to_owned()),
+                Ok(text) => Ok(text),
+                Err(_) => Err("the environment variable is not set here, or not UTF-8 \
+                    (sudo and systemd do not pass it on by themselves)"
+                    .to_owned()),
+            },
         };
         match found {
             Ok(text) => Some(Secret::new(text)),
             Err(why) => {
-                let title = format!("`{}` cannot be had", path.join("."));
+                let title = format!("`{}` cannot be read", path.join("."));
                 self.report.error(&keys.at(path), &title, &why);
                 None
             }
@@ -249,7 +256,7 @@ impl Judge<'_> {
 
 /// The first line's worth of a small file: its text without the newline at its end.
 fn secret_file(path: &Path) -> Result<String, String> {
-    let said = |error: std::io::Error| format!("the file cannot be read: {error}");
+    let said = |error: std::io::Error| error.to_string();
     let metadata = std::fs::metadata(path).map_err(said)?;
     if !metadata.is_file() || metadata.len() > MOST_SECRET_BYTES {
         return Err("not a file with a password".to_owned());

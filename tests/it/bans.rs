@@ -38,7 +38,7 @@ fn a_ban_holds_everywhere_and_outlives_a_worker() {
     let is_served = || connect().and_then(|mut client| client.subscribe()).is_ok();
     // Whichever worker takes a newcomer: a row of thirty refusals has met all three.
     let mut refused = 0;
-    wait_until("the ban to reach every worker", seconds(10), || {
+    wait_until("the ban to reach every worker", seconds(30), || {
         refused = if is_served() { 0 } else { refused + 1 };
         refused >= 30
     });

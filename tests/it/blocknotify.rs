@@ -28,7 +28,7 @@ fn litecoinds_notice_beats_the_poll_at_every_worker() {
     server.wait_ready(3);
     let mut clients: Vec<Client> =
         (0..12).map(|_| Client::login(port, &pair.wallet).expect("login")).collect();
-    wait_until("miners at every worker", seconds(10), || {
+    wait_until("miners at every worker", seconds(30), || {
         server.miners().iter().all(|(_, miners)| *miners > 0)
     });
     for _ in 0..3 {
@@ -38,7 +38,7 @@ fn litecoinds_notice_beats_the_poll_at_every_worker() {
         let start = Instant::now();
         for (client, before) in clients.iter_mut().zip(&before) {
             while &client.job.as_ref().unwrap().previous == before {
-                assert!(start.elapsed() < seconds(10), "a miner still has the old block's work");
+                assert!(start.elapsed() < seconds(30), "a miner still has the old block's work");
                 client.pump(Duration::from_millis(200)).expect("the connection stays");
             }
             assert!(client.job.as_ref().unwrap().clean, "a new block's first job is clean");
@@ -54,7 +54,7 @@ fn the_command_ends_at_once_with_a_telling_exit_code() {
     let start = Instant::now();
     let output = romp(&["blocknotify", &nobody, "x", "litecoin", &hash]);
     assert_eq!(output.status.code(), Some(3), "exit code while the pool is down: {output:?}");
-    assert!(start.elapsed() < seconds(5), "a daemon waits for its blocknotify command");
+    assert!(start.elapsed() < seconds(10), "a daemon waits for its blocknotify command");
     assert_eq!(romp(&["blocknotify", "no-port", "x", "y"]).status.code(), Some(2));
 }
 

@@ -25,7 +25,7 @@ fn a_stopped_worker_leaves_no_newcomer_hanging_and_the_others_share_them() {
         }
     }
     let mut seen = Vec::new();
-    wait_until("the board to show all miners", seconds(10), || {
+    wait_until("the board to show all miners", seconds(30), || {
         seen = romp.miners();
         seen.retain(|(pid, _)| *pid != stopped);
         seen.iter().map(|(_, miners)| miners).sum::<u64>() >= NEWCOMERS as u64

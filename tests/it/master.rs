@@ -21,7 +21,7 @@ fn children_of_a_killed_master_end_and_a_new_one_takes_over() {
     let orphans = romp.children();
     assert_eq!(orphans.len(), 5, "three workers, templates, bookkeeper");
     romp.process().signal(Signal::SIGKILL);
-    romp.process().wait("the master's end", seconds(5));
+    romp.process().wait("the master's end", seconds(30));
     // At once: the old children may still be about to notice.
     romp.run();
     wait_for("the new master to serve", seconds(20), || {

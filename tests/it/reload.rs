@@ -43,7 +43,7 @@ fn a_reload_keeps_miners_and_opens_and_closes_ports() {
     std::fs::write(&file, good.replace("\"daemons\"", "\"demons\"")).unwrap();
     let said = romp.output().len();
     romp.process().signal(Signal::SIGHUP);
-    wait_until("the log to name the wrong key", seconds(10), || {
+    wait_until("the log to name the wrong key", seconds(30), || {
         romp.output()[said..].contains("demons")
     });
     assert!(client.mine().expect("the miner stays connected").0);

@@ -45,14 +45,14 @@ fn usr1_reopens_the_log_file() {
     romp.run();
     romp.wait_ready(1);
     let (log, rotated) = (romp.path().join("romp.log"), romp.path().join("romp.log.1"));
-    wait_until("the log file", seconds(5), || log.metadata().is_ok_and(|log| log.len() > 0));
+    wait_until("the log file", seconds(30), || log.metadata().is_ok_and(|log| log.len() > 0));
     std::fs::rename(&log, &rotated).expect("rotate");
     romp.process().signal(Signal::SIGUSR1);
-    wait_until("a new log file", seconds(10), || log.exists());
+    wait_until("a new log file", seconds(30), || log.exists());
     // What happens from now on is written to the new file by the children too.
     let before = log.metadata().unwrap().len();
     stub.new_tip();
-    wait_until("lines in the new log file", seconds(10), || {
+    wait_until("lines in the new log file", seconds(30), || {
         stub.new_tip();
         log.metadata().unwrap().len() > before
     });
