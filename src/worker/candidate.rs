@@ -88,7 +88,7 @@ pub(crate) fn take(coin: &mut Coin, posted: &Posted, share: &Prepared, worker: &
             coin.data_dir().display()
         );
     });
-    coin.record_lasting(Record::Block(Box::new(found)));
+    coin.record(Record::Block(Box::new(found)));
     coin.submissions.push(Submission {
         candidate: Arc::new(candidate),
         path: path.ok(),
@@ -191,7 +191,7 @@ pub(crate) fn answered(coin: &mut Coin, hash: &Hash, answers: Vec<Answer>, unix:
         log::error!("{}: block {hash} cannot be filed in the vault: {error}", coin.id());
     }
     let outcome = Outcome { time: unix, hash: *hash, verdict, answers: submission.answers };
-    coin.record_lasting(Record::Outcome(Box::new(outcome)));
+    coin.record(Record::Outcome(Box::new(outcome)));
     told
 }
 

@@ -51,9 +51,9 @@ struct Journal {
     writer: Option<Writer>,
     /// Monotonic milliseconds before which opening is not tried again.
     retry_at: u64,
-    /// Records of this turn that count only when they are written now.
+    /// Records of this turn, as things happened.
     records: Vec<Record>,
-    /// Records that must be written whenever that is possible: blocks and what became of them.
+    /// Blocks and outcomes of earlier turns that could not be written yet.
     lasting: Vec<Record>,
     failures: u32,
     /// Monotonic milliseconds until which newcomers are kept out.
@@ -105,19 +105,18 @@ impl Coin {
         *count = count.saturating_add(1);
     }
 
-    /// A record that counts only if this turn's commit succeeds.
+    /// A record of this turn, in the order in which things happened: a share that is a block
+    /// stands before the block that closes its round. Shares count only if this turn's commit
+    /// succeeds; blocks and what became of them are written now or later.
     pub(crate) fn record(&mut self, record: Record) {
         self.journal.records.push(record);
     }
 
-    /// A record that is written now or later: what it says has happened.
-    pub(crate) fn record_lasting(&mut self, record: Record) {
-        self.journal.lasting.push(record);
-    }
-
     /// Whether found blocks wait for daemons, or for the journal.
     pub(crate) fn is_busy(&self) -> bool {
-        !self.submissions.is_empty() || !self.journal.lasting.is_empty()
+        !self.submissions.is_empty()
+            || !self.journal.lasting.is_empty()
+            || !self.journal.records.is_empty()
     }
 
     /// Whether this hash was not found before; it is then remembered.
@@ -239,17 +238,17 @@ impl Journal {
         if self.records.is_empty() && self.lasting.is_empty() {
             return Ok(());
         }
-        let records = std::mem::take(&mut self.records);
-        // Shares before blocks: a share that is a block belongs to the round which that closes.
-        let lasting = std::mem::take(&mut self.lasting);
+        let mut records = std::mem::take(&mut self.lasting);
+        records.append(&mut self.records);
         let result = self.open(coin, unit, mono, unix).and_then(|writer| {
-            records.iter().chain(&lasting).for_each(|record| writer.push(record));
+            records.iter().for_each(|record| writer.push(record));
             writer.commit()
         });
         match &result {
             Ok(()) => self.failures = 0,
             Err(error) => {
-                self.lasting = lasting;
+                records.retain(|it| matches!(it, Record::Block(_) | Record::Outcome(_)));
+                self.lasting = records;
                 if self.failures == 0 {
                     log::error!(
                         "{coin}: shares cannot be recorded in {}: {error}; they are refused until \

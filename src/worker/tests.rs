@@ -4,8 +4,9 @@
 
 use super::judge::tests::sha256_work;
 use super::*;
-use crate::chain::{Target, Work};
+use crate::chain::{Hash, Target, Work};
 use crate::ipc::{Listener, Received, Role};
+use crate::journal;
 use crate::net::helper;
 use crate::sys::memfd;
 use std::fs;
@@ -174,4 +175,39 @@ fn a_tls_handshake_is_closed_at_once() {
     assert_eq!(client.0.read(&mut [0; 64]).unwrap(), 0, "the end within the read's timeout");
     drop(running.master);
     assert_eq!(running.told.recv_timeout(Duration::from_secs(20)), Ok(0));
+}
+
+/// Two blocks in one turn: each closes a round that holds its own finder's share.
+#[test]
+fn a_turn_is_recorded_in_the_order_of_things() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = config(dir.path(), 30_000, "");
+    let pool = config.pools.values().next().unwrap().clone();
+    let mut coin = coin::Coin::new(pool, &config, 3, 0).unwrap();
+    let share = |worker: &str| journal::Record::Share { time: 5, worker: worker.into(), weight: 1 };
+    let block = |number: u8| {
+        journal::Record::Block(Box::new(journal::BlockFound {
+            time: 5,
+            hash: Hash([number; 32]),
+            height: 9,
+            previous: Hash::default(),
+            coinbase_txid: Hash::default(),
+            coinbase_value: crate::rewards::Amount(1),
+            pool_value: crate::rewards::Amount(1),
+            worker: "w".to_owned(),
+            difficulty: 1.0,
+            stale: false,
+        }))
+    };
+    let happened = [share("one"), block(1), share("two"), block(2)];
+    happened.iter().for_each(|record| coin.record(record.clone()));
+    coin.commit(0, 5).1.unwrap();
+    let stream = journal::streams(&config.data_dir, coin.id()).unwrap().remove(0);
+    let path = journal::path(&config.data_dir, coin.id(), &stream.name);
+    let mut reader = journal::Reader::open(&path, 0).unwrap();
+    let mut read = Vec::new();
+    while let journal::Peek::Record(_) = reader.peek().unwrap() {
+        read.extend(reader.take());
+    }
+    assert_eq!(read, happened);
 }
