@@ -332,5 +332,4 @@ impl Coin {
 }
 
 #[cfg(test)]
-#[path = "tests.rs"]
 pub(super) mod tests;

@@ -3,6 +3,7 @@
 //! The main thread talks to the pool; one thread reads its lines, others hash. `job` and
 //! `protocol` are pure, `shell` performs what they say.
 
+mod address;
 mod job;
 mod protocol;
 mod shell;

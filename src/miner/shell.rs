@@ -1,21 +1,18 @@
 //! Sockets, threads and the clock of the miner.
 
 use super::Options;
+use super::address::{SILENCE, connect, host_and_port};
 use super::job::{Job, with_nonce};
 use super::protocol::{Client, Event};
 use crate::net::helper;
 use crate::pow::Algorithm;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{Shutdown, TcpStream, ToSocketAddrs};
+use std::net::{Shutdown, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Pools send something at least every minute; then a connection is dead.
-const SILENCE: Duration = Duration::from_secs(180);
 const PROGRESS: Duration = Duration::from_secs(5);
 /// How long to wait at the end for the answers to shares on their way.
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
@@ -128,36 +125,6 @@ fn read(stream: TcpStream, number: u64, notes: &SyncSender<Note>) {
         }
     };
     let _ = notes.send(Note::Closed(number, reason));
-}
-
-/// `host:port` from a stratum address.
-fn host_and_port(url: &str) -> Option<(String, u16)> {
-    let rest = match url.split_once("://") {
-        Some(("stratum+tcp" | "stratum" | "tcp", rest)) => rest,
-        Some(_) => return None,
-        None => url,
-    };
-    let (host, port) = rest.trim_end_matches('/').rsplit_once(':')?;
-    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-    let port = port.parse().ok().filter(|port| *port != 0)?;
-    (!host.is_empty()).then(|| (host.to_owned(), port))
-}
-
-/// Connects to the first address that answers.
-fn connect(host: &str, port: u16) -> io::Result<TcpStream> {
-    let mut last = io::Error::other("the name has no address");
-    for address in (host, port).to_socket_addrs()? {
-        match TcpStream::connect_timeout(&address, CONNECT_TIMEOUT) {
-            Ok(stream) => {
-                stream.set_nodelay(true)?;
-                stream.set_read_timeout(Some(SILENCE))?;
-                stream.set_write_timeout(Some(CONNECT_TIMEOUT))?;
-                return Ok(stream);
-            }
-            Err(error) => last = error,
-        }
-    }
-    Err(last)
 }
 
 /// `12.3 kH/s`.

@@ -4,7 +4,7 @@
 
 use super::judge::tests::sha256_work;
 use super::*;
-use crate::chain::{Hash, Target, Work};
+use crate::chain::{Hash, Network, Target, Work};
 use crate::ipc::{Listener, Received, Role};
 use crate::journal;
 use crate::net::helper;
@@ -210,4 +210,27 @@ fn a_turn_is_recorded_in_the_order_of_things() {
         read.extend(reader.take());
     }
     assert_eq!(read, happened);
+}
+
+/// A difficulty above the network's would throw blocks away; on regtest that is the point of it.
+#[test]
+fn no_difficulty_is_above_the_network_but_on_regtest() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = config(dir.path(), 30_000, "");
+    let pool = config.pools.values().next().unwrap().clone();
+    let unit = crate::stratum::Unit(-20);
+    for (network, expected) in [(Network::Main, 0.5), (Network::Test, 0.5), (Network::Regtest, 8.0)]
+    {
+        let mut coin = coin::Coin::new(pool.clone(), &config, 3, 0).unwrap();
+        coin.unit = unit;
+        let mut work = sha256_work();
+        work.plan.network = network;
+        work.target = Target(Target::DIFFICULTY_1.0 * 2);
+        let body = memfd::sealed("body", b"").unwrap();
+        let mut numbers = jobs::Numbers::new(1, 0);
+        coin.jobs.post(jobs::Posted { work: work.clone(), body }, &mut numbers);
+        let rules = coin.rules(&crate::config::Port { diff: 8.0, var_diff: None });
+        assert!((rules.start.as_f64() - expected).abs() < 1e-5, "{network:?}: {:?}", rules.start);
+        assert!(network == Network::Regtest || rules.start.target(0) >= work.target);
+    }
 }
