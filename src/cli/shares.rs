@@ -3,6 +3,7 @@
 
 #![allow(clippy::print_stderr)] // a command prints
 
+use super::{CONFIGURATION, DONE, FAILED, USAGE};
 use crate::config::{Loaded, Pool};
 use crate::journal::{self, HEADER_LEN};
 use crate::ledger::{Overview, Tally, TallyError, open_for_reading};
@@ -10,13 +11,6 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-
-/// The command failed.
-const FAILURE: u8 = 1;
-/// The command line is wrong.
-const USAGE: u8 = 2;
-/// The configuration is wrong.
-const CONFIGURATION: u8 = 78;
 
 #[derive(Serialize)]
 struct Shares<'a> {
@@ -169,10 +163,10 @@ pub(super) fn with_ledger(
     };
     let opened = open_for_reading(pool, &config.data_dir);
     match opened.and_then(|tally| show(pool, &config.data_dir, tally)) {
-        Ok(()) => 0,
+        Ok(()) => DONE,
         Err(error) => {
             eprintln!("error: the ledger of {} cannot be read: {error}", pool.coin.id);
-            FAILURE
+            FAILED
         }
     }
 }

@@ -4,6 +4,7 @@ use super::fleet::{Effect, Farewell};
 use super::roles::{self, Kind};
 use super::{CHANNELS, Line, Master};
 use crate::ipc::{Channel, Listener, Role, Seat};
+use crate::sys::clock;
 use crate::sys::fork::{self, Ended, Forked};
 use crate::sys::signals::{SIGKILL, SIGQUIT, SIGTERM};
 use mio::Interest;
@@ -15,7 +16,7 @@ impl Master {
     /// Makes the fleet what is wanted. In a child: its seat.
     pub(super) fn converge(&mut self, now: u64) -> Option<Seat> {
         let wanted = roles::wanted(self.workers);
-        let shutdown = u64::try_from(self.config.shutdown_timeout.as_millis()).unwrap_or(u64::MAX);
+        let shutdown = clock::ms(self.config.shutdown_timeout);
         let board = &self.board;
         let tick = |row| board.row(row).map_or(0, |row| row.tick.load(Ordering::Relaxed));
         for effect in self.fleet.plan(&wanted, self.stop, shutdown, now, tick) {

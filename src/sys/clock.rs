@@ -3,7 +3,7 @@
 #![allow(unsafe_code)] // `Instant` cannot be shared between processes; CLOCK_MONOTONIC can.
 
 use nix::libc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Milliseconds of `CLOCK_MONOTONIC`: since some moment before start, never going back, the same
 /// for every process of this machine.
@@ -21,9 +21,13 @@ pub fn monotonic_ms() -> u64 {
 /// Milliseconds since 1970, as the machine's calendar says; 0 when it stands before 1970.
 #[must_use]
 pub fn unix_ms() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, ms)
+}
+
+/// Milliseconds of a duration, at most what fits.
+#[must_use]
+pub fn ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

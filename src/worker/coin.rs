@@ -7,6 +7,7 @@ use crate::chain::{Hash, Network};
 use crate::config::{Config, Pool, Port};
 use crate::journal::{self, Record, Writer};
 use crate::stratum::{Difficulty, PortRules, Reject, Unit, VarDiffRules};
+use crate::sys::clock::ms;
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -213,7 +214,6 @@ impl Coin {
             let wanted = Difficulty::nearest(difficulty, self.unit);
             cap.filter(|cap| cap.weight < wanted.weight).unwrap_or(wanted)
         };
-        let timeout = self.pool.connection_timeout.as_millis();
         PortRules {
             unit: self.unit,
             shift: self.pool.coin.algorithm.multiplier_shift(),
@@ -228,7 +228,7 @@ impl Coin {
             }),
             extranonce2_size: self.pool.extranonce2_size,
             version_mask: self.pool.version_mask,
-            connection_timeout_ms: u64::try_from(timeout).unwrap_or(u64::MAX),
+            connection_timeout_ms: ms(self.pool.connection_timeout),
         }
     }
 }

@@ -4,21 +4,16 @@ use super::jobs::Posted;
 use super::{Now, Worker};
 use crate::chain::{Hash, Work};
 use crate::ipc::{Message, Received};
+use crate::sys::clock::ms;
 use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 /// Messages taken in one turn; miners are waiting, too.
 const A_TURN: usize = 256;
 /// Milliseconds for which work that a daemon gave us is kept against older work of `templates`,
 /// whose answer may have been on its way.
 const OWN_WORK_MS: u64 = 10_000;
-
-/// Milliseconds of a duration.
-pub(super) fn ms(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
 
 impl Worker {
     /// Takes what the master has sent.

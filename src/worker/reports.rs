@@ -3,12 +3,13 @@
 use super::candidate;
 use super::desk::News;
 use super::jobs::Posted;
-use super::orders::{is_of_use, ms};
+use super::orders::is_of_use;
 use super::{Now, Worker};
 use crate::chain::{Hash, Plan, Work};
 use crate::config::Pool;
 use crate::ipc::Message;
 use crate::journal::Answer;
+use crate::sys::clock::ms;
 use crate::{daemon, sys};
 use std::os::fd::OwnedFd;
 use std::sync::atomic::Ordering;

@@ -1,12 +1,12 @@
 //! The worker's rounds: what is looked at once a second, and who leaves.
 
 use super::bans::can_be_banned;
-use super::orders::ms;
 use super::reply::judge_conduct;
 use super::{DIFFICULTY_MS, Now, Worker};
 use crate::config::Banning;
 use crate::ipc::Message;
 use crate::stratum::Session;
+use crate::sys::clock::ms;
 use crate::sys::limits;
 use mio::event::Source;
 
