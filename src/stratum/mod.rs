@@ -15,6 +15,7 @@ mod request;
 mod rules;
 mod seen;
 mod session;
+mod start;
 mod submit;
 mod suggest;
 #[cfg(test)]
@@ -30,4 +31,5 @@ pub use reject::Reject;
 pub use rules::{PortRules, VarDiffRules};
 pub use seen::{Inserted, Seen};
 pub use session::{Action, Authorize, Session};
+pub use start::Start;
 pub use submit::{Extranonce2, Submit};

@@ -3,7 +3,7 @@
 use super::issue::Issued;
 use super::request::{self, Line, Param, Request};
 use super::vardiff::VarDiff;
-use super::{Difficulty, PortRules, Reject, Seen, Submit, reply};
+use super::{Difficulty, PortRules, Reject, Seen, Start, Submit, reply};
 use crate::chain::hex_encode;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
@@ -84,7 +84,7 @@ pub struct Session {
     /// The last suggestion that took effect, and when.
     pub(super) suggested: Option<(Difficulty, u64)>,
     /// From an earlier connection.
-    pub(super) remembered: Option<Difficulty>,
+    pub(super) remembered: Option<Start>,
     /// Oldest first; the stale ones stand at the front.
     pub(super) jobs: VecDeque<Issued>,
     pub(super) needs_clean: bool,
@@ -333,11 +333,10 @@ impl Session {
         self.difficulty
     }
 
-    /// The last difficulty at which several shares came in, worth remembering for this worker's
-    /// next connection.
+    /// Milliseconds since the connection was made.
     #[must_use]
-    pub const fn good_difficulty(&self) -> Option<Difficulty> {
-        self.vardiff.good()
+    pub const fn age(&self, now: u64) -> u64 {
+        now.saturating_sub(self.connected)
     }
 
     /// Whether work may be offered.

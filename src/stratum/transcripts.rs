@@ -3,7 +3,7 @@
 //! The format is described in `tests/transcripts/README.md`.
 
 use super::{Action, Authorize, Difficulty, JobId, PortRules, Reject, Session, Submit, Unit};
-use super::{VarDiffRules, notify_line};
+use super::{Start, VarDiffRules, notify_line};
 use crate::chain::Work;
 use std::collections::VecDeque;
 use std::path::Path;
@@ -175,7 +175,7 @@ impl Stage {
             }
             "remembered" => {
                 let wanted = Difficulty::nearest(rest.parse().unwrap(), self.rules.unit);
-                self.session.remembered(wanted, &self.rules);
+                self.session.remembered(Start::at(wanted), &self.rules);
                 Vec::new()
             }
             "extranonce" => self.session.set_extranonce1([9, 9, 9, 9]),

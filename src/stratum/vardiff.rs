@@ -6,13 +6,21 @@
 //! changed only when the deviation is more than chance. Shares count only on jobs of the present
 //! difficulty, so that a burst of late ones does not raise it twice.
 
+use super::start::Measured;
 use super::{Difficulty, VarDiffRules};
 use serde::{Deserialize, Serialize};
 
 /// Shares from which a rate is read at all, and a difficulty counts as good.
 const ENOUGH: u32 = 4;
-/// Largest step up; its inverse is the largest step down.
+/// Largest step on ordinary evidence; its inverse is the largest step down.
 const STEP: f64 = 4.0;
+/// Largest step up, for shares that come more than 32 times too fast: an eighth of what they say.
+/// Four of them say eight times too much once in 150 cases.
+const LEAP: f64 = 64.0;
+const LEAP_PART: f64 = 8.0;
+/// In `x2mode` a smaller deviation than this factor changes nothing: twice of it, halved, would be
+/// as far off on the other side, and the next look would double again.
+const X2_BAND: f64 = 1.5;
 /// The silence after which a miner that had shares at this difficulty is lowered, in target
 /// times: chance makes one such gap in 3000 shares.
 const LONG_SILENCE: f64 = 8.0;
@@ -38,14 +46,19 @@ pub(super) struct VarDiff {
     proven: u32,
     /// When the rate was last looked at.
     looked: u64,
-    /// When any share last came.
-    last_share: Option<u64>,
-    /// Last difficulty with enough shares.
+    /// Whether any share came, here or on the connection before.
+    heard: bool,
+    /// When the silence began: at the last share, or when the difficulty was offered.
+    silent: u64,
+    /// Last difficulty with enough shares, or to which they have raised the miner.
     good: Option<Difficulty>,
+    /// What an earlier connection measured at the difficulty whose job comes next.
+    before: Measured,
 }
 
 impl VarDiff {
-    /// The last difficulty at which at least four shares came.
+    /// The last difficulty at which at least four shares came, or the one that these four led up to:
+    /// who leaves at that moment must not start as low again.
     pub(super) const fn good(&self) -> Option<Difficulty> {
         self.good
     }
@@ -53,23 +66,57 @@ impl VarDiff {
     /// A change was decided; nothing is measured until its job is offered.
     pub(super) fn pause(&mut self) {
         self.start = None;
+        self.before = Measured::default();
     }
 
     /// A job of the present difficulty was offered.
     pub(super) fn offered(&mut self, now: u64) {
         if self.start.is_none() {
-            self.start = Some(now);
-            self.looked = now;
             self.shares = 0;
             self.proven = 0;
+            self.looked = now;
+            self.silent = now;
+            self.start = Some(now);
+            self.add_before(now);
         }
+    }
+
+    /// Goes on measuring where an earlier connection at the same difficulty ended.
+    pub(super) fn go_on(&mut self, before: Measured) {
+        self.heard |= before.heard;
+        self.before = before;
+        if let Some(start) = self.start {
+            self.add_before(start);
+        }
+    }
+
+    fn add_before(&mut self, start: u64) {
+        let before = std::mem::take(&mut self.before);
+        self.start = Some(start.saturating_sub(before.elapsed));
+        self.silent = self.silent.saturating_sub(before.silent);
+        self.looked = self.looked.saturating_sub(before.looked);
+        self.shares = self.shares.saturating_add(before.shares);
+        self.proven = self.proven.saturating_add(before.shares);
+    }
+
+    /// What was measured; without what only holds `at_present`, at the present difficulty.
+    pub(super) fn measured(&self, at_present: bool, now: u64) -> Measured {
+        let nothing = Measured { heard: self.heard, ..Measured::default() };
+        self.start.filter(|_| at_present).map_or(nothing, |start| Measured {
+            shares: self.shares,
+            elapsed: now.saturating_sub(start),
+            silent: now.saturating_sub(self.silent.max(start)),
+            looked: now.saturating_sub(self.looked.max(start)),
+            heard: self.heard,
+        })
     }
 
     /// The miner may begin only now: waiting for its authorisation was no silence.
     pub(super) fn authorized(&mut self, now: u64) {
-        if self.start.is_some() && self.last_share.is_none() {
+        if self.start.is_some() && !self.heard {
             self.start = Some(now);
             self.looked = now;
+            self.silent = now;
         }
     }
 
@@ -82,7 +129,8 @@ impl VarDiff {
         rules: &VarDiffRules,
         now: u64,
     ) -> Option<Difficulty> {
-        self.last_share = Some(now);
+        self.heard = true;
+        self.silent = now;
         let start = self.start?;
         if !counts {
             return None;
@@ -99,7 +147,8 @@ impl VarDiff {
             // shares say little, and the next four will say the rest.
             let ratio = f64::from(self.shares - 1) * target / elapsed;
             if ratio >= STEP {
-                return self.change(present, ratio / 2.0, rules);
+                let step = (ratio / 2.0).min(STEP).max((ratio / LEAP_PART).min(LEAP));
+                return self.change(present, step, rules);
             }
         }
         let retarget = rules.retarget_time.max(1.0) * 1000.0;
@@ -111,10 +160,14 @@ impl VarDiff {
         let ratio = f64::from(self.shares) / expected;
         // NOMP compares times between shares, the inverse of the ratio.
         let band = (rules.variance_percent / 100.0).clamp(0.0, 0.99);
-        let outside = ratio < 1.0 / (1.0 + band) || ratio > 1.0 / (1.0 - band);
+        let (mut low, mut high) = (1.0 / (1.0 + band), 1.0 / (1.0 - band));
+        if rules.x2_mode {
+            (low, high) = (low.min(1.0 / X2_BAND), high.max(X2_BAND));
+        }
+        let outside = ratio < low || ratio > high;
         let deviation = (f64::from(self.shares) - expected).abs();
         if outside && deviation >= DEVIATIONS * expected.sqrt() {
-            return self.change(present, ratio, rules);
+            return self.change(present, ratio.clamp(1.0 / STEP, STEP), rules);
         }
         if elapsed >= (WINDOW_SHARES * target).max(WINDOW_LOOKS * retarget) {
             self.shares /= 2;
@@ -130,16 +183,18 @@ impl VarDiff {
         rules: &VarDiffRules,
         now: u64,
     ) -> Option<Difficulty> {
-        let since = self.start?.max(self.last_share.unwrap_or(0));
+        self.start?;
         let target = target_ms(rules);
-        let silence = millis(now.saturating_sub(since));
-        let (limit, ratio) = match self.last_share {
-            None => (FIRST_LOOK_MS.max(2.0 * target).min(SHORT_SILENCE * target), target / silence),
-            Some(_) if self.proven < ENOUGH => (SHORT_SILENCE * target, target / silence),
+        let (limit, ratio) = if self.proven >= ENOUGH {
             // It may be chance after all: half now, more when the silence goes on.
-            Some(_) => (LONG_SILENCE * target, 0.5),
+            (LONG_SILENCE * target, 0.5)
+        } else if self.heard {
+            (SHORT_SILENCE * target, 1.0 / STEP)
+        } else {
+            // Nothing speaks for this difficulty, and a step too far costs a few shares.
+            (FIRST_LOOK_MS.max(2.0 * target).min(SHORT_SILENCE * target), 1.0 / STEP)
         };
-        if silence < limit {
+        if millis(now.saturating_sub(self.silent)) < limit {
             return None;
         }
         self.change(present, ratio, rules)
@@ -154,7 +209,7 @@ impl VarDiff {
         let step = match (rules.x2_mode, ratio > 1.0) {
             (true, true) => 2.0,
             (true, false) => 0.5,
-            (false, _) => ratio.clamp(1.0 / STEP, STEP),
+            (false, _) => ratio,
         };
         let wanted = rules.clamp(Difficulty::nearest(present.as_f64() * step, present.unit));
         // Rounding at the bounds may turn the step round; then there is nothing to gain.
@@ -162,6 +217,9 @@ impl VarDiff {
             return None;
         }
         self.pause();
+        if step > 1.0 {
+            self.good = Some(wanted);
+        }
         Some(wanted)
     }
 }

@@ -113,19 +113,12 @@ impl Session {
         reply::result(out, &request.id, "true");
         let actions = self.options(&request.password, rules);
         match self.remembered.take() {
-            Some(difficulty) if self.asked.is_none() && self.suggested.is_none() => {
-                self.want(difficulty, rules)
+            Some(start) if self.asked.is_none() && self.suggested.is_none() => {
+                let actions = self.want(start.difficulty, rules);
+                self.vardiff.go_on(start.measured_at(self.difficulty));
+                actions
             }
             _ => actions,
-        }
-    }
-
-    /// The difficulty that this worker did well with on an earlier connection
-    /// ([`Session::good_difficulty`]). Call before [`Session::authorized`]. What the miner itself
-    /// asks for goes before it, and so does the name that a connection already mines under.
-    pub fn remembered(&mut self, difficulty: Difficulty, rules: &PortRules) {
-        if self.names.is_empty() && rules.var_diff.is_some() {
-            self.remembered = Some(difficulty);
         }
     }
 

@@ -4,14 +4,14 @@ use super::authorize::{self, Addresses, Check, PATIENCE_MS, TRY_AGAIN};
 use super::coin::Coin;
 use super::desk::{Desk, News};
 use super::jobs::Numbers;
-use super::memory::Memory;
 use super::miner::{Miner, SUBMITS_A_TURN, SUBMITS_OF_ALL, Waiting};
+use super::starts::Starts;
 use super::trial::{Piece, Said};
 use super::{Now, Worker};
 use crate::config::Pool;
 use crate::daemon;
 use crate::net::lines::Next;
-use crate::stratum::{Action, Authorize, Difficulty, PortRules, Submit, TLS};
+use crate::stratum::{Action, Authorize, PortRules, Submit, TLS};
 use std::collections::VecDeque;
 
 /// What the loop lends while it deals with one miner.
@@ -20,7 +20,7 @@ pub(super) struct Room<'a> {
     pub(super) rules: &'a PortRules,
     pub(super) numbers: &'a mut Numbers,
     pub(super) addresses: &'a mut Addresses,
-    pub(super) difficulties: &'a Memory<(String, String), Difficulty>,
+    pub(super) starts: &'a Starts,
     pub(super) desk: &'a Desk,
     pub(super) now: Now,
 }
@@ -40,7 +40,7 @@ impl Worker {
             rules: &gate.rules,
             numbers: &mut self.numbers,
             addresses: &mut self.addresses,
-            difficulties: &self.difficulties,
+            starts: &self.starts,
             desk: &self.desk,
             now,
         };
@@ -219,9 +219,9 @@ impl Room<'_> {
             return Vec::new();
         };
         if verdict.is_ok() {
-            let key = (self.coin.id().to_owned(), request.name.clone());
-            if let Some(difficulty) = self.difficulties.get(&key, self.now.mono) {
-                miner.session.remembered(*difficulty, self.rules);
+            let (coin, address) = (self.coin.id(), miner.address);
+            if let Some(start) = self.starts.find(coin, &request.name, address, self.now.mono) {
+                miner.session.remembered(start, self.rules);
             }
         }
         miner.session.authorized(&request, verdict, self.rules, self.now.mono, out)

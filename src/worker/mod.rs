@@ -24,6 +24,7 @@ mod reload;
 mod reply;
 mod reports;
 mod rounds;
+mod starts;
 mod trial;
 mod turn;
 
@@ -34,14 +35,13 @@ use coin::Coin;
 use desk::Desk;
 use extranonce::Extranonces;
 use jobs::Numbers;
-use memory::Memory;
 use miner::Miner;
 use reply::Batches;
+pub use starts::Starts;
 
 use crate::config::Config;
 use crate::ipc::board::{Board, CoinCell};
 use crate::ipc::{Channel, Message, Seat};
-use crate::stratum::Difficulty;
 use crate::sys::{clock, log as logging, signals};
 use mio::unix::SourceFd;
 use mio::{Interest, Poll, Token, Waker};
@@ -57,10 +57,6 @@ const CHANNEL: Token = Token(1 << 16);
 const SIGNALS: Token = Token((1 << 16) + 1);
 const WAKER: Token = Token((1 << 16) + 2);
 const MINERS: usize = 1 << 17;
-
-/// Difficulties that are remembered, and for how many milliseconds.
-const DIFFICULTIES: usize = 10_000;
-const DIFFICULTY_MS: u64 = 30 * 60 * 1000;
 
 /// The moment of a turn.
 #[derive(Debug, Clone, Copy)]
@@ -100,7 +96,7 @@ struct Worker {
     numbers: Numbers,
     bans: Bans,
     addresses: Addresses,
-    difficulties: Memory<(String, String), Difficulty>,
+    starts: Starts,
     batches: Batches,
     /// Miners with something to hear, and those with something to send or to settle.
     ready: Vec<usize>,
@@ -164,7 +160,7 @@ impl Worker {
             numbers: Numbers::new(lane, unix),
             bans: Bans::default(),
             addresses: Addresses::default(),
-            difficulties: Memory::new(DIFFICULTIES),
+            starts: Starts::default(),
             batches: Batches::default(),
             ready: Vec::new(),
             last_heard: 0,

@@ -2,7 +2,7 @@
 
 use super::bans::can_be_banned;
 use super::reply::judge_conduct;
-use super::{DIFFICULTY_MS, Now, Worker};
+use super::{Now, Worker};
 use crate::config::Banning;
 use crate::ipc::Message;
 use crate::stratum::Session;
@@ -135,14 +135,9 @@ impl Worker {
         // Dropping the socket closes it all the same.
         let _ = miner.stream.deregister(self.poll.registry());
         self.extranonces.release(miner.extranonce1);
-        if let Some(gate) = self.gates.get(&miner.port)
-            && let Some(difficulty) = miner.session.good_difficulty()
-        {
-            let until = now.mono.saturating_add(DIFFICULTY_MS);
-            for name in miner.session.workers() {
-                let key = (gate.coin.clone(), name.to_owned());
-                self.difficulties.put(key, difficulty, until);
-            }
+        if let Some(gate) = self.gates.get(&miner.port) {
+            let (session, rules) = (&miner.session, &gate.rules);
+            self.starts.keep(&gate.coin, session, rules, miner.address, now.mono);
         }
         log::debug!(
             "port {}: {} {} left: {}",

@@ -75,3 +75,21 @@ fn ttin_and_ttou_add_and_remove_a_worker() {
     count(&romp, 1);
     Client::login(port, crate::harness::ADDRESS).expect("the last worker serves");
 }
+
+#[test]
+fn a_storm_of_signals_costs_nothing() {
+    let _alone = alone();
+    let (_stub, port, mut romp) = start(2);
+    let mut client = Client::login(port, crate::harness::ADDRESS).expect("login");
+    let workers = romp.pids("worker");
+    for _ in 0..100 {
+        for signal in [Signal::SIGHUP, Signal::SIGUSR1, Signal::SIGPIPE, Signal::SIGCHLD] {
+            romp.process().signal(signal);
+        }
+    }
+    for _ in 0..5 {
+        assert!(client.mine().expect("an answer").0);
+    }
+    assert_eq!(romp.pids("worker"), workers, "a worker did not outlive the storm");
+    assert_eq!(romp.stop(Signal::SIGTERM), Some(0));
+}
