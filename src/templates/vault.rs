@@ -196,8 +196,9 @@ impl<'a> Replay<'a> {
         let (coin, hash, height) = (self.coin(), found.hash, found.height);
         let time = clock::unix_ms();
         let outcome = Outcome { time, hash, verdict: Verdict::Unknown, answers };
-        let shelved =
-            self.record(found, outcome).and_then(|()| vault::shelve(self.data_dir, coin, &found.hash));
+        let shelved = self
+            .record(found, outcome)
+            .and_then(|()| vault::shelve(self.data_dir, coin, &found.hash));
         match shelved {
             Ok(()) => log::warn!(
                 "{coin}: block {hash} at height {height} lost against another one; it is kept in \

@@ -1,5 +1,7 @@
 //! What the tests are made of: daemons, a pool, miners, and waiting with a deadline.
 
+#![allow(dead_code, unused_imports, reason = "`it` and `chaos` use it, neither of them all of it")]
+
 mod client;
 mod litecoin;
 mod load;
@@ -9,7 +11,7 @@ mod romp;
 mod rpc;
 mod stub;
 
-pub(crate) use client::Client;
+pub(crate) use client::{Attempt, Client};
 pub(crate) use litecoin::{Pair, to_satoshi};
 pub(crate) use load::{Connector, Load};
 pub(crate) use process::{Process, is_alive, kill};
