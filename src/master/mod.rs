@@ -28,7 +28,7 @@ use crate::sys::limits::{self, Descriptors};
 use crate::sys::signals::{
     SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTTIN, SIGTTOU, SIGUSR1, SIGUSR2, Signals,
 };
-use crate::sys::{clock, fork, log as pool_log, privileges};
+use crate::sys::{self, clock, fork, log as pool_log, privileges};
 use desk::{Counter, Desk};
 use fleet::{Fleet, Stop};
 use kept::Kept;
@@ -125,6 +125,8 @@ impl Master {
         let os = |step| move |error| Error::Os(step, error);
         let mut config = config;
         dir.clone_into(&mut config.dir);
+        // From the lock on its pid is known, and the ports of a dying master are waited for.
+        sys::signals::hold(&[SIGHUP, SIGUSR1, SIGUSR2, SIGTTIN, SIGTTOU]).map_err(os("signals"))?;
         let lock = home::enter(&config.data_dir).map_err(Error::Words)?;
         let descriptors = limits::raise_descriptors().map_err(os("RLIMIT_NOFILE"))?;
         warn_of_few_descriptors(descriptors);

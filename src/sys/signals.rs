@@ -55,6 +55,19 @@ impl Source for Signals {
     }
 }
 
+/// Keeps signals waiting until [`Signals::new`] lets them in: what reloads or reopens must not
+/// end a process that does not listen yet.
+///
+/// # Errors
+/// When the operating system refuses.
+pub fn hold(signals: &[i32]) -> io::Result<()> {
+    let mut set = SigSet::empty();
+    for &number in signals {
+        set.add(Signal::try_from(number)?);
+    }
+    Ok(set.thread_block()?)
+}
+
 /// Lets the process end quietly when nobody reads its output any more, as commands in a pipe do
 /// (`romp shares COIN | head`). Not for the server: its sockets may break.
 pub fn end_with_the_pipe() {

@@ -196,8 +196,9 @@ impl<'a> Replay<'a> {
         let (coin, hash, height) = (self.coin(), found.hash, found.height);
         let time = clock::unix_ms();
         let outcome = Outcome { time, hash, verdict: Verdict::Unknown, answers };
-        let shelved =
-            self.record(outcome).and_then(|()| vault::shelve(self.data_dir, coin, &found.hash));
+        let shelved = self
+            .record(found, outcome)
+            .and_then(|()| vault::shelve(self.data_dir, coin, &found.hash));
         match shelved {
             Ok(()) => log::warn!(
                 "{coin}: block {hash} at height {height} lost against another one; it is kept in \
@@ -213,7 +214,7 @@ impl<'a> Replay<'a> {
             answers.iter().map(|answer| format!("{}: {}", answer.daemon, answer.words)).collect();
         let outcome = Outcome { time: clock::unix_ms(), hash: found.hash, verdict, answers };
         let settled = self
-            .record(outcome)
+            .record(found, outcome)
             .and_then(|()| vault::settle(self.data_dir, self.coin(), &found.hash, verdict));
         let (coin, hash, height) = (self.coin(), found.hash, found.height);
         let words = words.join("; ");
@@ -233,11 +234,15 @@ impl<'a> Replay<'a> {
 
     /// A stream of its own for each answer: they are rare, and a stream that is not held open can
     /// be counted and removed by the bookkeeper.
-    fn record(&self, outcome: Outcome) -> io::Result<()> {
+    ///
+    /// The block itself comes first: a worker that was killed between vault and journal has left no
+    /// record of it. Where there is one, a second changes nothing.
+    fn record(&self, found: &journal::BlockFound, outcome: Outcome) -> io::Result<()> {
         let unit = journal::unit(self.data_dir, self.coin(), self.pool.unit)?;
         let now = clock::unix_ms();
         let mut writer =
             journal::Writer::open(self.data_dir, self.coin(), self.instance, self.slot, unit, now)?;
+        writer.push(&Record::Block(Box::new(found.clone())));
         writer.push(&Record::Outcome(Box::new(outcome)));
         writer.commit()
     }

@@ -93,3 +93,27 @@ fn a_storm_of_signals_costs_nothing() {
     assert_eq!(romp.pids("worker"), workers, "a worker did not outlive the storm");
     assert_eq!(romp.stop(Signal::SIGTERM), Some(0));
 }
+
+#[test]
+fn a_starting_master_keeps_signals_for_later() {
+    let _alone = alone();
+    let stub = Stub::start(&["segwit"]);
+    let port = free_port();
+    let pool = Pool::new("bitcoin", port, json!({"diff": 1}), stub.daemons());
+    let mut romp = Romp::prepare(1, &[&pool]);
+    let occupied = std::net::TcpListener::bind(("0.0.0.0", port)).expect("the port");
+    romp.run();
+    let lock = romp.path().join("data/romp.lock");
+    wait_until("the lock", seconds(30), || {
+        std::fs::read_to_string(&lock).is_ok_and(|pid| !pid.trim().is_empty())
+    });
+    for signal in [Signal::SIGHUP, Signal::SIGUSR1, Signal::SIGTTIN] {
+        romp.process().signal(signal);
+    }
+    drop(occupied);
+    // The reload, if it comes last, takes the second worker back.
+    wait_until("the pool and the reload", seconds(40), || {
+        assert_eq!(romp.process().ended(), None, "a signal has ended it");
+        romp.status().is_some_and(|status| status["generation"] == json!(2))
+    });
+}

@@ -35,6 +35,20 @@ fn lost_blocks_and_old_enough_ones() {
     assert_eq!([0, 1, 2, 3, 99].map(back_off), [10_000, 20_000, 40_000, 60_000, 60_000]);
 }
 
+/// What the journals say of blocks: `found` and `answered`.
+fn recorded(dir: &Path, coin: &str) -> Vec<&'static str> {
+    let mut all = Vec::new();
+    for stream in journal::streams(dir, coin).unwrap() {
+        let path = journal::path(dir, coin, &stream.name);
+        let mut reader = journal::Reader::open(&path, 0).unwrap();
+        while let journal::Peek::Record(record) = reader.peek().unwrap() {
+            all.push(if matches!(record, Record::Block(_)) { "found" } else { "answered" });
+            reader.take();
+        }
+    }
+    all
+}
+
 /// Looks once at a block that the daemon refuses; `since` is when it first did so.
 fn refused(since: Option<u64>) -> (bool, Track) {
     let dir = tempfile::tempdir().unwrap();
@@ -67,6 +81,9 @@ fn refused(since: Option<u64>) -> (bool, Track) {
     let mut track = Track { refused_since: since, ..Track::default() };
     replay.look(&candidate, &mut track);
     let open = vault::pending(dir.path(), &pool.coin.id).unwrap();
+    let records = recorded(dir.path(), &pool.coin.id);
+    // The worker may have died before it wrote down what it had found.
+    assert_eq!(records, if open.is_empty() { vec!["found", "answered"] } else { vec![] });
     (open.is_empty(), track)
 }
 

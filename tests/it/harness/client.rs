@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use socket2::{Domain, Socket, Type};
 use std::io::{BufRead, BufReader, Error, ErrorKind, Result, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 /// The work a client has.
@@ -35,6 +36,18 @@ pub(crate) struct Client {
     pub(crate) job: Option<Job>,
     line: Vec<u8>,
     id: u64,
+    scrypt: bool,
+}
+
+/// A hash of a job that was to the caller's liking.
+#[derive(Debug)]
+pub(crate) struct Attempt {
+    /// The parameters of `mining.submit`.
+    pub(crate) share: Value,
+    /// Difficulty that the job asks of a share.
+    pub(crate) wanted: f64,
+    /// The block's hash, if it is one, as daemons print it.
+    pub(crate) hash: String,
 }
 
 impl Client {
@@ -69,8 +82,21 @@ impl Client {
 
     /// Connects only, to an address that may be another than loopback.
     pub(crate) fn connect_to(address: SocketAddr) -> Result<Self> {
-        let writer = TcpStream::connect(address)?;
+        Self::over(TcpStream::connect(address)?)
+    }
+
+    /// Connects only, from an address of its own, so that limits per address count it alone.
+    pub(crate) fn connect_from(source: Ipv4Addr, port: u16) -> Result<Self> {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+        socket.bind(&SocketAddr::from((source, 0)).into())?;
+        let pool = SocketAddr::from(([127, 0, 0, 1], port));
+        socket.connect_timeout(&pool.into(), Duration::from_secs(5))?;
+        Self::over(socket.into())
+    }
+
+    fn over(writer: TcpStream) -> Result<Self> {
         writer.set_nodelay(true)?;
+        writer.set_write_timeout(Some(Duration::from_secs(20)))?;
         Ok(Self {
             reader: BufReader::new(writer.try_clone()?),
             writer,
@@ -83,7 +109,19 @@ impl Client {
             job: None,
             line: Vec::new(),
             id: 0,
+            scrypt: false,
         })
+    }
+
+    /// For a scrypt port.
+    pub(crate) fn scrypt(mut self) -> Self {
+        self.scrypt = true;
+        self
+    }
+
+    /// The connection itself.
+    pub(crate) fn stream(&self) -> &TcpStream {
+        &self.writer
     }
 
     /// Subscribes and keeps what the pool says.
@@ -129,7 +167,7 @@ impl Client {
     }
 
     /// The next message, if it comes in time; set_difficulty and notify are taken note of.
-    fn message(&mut self, wait: Duration) -> Result<Option<Value>> {
+    pub(crate) fn message(&mut self, wait: Duration) -> Result<Option<Value>> {
         self.writer.set_read_timeout(Some(wait.max(Duration::from_millis(1))))?;
         match self.reader.read_until(b'\n', &mut self.line) {
             Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
@@ -174,6 +212,12 @@ impl Client {
 
     /// Hashes until there is a share of the current job: the parameters of `mining.submit`.
     pub(crate) fn share(&mut self) -> Value {
+        self.search(|meets, wanted, _| meets >= wanted * 1.000_001).share
+    }
+
+    /// Hashes the current job until a hash is to the caller's liking, who is told three
+    /// difficulties, counted as the pool counts: what the hash meets, a share's, a block's.
+    pub(crate) fn search(&mut self, likes: impl Fn(f64, f64, f64) -> bool) -> Attempt {
         let job = self.job.as_ref().expect("a client that mines has work");
         let size = self.extranonce2_size;
         let wide = self.extranonce2.to_be_bytes();
@@ -191,17 +235,24 @@ impl Client {
         for field in [job.time, job.bits, 0] {
             header.extend(field.to_le_bytes());
         }
+        let scale = if self.scrypt { 65536.0 } else { 1.0 };
+        let network = difficulty_of(&expanded(job.bits)) * scale;
         loop {
             self.nonce += 1;
             header[76..].copy_from_slice(&self.nonce.to_le_bytes());
-            if difficulty_of(&sha256d(&header)) >= job.difficulty * 1.000_001 {
-                return json!([
+            let id = sha256d(&header);
+            let work = if self.scrypt { scrypt(&header) } else { id };
+            let meets = difficulty_of(&work) * scale;
+            if likes(meets, job.difficulty, network) {
+                let backwards: Vec<u8> = id.iter().rev().copied().collect();
+                let share = json!([
                     self.user,
                     job.id,
                     to_hex(&extranonce2),
                     format!("{:08x}", job.time),
                     format!("{:08x}", self.nonce),
                 ]);
+                return Attempt { share, wanted: job.difficulty, hash: to_hex(&backwards) };
             }
         }
     }
@@ -218,6 +269,23 @@ impl Client {
 fn difficulty_of(hash: &[u8; 32]) -> f64 {
     let value = hash.iter().rev().fold(0.0, |sum, &byte| sum * 256.0 + f64::from(byte));
     65535.0 * 208_f64.exp2() / value
+}
+
+/// The target that `bits` stand for, little-endian.
+fn expanded(bits: u32) -> [u8; 32] {
+    let mut target = [0; 32];
+    let size = (bits >> 24) as usize;
+    for (byte, place) in (bits & 0x00ff_ffff).to_le_bytes().iter().take(3).zip(size - 3..) {
+        target[place] = *byte;
+    }
+    target
+}
+
+fn scrypt(header: &[u8]) -> [u8; 32] {
+    let params = scrypt::Params::new(10, 1, 1).expect("Litecoin's parameters");
+    let mut hash = [0; 32];
+    scrypt::scrypt(header, header, &params, &mut hash).expect("32 bytes");
+    hash
 }
 
 fn sha256d(bytes: &[u8]) -> [u8; 32] {

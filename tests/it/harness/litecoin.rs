@@ -5,16 +5,22 @@
 
 use super::{Process, Rpc, free_port, seconds, wait_until};
 use serde_json::{Value, json};
+use std::path::Path;
 use tempfile::TempDir;
 
 /// The pair. Everything is on loopback and in a temporary folder.
 pub(crate) struct Pair {
     pub(crate) first: Rpc,
     pub(crate) second: Rpc,
+    /// The company.
+    pub(crate) third: Rpc,
     nodes: [Option<Process>; 3],
+    /// How each was started.
+    args: [Vec<String>; 3],
+    peers: [u16; 3],
     /// The first node's wallet address that `mine` pays.
     pub(crate) wallet: String,
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 impl Pair {
@@ -27,7 +33,7 @@ impl Pair {
             user: "romp".into(),
             password: "regtest-secret".into(),
         });
-        let nodes = [0, 1, 2].map(|index| {
+        let args = [0, 1, 2].map(|index| {
             let folder = dir.path().join(format!("node{index}"));
             std::fs::create_dir(&folder).expect("node folder");
             // Debian's `litecoind` is a script that writes below the home folder.
@@ -58,9 +64,9 @@ impl Pair {
             {
                 args.push(format!("-blocknotify={command}"));
             }
-            let args: Vec<&str> = args.iter().map(String::as_str).collect();
-            Some(Process::start("env", &args, &folder.join("output")))
+            args
         });
+        let nodes = [0, 1, 2].map(|index| Some(start_node(dir.path(), index, &args[index])));
         let [first, second, third] = rpcs;
         for node in [&first, &second, &third] {
             wait_until("litecoind to answer", seconds(60), || {
@@ -76,7 +82,7 @@ impl Pair {
             first.must("createwallet", json!(["test"]));
         }
         let wallet = first.text("getnewaddress", json!([]));
-        Self { first, second, nodes, wallet, _dir: dir }
+        Self { first, second, third, nodes, args, peers, wallet, dir }
     }
 
     /// Mines blocks on the first node itself until the chain has that height.
@@ -110,7 +116,28 @@ impl Pair {
 
     /// Kills the first node as a crash would.
     pub(crate) fn kill_first(&mut self) {
-        drop(self.nodes[0].take());
+        self.kill(0);
+    }
+
+    /// Kills a node as a crash would: 0 the first, 1 the second.
+    pub(crate) fn kill(&mut self, index: usize) {
+        drop(self.nodes[index].take());
+    }
+
+    /// Starts a killed node again on the files that are there.
+    pub(crate) fn run(&mut self, index: usize) {
+        self.nodes[index] = Some(start_node(self.dir.path(), index, &self.args[index]));
+    }
+
+    /// A running node's process id.
+    pub(crate) fn pid(&self, index: usize) -> Option<i32> {
+        self.nodes[index].as_ref().map(Process::pid)
+    }
+
+    /// Makes the company connect to a node at once, which it would do by itself after a while.
+    pub(crate) fn meet(&self, index: usize) {
+        let address = format!("127.0.0.1:{}", self.peers[index]);
+        self.third.call("addnode", json!([address, "onetry"])).ok();
     }
 
     /// The `daemons` section of a pool file.
@@ -118,6 +145,11 @@ impl Pair {
         let entry = |rpc: &Rpc| json!({"host": "127.0.0.1", "port": rpc.port, "user": rpc.user, "password": rpc.password});
         json!([entry(&self.first), entry(&self.second)])
     }
+}
+
+fn start_node(dir: &Path, index: usize, args: &[String]) -> Process {
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    Process::start("env", &args, &dir.join(format!("node{index}")).join("output"))
 }
 
 /// An amount as RPC prints it, in the smallest unit, exactly.

@@ -1,5 +1,7 @@
 //! What the tests are made of: daemons, a pool, miners, and waiting with a deadline.
 
+#![allow(dead_code, unused_imports, reason = "`it` and `chaos` use it, neither of them all of it")]
+
 mod client;
 mod litecoin;
 mod load;
@@ -9,7 +11,7 @@ mod romp;
 mod rpc;
 mod stub;
 
-pub(crate) use client::Client;
+pub(crate) use client::{Attempt, Client};
 pub(crate) use litecoin::{Pair, to_satoshi};
 pub(crate) use load::{Connector, Load};
 pub(crate) use process::{Process, is_alive, kill};
@@ -35,8 +37,9 @@ pub(crate) fn alone() -> MutexGuard<'static, ()> {
 /// socket may hold it.
 pub(crate) fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
-    // Different runs start at different places, so that two of them rarely try the same port.
-    let offset = u16::try_from(std::process::id() % 4000).unwrap();
+    // Different runs start at different places, also those whose process ids are neighbours, so
+    // that two of them rarely try the same port.
+    let offset = u16::try_from(std::process::id() % 4000 * 97 % 4990).unwrap();
     for _ in 0..5000 {
         let port = 25_000 + (offset + NEXT.fetch_add(1, Ordering::Relaxed)) % 4990;
         if TcpListener::bind(("0.0.0.0", port)).is_ok() {

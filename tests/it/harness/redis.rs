@@ -24,6 +24,11 @@ impl Redis {
         self.process = None;
     }
 
+    /// Its process id while it runs.
+    pub(crate) fn pid(&self) -> Option<i32> {
+        self.process.as_ref().map(Process::pid)
+    }
+
     /// Starts it on the files that are there.
     pub(crate) fn run(&mut self) {
         let port = self.port.to_string();

@@ -14,8 +14,18 @@ pub(crate) struct Rpc {
 impl Rpc {
     /// Calls a method; the error text when the daemon answers with one or does not answer.
     pub(crate) fn call(&self, method: &str, params: Value) -> Result<Value, String> {
+        self.call_within(Duration::from_secs(60), method, params)
+    }
+
+    /// [`Rpc::call`] with a deadline of its own.
+    pub(crate) fn call_within(
+        &self,
+        deadline: Duration,
+        method: &str,
+        params: Value,
+    ) -> Result<Value, String> {
         let agent: ureq::Agent = ureq::Agent::config_builder()
-            .timeout_global(Some(Duration::from_secs(60)))
+            .timeout_global(Some(deadline))
             .http_status_as_error(false)
             .build()
             .into();
