@@ -27,4 +27,5 @@ mod master;
 mod reload;
 mod secrets;
 mod signals;
+mod stores;
 mod vardiff;

@@ -1,6 +1,7 @@
 //! A Redis server of the test's own.
 
 use super::{Process, free_port, seconds, wait_until};
+use nix::sys::signal::Signal;
 use std::net::TcpStream;
 use tempfile::TempDir;
 
@@ -22,6 +23,10 @@ impl Redis {
     /// Kills it as a crash would.
     pub(crate) fn kill(&mut self) {
         self.process = None;
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        self.process.as_ref().expect("redis was started").signal(signal);
     }
 
     /// Starts it on the files that are there.
