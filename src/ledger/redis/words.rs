@@ -52,3 +52,28 @@ fn advice(words: &str) -> Option<&'static str> {
     let begins = |word: &str| words.split(|c: char| !c.is_ascii_uppercase()).any(|it| it == word);
     ADVICE.iter().find(|(word, _)| begins(word)).map(|(_, advice)| *advice)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_refusal_says_what_to_do() {
+        for (error, word) in [
+            ("OOM command not allowed when used memory > 'maxmemory'.", "raise `maxmemory`"),
+            ("READONLY You can't write against a read only replica.", "is a replica"),
+            ("MISCONF Redis is configured to save RDB snapshots, but", "make room"),
+            ("LOADING Redis is loading the dataset in memory", "after a start"),
+            ("BUSY Redis is busy running a script.", "SCRIPT KILL"),
+            ("NOAUTH Authentication required.", "`password`"),
+            ("WRONGPASS invalid username-password pair or user is disabled.", "password"),
+            ("NOPERM this user has no permissions to run the 'hset' command", "access list"),
+            ("MOVED 3999 127.0.0.1:6381", "cluster"),
+            ("MASTERDOWN Link with MASTER is down", "lost its master"),
+            ("NOREPLICAS Not enough good replicas to write.", "min-replicas-to-write"),
+        ] {
+            assert!(advice(error).is_some_and(|said| said.contains(word)), "{error}");
+        }
+        assert_eq!(advice("connection refused"), None);
+    }
+}

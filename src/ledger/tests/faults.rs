@@ -18,7 +18,7 @@ fn a_redis_that_refuses_changes_nothing_and_goes_on_afterwards() {
         (
             "memory",
             vec!["CONFIG", "SET", "maxmemory", "1"],
-            "maxmemory",
+            "raise `maxmemory`",
             vec!["CONFIG", "SET", "maxmemory", "0"],
         ),
         ("replica", vec!["REPLICAOF", "127.0.0.1", "1"], "replica", vec!["REPLICAOF", "NO", "ONE"]),
