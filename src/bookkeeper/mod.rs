@@ -4,17 +4,20 @@
 //! a database that hangs for one coin does not hold the others.
 
 mod coin;
+pub mod rebuild;
 mod tail;
 
 use crate::ipc::board::Board;
 use crate::ipc::{Message, Received, Seat};
 use crate::net::helper;
 use crate::sys::clock::{monotonic_ms, unix_ms};
+use crate::sys::room;
 use crate::sys::signals::{SIGINT, SIGQUIT, SIGTERM, SIGUSR1, Signals};
 use coin::Coin;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 use std::os::fd::AsRawFd;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{JoinHandle, Thread};
@@ -63,12 +66,19 @@ fn serve(mut seat: Seat) -> Result<u8, Box<dyn std::error::Error>> {
     for (id, pool) in &seat.config.pools {
         let coin = Coin::new(pool.clone(), seat.config.data_dir.clone(), seat.config.instance);
         let (board, draining) = (Arc::clone(&seat.board), Arc::clone(&draining));
-        threads.push(helper::spawn(&format!("tally-{id}"), move || keep(coin, &board, &draining))?);
+        let (pool, data_dir) = (pool.clone(), seat.config.data_dir.clone());
+        let obey = move |coin: &mut Coin, watermark: &dyn Fn() -> u64| {
+            rebuild::obey(coin, &pool, &data_dir, watermark);
+        };
+        let life = move || keep(coin, &board, &draining, &obey);
+        threads.push(helper::spawn(&format!("tally-{id}"), life)?);
     }
     seat.channel.send(&Message::Ready, &[])?;
 
+    let mut room = Room::default();
     let mut events = Events::with_capacity(16);
     loop {
+        room.look(&seat.config.data_dir, monotonic_ms());
         if let Err(error) = poll.poll(&mut events, Some(TURN))
             && error.kind() != std::io::ErrorKind::Interrupted
         {
@@ -110,6 +120,30 @@ fn serve(mut seat: Seat) -> Result<u8, Box<dyn std::error::Error>> {
     }
 }
 
+/// Watches the room on disk.
+#[derive(Default)]
+struct Room {
+    next: u64,
+    little: bool,
+}
+
+impl Room {
+    /// Once a minute: warns when there is little room, and says when there is enough again.
+    fn look(&mut self, data_dir: &Path, now: u64) {
+        if now < self.next {
+            return;
+        }
+        self.next = now.saturating_add(SWEEP);
+        let warning = room::warning(data_dir);
+        match (&warning, self.little) {
+            (Some(words), false) => log::warn!("{words}"),
+            (None, true) => log::warn!("{}: there is room again", data_dir.display()),
+            _ => {}
+        }
+        self.little = warning.is_some();
+    }
+}
+
 /// Lets the threads add what is complete, until all are done, `limit` ms have passed, or `give_up`
 /// says so.
 fn drain(
@@ -148,8 +182,13 @@ fn occupied(board: &Board, slot: usize) -> bool {
     board.row(slot).is_some_and(|row| row.pid.load(Ordering::Acquire) != 0)
 }
 
-/// The life of a coin's thread.
-fn keep(mut coin: Coin, board: &Board, draining: &AtomicBool) {
+/// The life of a coin's thread. `obey` does what an operator has asked for.
+fn keep(
+    mut coin: Coin,
+    board: &Board,
+    draining: &AtomicBool,
+    obey: &dyn Fn(&mut Coin, &dyn Fn() -> u64),
+) {
     let mut pause = BACK_OFF.0;
     let mut trouble: Option<(String, u64)> = None;
     let mut swept: Option<u64> = None;
@@ -157,6 +196,9 @@ fn keep(mut coin: Coin, board: &Board, draining: &AtomicBool) {
         let last = draining.load(Ordering::Acquire);
         let now = monotonic_ms();
         let mark = if last { u64::MAX } else { watermark(board, now) };
+        if !last {
+            obey(&mut coin, &|| watermark(board, monotonic_ms()));
+        }
         let turn = coin.turn(mark, now).and_then(|more| {
             if !more && !last && swept.is_none_or(|at| now.saturating_sub(at) >= SWEEP) {
                 swept = Some(now);
@@ -233,7 +275,8 @@ mod tests {
         coin::tests::written(dir.path());
         let draining = Arc::new(AtomicBool::new(false));
         let (coin, flag) = (coin::tests::coin(dir.path()), Arc::clone(&draining));
-        let thread = helper::spawn("tally-test", move || keep(coin, &board, &flag)).unwrap();
+        let thread =
+            helper::spawn("tally-test", move || keep(coin, &board, &flag, &|_, _| {})).unwrap();
         drain(&[thread], &draining, 60_000, || false);
         assert_eq!(coin::tests::overview(dir.path()).accepted, 1);
     }

@@ -24,6 +24,8 @@ pub(super) struct Tail {
     unreadable: bool,
     /// Length of the file when it last had no whole frame left.
     ended_at: Option<u64>,
+    /// Its writer has begun a later stream: nothing more comes.
+    superseded: bool,
     /// Whether the reader showed a record last: then the file need not be asked for its length.
     flowing: bool,
     reader: Option<Reader>,
@@ -42,6 +44,7 @@ impl Tail {
             held: None,
             unreadable: false,
             ended_at: None,
+            superseded: false,
             flowing: false,
             reader: None,
         }
@@ -79,6 +82,29 @@ impl Tail {
         }
     }
 
+    /// Takes note of another stream: of one writer's streams only the newest grows.
+    pub(super) fn note(&mut self, other: &Stream) {
+        let same = (other.instance, other.slot) == (self.stream.instance, self.stream.slot);
+        self.superseded |= same && other.created > self.stream.created;
+    }
+
+    /// A time that the next record is not before; `None` when there is none now. Opens no file:
+    /// after a long halt there may be more streams than descriptors.
+    pub(super) fn bound(&mut self, coin: &str, unit: Unit) -> Option<u64> {
+        if self.reader.is_some() || self.is_held() {
+            return self.peek(coin, unit);
+        }
+        let length = self.length()?;
+        let more = length > self.position && self.ended_at != Some(length);
+        more.then_some(self.stream.created)
+    }
+
+    /// Whether its file is open.
+    #[cfg(test)]
+    pub(super) fn is_open(&self) -> bool {
+        self.reader.is_some()
+    }
+
     /// Time of the next record; `None` when there is none now.
     pub(super) fn peek(&mut self, coin: &str, unit: Unit) -> Option<u64> {
         if self.is_held() {
@@ -102,7 +128,12 @@ impl Tail {
                 self.flowing = true;
                 return Some(record.time());
             }
-            Ok(Peek::End) => self.ended_at = length,
+            Ok(Peek::End) => {
+                self.ended_at = length;
+                if self.superseded {
+                    self.reader = None;
+                }
+            }
             Ok(Peek::Corrupt(words)) => {
                 let words = format!("{words}, at byte {}", reader.position());
                 self.hold(coin, words);
@@ -131,7 +162,7 @@ impl Tail {
                 self.seen = self.length().map(|length| (now, length));
             }
         }
-        self.reader.as_ref().is_some_and(|reader| reader.position() < self.ripe)
+        self.reader.as_ref().map_or(self.position, Reader::position) < self.ripe
     }
 
     /// Offset of the record that was seen by [`Tail::peek`], as the tally counts: the place behind

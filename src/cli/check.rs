@@ -22,6 +22,9 @@ pub fn run(dir: &Path) -> u8 {
     {
         let _ = writeln!(std::io::stderr(), "warning: config.json: {error} on this machine\n");
     }
+    if let Some(warning) = crate::sys::room::warning(&config.data_dir) {
+        let _ = writeln!(std::io::stderr(), "warning: {warning}\n");
+    }
     let _ = writeln!(std::io::stdout(), "{}", summary(&config));
     0
 }

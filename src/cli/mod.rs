@@ -6,6 +6,7 @@
 pub mod blocknotify;
 pub mod blocks;
 pub mod check;
+pub mod rebuild;
 pub mod run;
 pub mod schema;
 pub mod shares;
@@ -73,6 +74,15 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Empty a coin's ledger and fill it anew, exactly, from journals and checkpoint; also while
+    /// the pool runs
+    Rebuild {
+        /// Coin, as its pool names it
+        coin: String,
+        /// Also when journals are deleted that no checkpoint covers
+        #[arg(long)]
+        accept_loss: bool,
+    },
     /// Tell a pool that a coin has a new block: for the daemon's `blocknotify=`
     Blocknotify {
         /// Where the pool listens, e.g. 127.0.0.1:8117
@@ -127,6 +137,7 @@ pub fn main() -> ExitCode {
         Command::Status { json } => status::run(&dir, json),
         Command::Shares { coin, json } => shares::run(&dir, &coin, json),
         Command::Blocks { coin, json } => blocks::run(&dir, &coin, json),
+        Command::Rebuild { coin, accept_loss } => rebuild::run(&dir, &coin, accept_loss),
         Command::Blocknotify { pool, password, coin, hash } => {
             blocknotify::run(&pool, &password, &coin, &hash)
         }

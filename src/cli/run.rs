@@ -28,6 +28,10 @@ pub fn run(dir: &Path) -> u8 {
         return CONFIGURATION;
     };
     pool_log::start(&config.logging, "MAIN");
+    crate::sys::signals::survive_large_files();
+    if let Some(warning) = crate::sys::room::warning(&config.data_dir) {
+        log::warn!("{warning}");
+    }
     special!("romp {} starts, pid {}", env!("CARGO_PKG_VERSION"), std::process::id());
     let log_is_a_file = config.logging.file.is_some();
     let master = match Master::new(config, &dir) {

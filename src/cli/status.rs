@@ -80,8 +80,9 @@ fn add_ledgers(status: &mut Value, config: &Config) {
     for (coin, pool) in &config.pools {
         let entry = coins.entry(coin.clone()).or_insert_with(|| Value::Object(Map::new()));
         let Some(entry) = entry.as_object_mut() else { continue };
-        match ledger::overview(pool, &config.data_dir) {
-            Ok(overview) => {
+        match ledger::overview_with_positions(pool, &config.data_dir) {
+            Ok((overview, positions)) => {
+                let lag = super::shares::lag(&config.data_dir, coin, &positions);
                 let shift = pool.coin.algorithm.multiplier_shift();
                 // A sum of nothing is -0.
                 let rate = overview.hash_rate(clock::unix_ms(), shift) + 0.0;
@@ -92,6 +93,8 @@ fn add_ledgers(status: &mut Value, config: &Config) {
                         "accepted": overview.accepted,
                         "rejected": overview.rejected_total(),
                         "blocks": overview.blocks_found,
+                        "pending_bytes": lag.bytes,
+                        "pending_ms": lag.ms,
                     }),
                 );
             }
@@ -196,6 +199,17 @@ fn coin_table(out: &mut String, coin: &str, of: &Value, status: &Value) {
             text(ledger, "rejected"),
             text(ledger, "blocks"),
         );
+        // Counting takes at most 4 s when all is well.
+        if let Some(ms) = ledger.get("pending_ms").and_then(Value::as_u64)
+            && ms > 10_000
+        {
+            let _ = writeln!(
+                out,
+                "  ledger is behind by {}, {} bytes of journals: see the log",
+                duration(ms / 1000),
+                text(ledger, "pending_bytes")
+            );
+        }
     }
 }
 

@@ -79,6 +79,23 @@ pub fn streams(data_dir: &Path, coin: &str) -> io::Result<Vec<Stream>> {
     Ok(found)
 }
 
+/// Files in a coin's folder whose names say that they are no streams, though they end in `.log`.
+/// Never read and never deleted.
+///
+/// # Errors
+/// When the folder cannot be read.
+pub fn foreign(data_dir: &Path, coin: &str) -> io::Result<Vec<String>> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder(data_dir, coin))? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        let stream = name.strip_suffix(".log");
+        if stream.is_some_and(|stream| Stream::from_name(stream).is_none()) {
+            found.push(name);
+        }
+    }
+    Ok(found)
+}
+
 /// Deletes a stream's file, unless its writer lives. No such file: done already.
 ///
 /// # Errors

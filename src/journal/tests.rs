@@ -382,3 +382,6 @@ fn half_written() {
     let mut reader = Reader::open(&file_of(dir.path(), &writer), 0).unwrap();
     assert_eq!(drain(&mut reader).len(), 1);
 }
+
+#[path = "tests/damage.rs"]
+mod damage;

@@ -22,7 +22,7 @@ local function pairs_of(width)
   return list
 end
 
-local unit = take()
+local unit, first = take(), take()
 local moves = pairs_of(3)    -- stream, from, to
 local sums = pairs_of(3)     -- key index, field, number: all that is added
 local block = pairs_of(3)    -- hash, time, json: at most one
@@ -30,6 +30,7 @@ local outcomes = pairs_of(4) -- hash, state, rank, answers
 
 local known = redis.call('HGET', meta, 'unit')
 if known and known ~= unit then return {'unit', known} end
+if not known and first ~= '1' then return {'moved'} end -- emptied since it was looked at
 
 local moved, there = false, {'moved'}
 for _, move in ipairs(moves) do

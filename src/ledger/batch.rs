@@ -25,10 +25,13 @@ pub struct Batch {
     pub outcomes: Vec<Outcome>,
     /// Records in it.
     pub records: usize,
+    /// An empty tally may begin with it. `false`: one that is empty now has been emptied, and
+    /// must not take this batch before those that it has lost.
+    pub first: bool,
 }
 
 /// Work of one minute.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Minute {
     /// Weight of the accepted shares.
     pub weight: Weight,
@@ -60,6 +63,7 @@ impl Batch {
             cut: None,
             outcomes: Vec::new(),
             records: 0,
+            first: true,
         }
     }
 
@@ -81,6 +85,7 @@ impl Batch {
                 self.credits.insert(worker, credit);
                 self.accepted += 1;
             }
+            Record::Rejected { count: 0, .. } => {} // a writer tried its disk
             Record::Rejected { reject, count, .. } => {
                 *self.rejected.entry(reject).or_default() += u64::from(count);
             }

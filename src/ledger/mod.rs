@@ -4,6 +4,7 @@
 //! record counts exactly once whatever is killed when. See `docs/ledger.md`.
 
 mod batch;
+pub mod checkpoint;
 mod overview;
 mod redis;
 mod sqlite;
@@ -14,6 +15,7 @@ pub use overview::{BlockRow, BlockState, Overview, Round};
 use crate::chain::Hash;
 use crate::config::{Pool, Store};
 use crate::stratum::{Unit, Weight};
+use checkpoint::{Closed, Sums};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -72,6 +74,22 @@ pub trait Tally: Send {
     /// # Errors
     /// As [`Tally::unit`].
     fn round(&mut self, block: &Hash) -> Result<BTreeMap<String, Weight>, TallyError>;
+
+    /// All but the closed rounds, at one moment.
+    ///
+    /// # Errors
+    /// As [`Tally::unit`].
+    fn sums(&mut self) -> Result<Sums, TallyError>;
+
+    /// Fills an empty tally; `false`, and nothing changed: it is not empty.
+    ///
+    /// # Errors
+    /// As [`Tally::unit`], or that of a round.
+    fn restore(
+        &mut self,
+        sums: &Sums,
+        rounds: &mut dyn Iterator<Item = Result<Closed, TallyError>>,
+    ) -> Result<bool, TallyError>;
 }
 
 /// Why a tally did not do what it was asked. Each says what to do.
@@ -87,8 +105,8 @@ pub enum TallyError {
     },
     /// What is stored is not what romp stores.
     #[error(
-        "{place}: {words}; nothing was changed; repair it by hand, or restore it, and counting \
-         goes on by itself"
+        "{place}: {words}; nothing was changed. Repair it by hand, bring a backup back, or run \
+         `romp rebuild COIN`; counting goes on by itself"
     )]
     Damaged {
         /// File or server.
@@ -111,12 +129,31 @@ pub enum TallyError {
         wanted: i8,
     },
     /// A sum would leave the range of 64 bits.
-    #[error("{place}: {what} would grow beyond 64 bits; nothing was changed")]
+    #[error(
+        "{place}: {what} would grow beyond 64 bits; nothing was changed. The coin's unit is too \
+         small for its miners: a port's `diff` or `minDiff` is far too low. Stop the pool, settle \
+         what the ledger holds by hand, move `journal/<coin>`, `checkpoint/<coin>` and the ledger \
+         aside, raise the difficulty, and start"
+    )]
     Overflow {
         /// File or server.
         place: String,
         /// Which sum.
         what: String,
+    },
+    /// It lacks what the journals no longer hold.
+    #[error(
+        "{place}: the ledger was emptied or set back: {missing} journals that it had added are \
+         deleted already, so what they held is missing from it. Nothing is added until that is \
+         mended: run `romp rebuild {coin}`, or restore a later backup of the ledger"
+    )]
+    Behind {
+        /// File or server.
+        place: String,
+        /// Coin id.
+        coin: String,
+        /// How many.
+        missing: u64,
     },
     /// The server is set up so that it may lose what it is told.
     #[error("{place}: {words}")]
@@ -145,6 +182,23 @@ pub fn open(pool: &Pool, data_dir: &Path) -> Result<Box<dyn Tally>, TallyError> 
     })
 }
 
+/// Empties a pool's tally, to fill it anew. The embedded one is moved aside: returns where to.
+///
+/// # Errors
+/// [`TallyError`].
+pub fn clear(pool: &Pool, data_dir: &Path, now: u64) -> Result<Option<PathBuf>, TallyError> {
+    let path = sqlite_path(data_dir, &pool.coin.id);
+    match &pool.store {
+        Store::Sqlite => sqlite::set_aside(&path, now).map_err(|error| TallyError::Unavailable {
+            place: path.display().to_string(),
+            words: format!("cannot be moved aside: {error}"),
+        }),
+        Store::Redis(settings) => {
+            redis::Redis::open(settings, &pool.coin.id)?.clear().map(|()| None)
+        }
+    }
+}
+
 /// Opens the embedded tally of a coin without a pool's configuration.
 #[cfg(test)]
 pub(crate) fn open_sqlite(data_dir: &Path, coin: &str) -> Result<Box<dyn Tally>, TallyError> {
@@ -169,14 +223,18 @@ pub fn open_for_reading(
     }
 }
 
-/// What a pool's tally says, with its newest 100 blocks; zeros when it was never made.
+/// What a pool's tally says, with its newest 100 blocks, and how far each stream has been added;
+/// zeros when it was never made.
 ///
 /// # Errors
 /// [`TallyError`].
-pub fn overview(pool: &Pool, data_dir: &Path) -> Result<Overview, TallyError> {
+pub fn overview_with_positions(
+    pool: &Pool,
+    data_dir: &Path,
+) -> Result<(Overview, BTreeMap<String, u64>), TallyError> {
     match open_for_reading(pool, data_dir)? {
-        Some(mut tally) => tally.overview(100),
-        None => Ok(Overview::default()),
+        Some(mut tally) => Ok((tally.overview(100)?, tally.positions()?)),
+        None => Ok((Overview::default(), BTreeMap::new())),
     }
 }
 

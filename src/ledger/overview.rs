@@ -36,7 +36,7 @@ pub struct Round {
 }
 
 /// A found block.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BlockRow {
     /// What was found.
     pub found: BlockFound,

@@ -3,6 +3,10 @@
 //! Every call has a deadline. After any error the connection is not used again: a late answer
 //! would be read as that of the next call (redis-rs issue 1252).
 
+mod backup;
+mod words;
+
+use super::checkpoint::{Closed, Sums};
 use super::{Applied, Batch, BlockRow, BlockState, Minute, Overview, Round, Tally, TallyError};
 use crate::chain::Hash;
 use crate::config;
@@ -10,10 +14,14 @@ use crate::stratum::{Reject, Unit, Weight};
 use redis::{Connection, ConnectionAddr, IntoConnectionInfo, RedisConnectionInfo, Script};
 use redis::{RedisError, Value};
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use words::unavailable;
 
 /// Deadline of connecting, and of each call.
 const TIMEOUT: Duration = Duration::from_secs(5);
+/// The warning is given once in a process's life.
+static TOLD_OF_AOF: AtomicBool = AtomicBool::new(false);
 const APPLY: &str = include_str!("apply.lua");
 const TRIM: &str = include_str!("trim.lua");
 
@@ -45,18 +53,18 @@ pub(super) struct Redis {
     trim: Script,
 }
 
-fn unavailable(place: &str, error: &RedisError) -> TallyError {
-    let words = error.to_string();
-    let place = place.to_owned();
-    if words.contains("WRONGTYPE") {
-        return TallyError::Damaged { place, words };
-    }
-    TallyError::Unavailable { place, words }
-}
-
 impl Redis {
     /// Connects.
     pub(super) fn open(settings: &config::Redis, coin: &str) -> Result<Self, TallyError> {
+        Self::open_with(settings, coin, TIMEOUT)
+    }
+
+    /// Connects, with a deadline of connecting and of each call.
+    pub(super) fn open_with(
+        settings: &config::Redis,
+        coin: &str,
+        timeout: Duration,
+    ) -> Result<Self, TallyError> {
         let unix = settings.host.starts_with('/');
         let (address, place) = if unix {
             (ConnectionAddr::Unix(settings.host.clone().into()), settings.host.clone())
@@ -74,10 +82,10 @@ impl Redis {
         let opened = address
             .into_connection_info()
             .and_then(|info| redis::Client::open(info.set_redis_settings(login)))
-            .and_then(|client| client.get_connection_with_timeout(TIMEOUT))
+            .and_then(|client| client.get_connection_with_timeout(timeout))
             .and_then(|connection| {
-                connection.set_read_timeout(Some(TIMEOUT))?;
-                connection.set_write_timeout(Some(TIMEOUT))?;
+                connection.set_read_timeout(Some(timeout))?;
+                connection.set_write_timeout(Some(timeout))?;
                 Ok(connection)
             });
         let connection = opened.map_err(|error| unavailable(&place, &error))?;
@@ -91,8 +99,7 @@ impl Redis {
     /// Refuses a server that throws keys away when its memory is full. One that does not let us
     /// ask is taken as it is.
     fn check_settings(&mut self) -> Result<(), TallyError> {
-        let asked: Result<String, RedisError> =
-            redis::cmd("INFO").arg("memory").query(&mut self.connection);
+        let asked: Result<String, RedisError> = redis::cmd("INFO").query(&mut self.connection);
         let info = match asked {
             Ok(info) => info,
             Err(error) if error.code() == Some("NOPERM") => return Ok(()),
@@ -108,6 +115,22 @@ impl Redis {
                      `maxmemory-policy noeviction` (counting goes on by itself then)"
                 ),
             });
+        }
+        if value("role:") == Some("slave") {
+            return Err(TallyError::Settings {
+                place: self.place.clone(),
+                words: "it is a replica, which takes no writes: let `redis` in the pool file name \
+                        the server that it follows (counting goes on by itself then)"
+                    .to_owned(),
+            });
+        }
+        if value("aof_enabled:") == Some("0") && !TOLD_OF_AOF.swap(true, Ordering::Relaxed) {
+            log::warn!(
+                "{}: `appendonly` is off, so a Redis that is killed forgets what came since its \
+                 last save. Shares are not lost by that: romp notices and adds them again from its \
+                 journals and its checkpoint. `CONFIG SET appendonly yes` spares the work",
+                self.place
+            );
         }
         Ok(())
     }
@@ -201,7 +224,7 @@ impl Tally for Redis {
             call.key(format!("{}{name}", self.prefix));
         }
         call.key(closed);
-        call.arg(batch.unit.0).arg(batch.moves.len());
+        call.arg(batch.unit.0).arg(u8::from(batch.first)).arg(batch.moves.len());
         for (stream, (from, to)) in &batch.moves {
             call.arg(stream).arg(from).arg(to);
         }
@@ -349,5 +372,17 @@ impl Tally for Redis {
         let key = self.closed(block);
         let texts = self.call(redis::cmd("HGETALL").arg(key))?;
         self.numbers(&format!("round:{block}"), texts)
+    }
+
+    fn sums(&mut self) -> Result<Sums, TallyError> {
+        self.read_sums()
+    }
+
+    fn restore(
+        &mut self,
+        sums: &Sums,
+        rounds: &mut dyn Iterator<Item = Result<Closed, TallyError>>,
+    ) -> Result<bool, TallyError> {
+        self.fill(sums, rounds)
     }
 }

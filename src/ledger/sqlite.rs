@@ -4,6 +4,9 @@
 //! journals it came from may be deleted. Tables are `STRICT`: a sum that leaves 64 bits is an
 //! error, never a float.
 
+mod backup;
+
+use super::checkpoint::{Closed, Sums};
 use super::{Applied, Batch, BlockRow, BlockState, Minute, Overview, Round, Tally, TallyError};
 use crate::chain::Hash;
 use crate::journal::BlockFound;
@@ -13,7 +16,7 @@ use rusqlite::{
 };
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// How long to wait for another process's lock.
@@ -120,6 +123,30 @@ impl Sqlite {
         }
     }
 
+    /// Sets how long another process's lock is waited for.
+    #[cfg(test)]
+    pub(super) fn wait_for_locks(&self, wait: Duration) {
+        self.connection.busy_timeout(wait).unwrap_or_default();
+    }
+
+    /// Sets how large the file may grow.
+    #[cfg(test)]
+    pub(super) fn most_pages(&self, pages: u32) {
+        self.connection.pragma_update(None, "max_page_count", pages).unwrap_or_default();
+    }
+
+    /// Whether the open file is still the one of its name.
+    fn in_place(&self) -> Result<(), TallyError> {
+        if self.file.is_some() && identity(Path::new(&self.place)) == self.file {
+            return Ok(());
+        }
+        // SQLite would go on writing to a file that nobody can open again.
+        let words = "the file was deleted or replaced; counting goes on with the one that is \
+                     there, or a new one, from the journals"
+            .to_owned();
+        Err(TallyError::Unavailable { place: self.place.clone(), words })
+    }
+
     /// Runs a transaction; an error rolls it back.
     fn transact<T>(
         &mut self,
@@ -171,6 +198,24 @@ pub(super) fn open_at_rest(path: &Path) -> Option<rusqlite::Result<(i64, Connect
     Some(opened.and_then(|connection| Ok((version(&connection)?, connection))))
 }
 
+/// Moves a file with its log aside; `None` when there is none. `now` is for the new name.
+pub(super) fn set_aside(path: &Path, now: u64) -> std::io::Result<Option<PathBuf>> {
+    if !path.exists() {
+        return Ok(None);
+    }
+    let named = |suffix: &str| PathBuf::from(format!("{}{suffix}", path.display()));
+    let aside = named(&format!(".before-{now}"));
+    // The log first: alone it is nothing, but beside a new file it would be taken for its own.
+    for suffix in ["-wal", "-shm"] {
+        match std::fs::rename(named(suffix), format!("{}{suffix}", aside.display())) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    std::fs::rename(path, &aside)?;
+    Ok(Some(aside))
+}
+
 fn version(connection: &Connection) -> rusqlite::Result<i64> {
     connection.pragma_query_value(None, "user_version", |row| row.get(0))
 }
@@ -186,12 +231,35 @@ fn explain(place: &str, error: &rusqlite::Error) -> TallyError {
             | rusqlite::ErrorCode::NotADatabase
             | rusqlite::ErrorCode::TypeMismatch,
         ) => TallyError::Damaged { place, words },
+        Some(code) if advice(code).is_some() => {
+            let advice = advice(code).unwrap_or_default();
+            TallyError::Unavailable { place, words: format!("{words}: {advice}") }
+        }
         // An error of the library itself: a column that is not what was stored.
         None if !matches!(error, rusqlite::Error::QueryReturnedNoRows) => {
             TallyError::Damaged { place, words }
         }
         _ => TallyError::Unavailable { place, words },
     }
+}
+
+/// What to do about an error that is none of the data.
+fn advice(code: rusqlite::ErrorCode) -> Option<&'static str> {
+    use rusqlite::ErrorCode;
+    Some(match code {
+        ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => {
+            "another program, perhaps a `sqlite3` shell, holds it inside a transaction: end that"
+        }
+        ErrorCode::ReadOnly | ErrorCode::PermissionDenied => {
+            "the pool's user may not write it or its folder: give both to that user"
+        }
+        ErrorCode::DiskFull => "the disk is full: make room",
+        ErrorCode::SystemIoFailure => {
+            "the disk gives errors, or is full, or a limit on file sizes is reached"
+        }
+        ErrorCode::CannotOpen => "it, or its folder, cannot be opened or made",
+        _ => return None,
+    })
 }
 
 fn meta(connection: &Connection, name: &str) -> rusqlite::Result<Option<i64>> {
@@ -305,14 +373,8 @@ impl Tally for Sqlite {
     }
 
     fn apply(&mut self, batch: &Batch) -> Result<Applied, TallyError> {
+        self.in_place()?;
         let place = self.place.clone();
-        if self.file.is_none() || identity(Path::new(&place)) != self.file {
-            // SQLite would go on writing to a file that nobody can open again.
-            let words = "the file was deleted or replaced; counting goes on with the one that is \
-                         there, or a new one, from the journals"
-                .to_owned();
-            return Err(TallyError::Unavailable { place, words });
-        }
         self.transact(|transaction| {
             match unit_of(transaction)? {
                 Some(unit) if unit != batch.unit => {
@@ -320,6 +382,8 @@ impl Tally for Sqlite {
                     return Err(Fault::Tally(TallyError::Unit { place, stored, wanted }));
                 }
                 Some(_) => {}
+                // Emptied since it was looked at.
+                None if !batch.first => return Ok(Applied::Moved(BTreeMap::new())),
                 None => add_meta(transaction, "unit", i64::from(batch.unit.0))?,
             }
             let mut known = BTreeMap::new();
@@ -365,6 +429,7 @@ impl Tally for Sqlite {
     }
 
     fn trim(&mut self, oldest_minute: u64) -> Result<(), TallyError> {
+        self.in_place()?;
         self.transact(|transaction| {
             transaction
                 .prepare_cached("DELETE FROM minute WHERE minute < ?1")?
@@ -418,6 +483,18 @@ impl Tally for Sqlite {
             let sql = "SELECT worker, weight FROM closed_round WHERE block = ?1";
             Ok(natural_map(transaction, sql, [block.to_string()])?)
         })
+    }
+
+    fn sums(&mut self) -> Result<Sums, TallyError> {
+        self.read(backup::sums)
+    }
+
+    fn restore(
+        &mut self,
+        sums: &Sums,
+        rounds: &mut dyn Iterator<Item = Result<Closed, TallyError>>,
+    ) -> Result<bool, TallyError> {
+        self.transact(|transaction| backup::restore(transaction, sums, rounds))
     }
 }
 

@@ -46,11 +46,20 @@ impl Server {
         config::Redis { host, port: 0, password: None, database: 0 }
     }
 
+    /// Why a tally cannot be opened.
+    fn tally_error(&self) -> String {
+        redis::Redis::open(&self.settings(), "litecoin").err().unwrap().to_string()
+    }
+
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.dir.path().join("s")
+    }
+
     pub(crate) fn tally(&self, coin: &str) -> Box<dyn Tally> {
         Box::new(redis::Redis::open(&self.settings(), coin).unwrap())
     }
 
-    fn command(&self, arguments: &[&str]) {
+    pub(crate) fn command(&self, arguments: &[&str]) {
         let client =
             ::redis::Client::open(::redis::ConnectionAddr::Unix(self.dir.path().join("s")));
         let mut connection = client.unwrap().get_connection().unwrap();
@@ -65,6 +74,13 @@ impl Drop for Server {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// A coin's tally behind a socket.
+pub(crate) fn redis_at(socket: &Path, coin: &str) -> Result<Box<dyn Tally>, TallyError> {
+    let host = socket.to_str().unwrap().to_owned();
+    let settings = config::Redis { host, port: 0, password: None, database: 0 };
+    Ok(Box::new(redis::Redis::open(&settings, coin)?))
 }
 
 /// Runs `test` against both engines. It gets a way to open the same tally again.
@@ -312,3 +328,6 @@ fn hash_rate_counts_the_last_ten_minutes() {
     assert!((young.hash_rate(20 * 60_000, 16) - 65536.0).abs() < 1e-6);
     assert!(young.hash_rate(40 * 60_000, 16).abs() < 1e-6);
 }
+
+#[path = "tests/faults.rs"]
+mod faults;

@@ -18,6 +18,7 @@ mod roles;
 mod status;
 
 pub use home::control_socket;
+pub(crate) use home::enter;
 pub use roles::tag;
 
 use crate::config::Config;

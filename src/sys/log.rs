@@ -34,6 +34,7 @@ static FILE: Mutex<Option<(PathBuf, File)>> = Mutex::new(None);
 /// half-changed state is ever used again. Called a second time it changes level and file only.
 pub fn start(logging: &Logging, name: &str) {
     tag(name);
+    super::stderr::prepare();
     set_level(logging.level);
     let opened = set_file(logging.file.as_deref());
     let json = logging.json;
@@ -193,7 +194,10 @@ impl Write for Reopenable {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         match FILE.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
             Some((_, file)) => file.write(line),
-            None => io::stderr().write(line),
+            None => {
+                super::stderr::write(line);
+                Ok(line.len())
+            }
         }
     }
 

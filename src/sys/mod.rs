@@ -7,7 +7,7 @@
 //! | `clock.rs` | `clock_gettime` | writes one `timespec` that we own |
 //! | `descriptors.rs` | `OwnedFd::from_raw_fd` | descriptors that `recvmsg` has just made for us |
 //! | `fork.rs` | `fork` | only with one thread, all signals blocked |
-//! | `signals.rs` | `signal(SIGPIPE, SIG_DFL)` | the default action, before any thread |
+//! | `signals.rs` | `signal(SIGPIPE, SIG_DFL)`, `signal(SIGXFSZ, SIG_IGN)` | no handler of ours, before any thread |
 //! | `shared.rs` | `mmap` and references into it | anonymous, shared, never unmapped while borrowed |
 
 pub mod clock;
@@ -17,5 +17,7 @@ pub mod limits;
 pub mod log;
 pub mod memfd;
 pub mod privileges;
+pub mod room;
 pub mod shared;
 pub mod signals;
+mod stderr;

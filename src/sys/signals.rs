@@ -78,6 +78,16 @@ pub fn end_with_the_pipe() {
     }
 }
 
+/// Makes a write beyond the limit on file sizes (`ulimit -f`) an error, as a full disk is, and not
+/// the death of the process. For the server, before any thread; forked children keep it.
+pub fn survive_large_files() {
+    // SAFETY: ignoring is no handler of ours, and no other thread runs yet.
+    let set = unsafe { signal(Signal::SIGXFSZ, SigHandler::SigIgn) };
+    if let Err(error) = set {
+        log::debug!("SIGXFSZ ends the process: {error}");
+    }
+}
+
 /// Runs `f` with every signal blocked, so that threads which it starts never take one.
 ///
 /// # Errors

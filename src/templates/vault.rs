@@ -10,6 +10,7 @@ use crate::journal::{self, Answer, Outcome, Record, Verdict, vault};
 use crate::net::helper;
 use crate::special;
 use crate::sys::clock;
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io;
 use std::path::Path;
@@ -78,13 +79,24 @@ struct Replay<'a> {
     started: u64,
     clients: Vec<Client>,
     tracks: HashMap<Hash, Track>,
+    /// The stream of this process, once there was an answer.
+    journal: RefCell<Option<journal::Writer>>,
 }
 
 impl<'a> Replay<'a> {
     fn new(data_dir: &'a Path, instance: u16, slot: usize, pool: &'a Pool, started: u64) -> Self {
         let clients =
             pool.daemons.iter().map(|daemon| Client::new(daemon, pool.daemon_timeout)).collect();
-        Self { data_dir, instance, slot, pool, started, clients, tracks: HashMap::new() }
+        Self {
+            data_dir,
+            instance,
+            slot,
+            pool,
+            started,
+            clients,
+            tracks: HashMap::new(),
+            journal: RefCell::new(None),
+        }
     }
 
     fn coin(&self) -> &str {
@@ -232,19 +244,26 @@ impl<'a> Replay<'a> {
         }
     }
 
-    /// A stream of its own for each answer: they are rare, and a stream that is not held open can
-    /// be counted and removed by the bookkeeper.
+    /// One stream for all answers of this process: many files would cost the bookkeeper more than
+    /// one that stays open.
     ///
     /// The block itself comes first: a worker that was killed between vault and journal has left no
     /// record of it. Where there is one, a second changes nothing.
     fn record(&self, found: &journal::BlockFound, outcome: Outcome) -> io::Result<()> {
-        let unit = journal::unit(self.data_dir, self.coin(), self.pool.unit)?;
-        let now = clock::unix_ms();
-        let mut writer =
-            journal::Writer::open(self.data_dir, self.coin(), self.instance, self.slot, unit, now)?;
+        let mut open = self.journal.borrow_mut();
+        let mut writer = match open.take() {
+            Some(writer) => writer,
+            None => {
+                let unit = journal::unit(self.data_dir, self.coin(), self.pool.unit)?;
+                let (coin, now) = (self.coin(), clock::unix_ms());
+                journal::Writer::open(self.data_dir, coin, self.instance, self.slot, unit, now)?
+            }
+        };
         writer.push(&Record::Block(Box::new(found.clone())));
         writer.push(&Record::Outcome(Box::new(outcome)));
-        writer.commit()
+        writer.commit()?;
+        *open = Some(writer);
+        Ok(())
     }
 }
 

@@ -1,5 +1,6 @@
 //! One coin as a worker serves it: its pool, jobs and journal.
 
+use super::Now;
 use super::candidate::Submission;
 use super::fallback::Fallback;
 use super::jobs::Jobs;
@@ -17,8 +18,10 @@ use std::time::Duration;
 const RETRY_MS: u64 = 1000;
 /// Turns in a row that could not be recorded before miners are sent to their other pools.
 const FAILURES: u32 = 3;
-/// Milliseconds for which newcomers are kept out after that.
+/// Milliseconds for which newcomers are kept out after that, unless the journal can be written.
 const KEPT_OUT_MS: u64 = 30_000;
+/// Milliseconds for which they are kept out at least, so that miners do not come and go.
+const KEPT_OUT_LEAST_MS: u64 = 3_000;
 /// Found blocks that are remembered, so that none is handled twice.
 const FOUND: usize = 64;
 
@@ -57,6 +60,8 @@ struct Journal {
     /// Blocks and outcomes of earlier turns that could not be written yet.
     lasting: Vec<Record>,
     failures: u32,
+    /// Syncs in a row that failed.
+    lost: u32,
     /// Monotonic milliseconds until which newcomers are kept out.
     closed_until: u64,
 }
@@ -86,6 +91,7 @@ impl Coin {
                 records: Vec::new(),
                 lasting: Vec::new(),
                 failures: 0,
+                lost: 0,
                 closed_until: 0,
             },
             rejects: BTreeMap::new(),
@@ -151,12 +157,33 @@ impl Coin {
     /// Whether miners are to be sent away because nothing can be recorded; said once each time.
     pub(crate) fn must_close(&mut self, now: u64) -> bool {
         let journal = &mut self.journal;
-        let must = journal.failures >= FAILURES && journal.closed_until <= now;
+        let failures = journal.failures.max(journal.lost);
+        let must = failures >= FAILURES && journal.closed_until <= now;
         if must {
             journal.failures = 0;
+            journal.lost = 0;
             journal.closed_until = now.saturating_add(KEPT_OUT_MS);
         }
         must
+    }
+
+    /// While newcomers are kept out nobody's shares show whether the journal can be written again,
+    /// so a record that counts nothing does. `true`: it can, and newcomers are let in.
+    pub(crate) fn probe(&mut self, now: Now) -> bool {
+        let until = self.journal.closed_until;
+        let closed_for = KEPT_OUT_MS.saturating_sub(until.saturating_sub(now.mono));
+        if until <= now.mono || closed_for < KEPT_OUT_LEAST_MS {
+            return false;
+        }
+        let (time, reject) = (now.unix, Reject::Storage);
+        self.record(Record::Rejected { time, worker: String::new(), reject, count: 0 });
+        let works = self.journal.commit(&self.pool.coin.id, self.unit, now.mono, now.unix).is_ok();
+        if works {
+            self.journal.closed_until = now.mono;
+        } else {
+            self.journal.failures = 1; // said already, and not a reason to close again
+        }
+        works
     }
 
     /// Why newcomers cannot be served now, in words for them.
@@ -183,9 +210,15 @@ impl Coin {
         files
     }
 
-    /// The disk lost what was written: never write to that file again.
-    pub(crate) fn abandon_journal(&mut self) {
-        if let Some(writer) = &mut self.journal.writer {
+    /// A sync has ended. The disk that lost what was written is never trusted with that file again.
+    pub(crate) fn synced(&mut self, well: bool) {
+        let journal = &mut self.journal;
+        if well {
+            journal.lost = 0;
+            return;
+        }
+        journal.lost = journal.lost.saturating_add(1);
+        if let Some(writer) = &mut journal.writer {
             writer.abandon();
         }
     }

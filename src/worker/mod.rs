@@ -107,6 +107,8 @@ struct Worker {
     stop: Option<Stop>,
     /// The master is gone.
     orphaned: bool,
+    /// The master takes no more messages: it is stopped.
+    master_is_deaf: bool,
     last_unix: u64,
     next_second: u64,
     next_purge: u64,
@@ -168,6 +170,7 @@ impl Worker {
             scratch: vec![0; miner::READ_A_TURN],
             stop: None,
             orphaned: false,
+            master_is_deaf: false,
             last_unix: unix,
             next_second: mono,
             next_purge: mono,

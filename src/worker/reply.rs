@@ -112,10 +112,8 @@ impl Worker {
     /// A sync has ended: its replies leave, and the next sync begins.
     pub(super) fn synced(&mut self, ticket: u64, failed: &[String], now: Now) {
         self.batches.under_way = None;
-        for id in failed {
-            if let Some(coin) = self.coins.get_mut(id) {
-                coin.abandon_journal();
-            }
+        for (id, coin) in &mut self.coins {
+            coin.synced(!failed.contains(id));
         }
         self.release(ticket, failed, now);
         if self.config.fsync {

@@ -7,7 +7,7 @@ use super::orders::is_of_use;
 use super::{Now, Worker};
 use crate::chain::{Hash, Plan, Work};
 use crate::config::Pool;
-use crate::ipc::Message;
+use crate::ipc::{ChannelError, Message};
 use crate::journal::Answer;
 use crate::sys::clock::ms;
 use crate::{daemon, sys};
@@ -47,12 +47,25 @@ impl Worker {
         self.tell_master(&message, now);
     }
 
-    /// Sends the master a message; one that does not read is as good as gone.
+    /// Sends the master a message. A stopped one takes none: miners are served without it, and
+    /// what it would have told the others they find out a little later.
     pub(super) fn tell_master(&mut self, message: &Message, now: Now) {
         if self.orphaned {
             return;
         }
-        if let Err(error) = self.channel.send(message, &[]) {
+        let sent = self.channel.send(message, &[]);
+        let deaf = matches!(sent, Err(ChannelError::Full(_)));
+        if deaf != std::mem::replace(&mut self.master_is_deaf, deaf) {
+            match deaf {
+                true => {
+                    log::error!("the master reads no messages (is it stopped?): going on alone")
+                }
+                false => log::warn!("the master reads messages again"),
+            }
+        }
+        if let Err(error) = sent
+            && !deaf
+        {
             log::error!("the way to the master is broken: {error}; this worker ends");
             self.orphan(now);
         }

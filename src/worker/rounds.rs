@@ -59,6 +59,9 @@ impl Worker {
                 );
                 closed.push((id.clone(), "the pool has no fresh work, please use another pool"));
             }
+            if coin.probe(now) {
+                log::warn!("{id}: shares can be recorded again: miners are let in");
+            }
             if coin.must_close(now.mono) {
                 log::error!("{id}: shares cannot be recorded: miners are sent away for a while");
                 closed.push((id.clone(), "the pool cannot record shares, please use another pool"));

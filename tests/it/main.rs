@@ -29,4 +29,5 @@ mod names;
 mod reload;
 mod secrets;
 mod signals;
+mod stores;
 mod vardiff;

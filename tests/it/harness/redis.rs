@@ -1,6 +1,7 @@
 //! A Redis server of the test's own.
 
 use super::{Process, free_port, seconds, wait_until};
+use nix::sys::signal::Signal;
 use std::net::TcpStream;
 use tempfile::TempDir;
 
@@ -27,6 +28,10 @@ impl Redis {
     /// Its process id while it runs.
     pub(crate) fn pid(&self) -> Option<i32> {
         self.process.as_ref().map(Process::pid)
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        self.process.as_ref().expect("redis was started").signal(signal);
     }
 
     /// Starts it on the files that are there.

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::ledger::BlockRow;
+use crate::ledger::checkpoint::{Closed, Sums};
 use crate::ledger::tests::Server;
 use proptest::prelude::*;
 use std::collections::VecDeque;
@@ -48,6 +49,16 @@ impl Tally for Faulty {
     }
     fn round(&mut self, block: &Hash) -> Result<BTreeMap<String, Weight>, TallyError> {
         self.inner.round(block)
+    }
+    fn sums(&mut self) -> Result<Sums, TallyError> {
+        self.inner.sums()
+    }
+    fn restore(
+        &mut self,
+        sums: &Sums,
+        rounds: &mut dyn Iterator<Item = Result<Closed, TallyError>>,
+    ) -> Result<bool, TallyError> {
+        self.inner.restore(sums, rounds)
     }
 }
 
