@@ -220,6 +220,11 @@ impl Scene {
         }
         if let Some(status) = self.romp.process().ended() {
             match self.master {
+                // A stopped child of a killed master holds the ports for longer than the 10 s that
+                // the next one waits for them; systemd would start it again.
+                Master::Starting(_) if status.code() == Some(1) => {
+                    self.diary.did("ports held by a stopped process", "");
+                }
                 Master::Up | Master::Starting(_) => {
                     self.diary.broke(format!("the master ended by itself: {status}"));
                 }
