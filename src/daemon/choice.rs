@@ -8,9 +8,10 @@
 
 use crate::chain::Hash;
 
-/// How long a daemon may be one or more blocks behind before it is left: blocks reach daemons
-/// within a second or two of each other.
-pub const CATCH_UP_MS: u64 = 2_000;
+/// How long a daemon may be one or more blocks behind before it is left: two daemons that have a
+/// block at once are not heard of at once, and must not take turns because of that. Longer would
+/// let miners work for a tip that is known to be old.
+pub const CATCH_UP_MS: u64 = 250;
 /// How long a tip counts after the only daemon that had it went silent: work for the tip before it
 /// would be worth nothing if that daemon comes back.
 pub const REMEMBER_MS: u64 = 10_000;
