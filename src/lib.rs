@@ -8,6 +8,7 @@ pub mod chain;
 pub mod cli;
 pub mod config;
 pub mod daemon;
+pub mod doctor;
 pub mod ipc;
 pub mod journal;
 pub mod ledger;

@@ -56,6 +56,18 @@ pub enum Network {
     Regtest,
 }
 
+impl Network {
+    /// `main`, `test` or `regtest`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Main => "main",
+            Self::Test => "test",
+            Self::Regtest => "regtest",
+        }
+    }
+}
+
 /// The value of one hex digit (either case).
 const fn nibble(digit: u8) -> Option<u8> {
     match digit {

@@ -7,12 +7,12 @@ mod payee;
 
 pub(super) use payee::{Payee, Payment};
 
-use super::{Hash, Target, hex_array, hex_decode};
+use super::{Hash, Target, hex_array, hex_decode, sha256d};
 use crate::rewards::Amount;
 use serde::Deserialize;
 use serde_json::Value;
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 /// A block template as the daemon gave it, every field checked for shape.
 #[derive(Debug, Clone)]
@@ -49,6 +49,9 @@ pub struct Template {
     pub(super) votes: Option<Vec<Vec<u8>>>,
     /// MWEB extension block (Litecoin LIP 2, 3).
     pub(super) mweb: Option<Vec<u8>>,
+    /// The first transaction, by its place, whose bytes do not have the id that the daemon says.
+    /// Not refused here: coins may make ids in their own way.
+    pub foreign_id: Option<usize>,
 }
 
 /// Why a template cannot be used.
@@ -85,6 +88,7 @@ struct Raw<'a> {
     #[serde(borrow)]
     bits: Cow<'a, str>,
     height: u32,
+    sizelimit: Option<u64>,
     target: Option<Target>,
     #[serde(borrow)]
     default_witness_commitment: Option<Cow<'a, str>>,
@@ -210,6 +214,12 @@ impl Template {
             Some(_) => return Err(shape("`coinbaseaux.flags` is not hex")),
         };
         let (data, txids) = transactions(&raw.transactions)?;
+        if raw.sizelimit.is_some_and(|limit| data.len() as u64 > limit) {
+            return Err(shape(format!(
+                "its transactions are {} bytes, more than its own `sizelimit`",
+                data.len()
+            )));
+        }
         Ok(Self {
             version,
             previous: raw.previousblockhash,
@@ -227,6 +237,7 @@ impl Template {
             payments: payments(raw)?,
             votes: votes(raw)?,
             mweb,
+            foreign_id: foreign_id(&raw.transactions),
         })
     }
 
@@ -266,7 +277,35 @@ fn transactions(raw: &[RawTransaction<'_>]) -> Result<(Vec<u8>, Vec<Hash>), Temp
         let id = one.txid.or(one.hash);
         txids.push(id.ok_or_else(|| shape(format!("`transactions[{index}].txid` is missing")))?);
     }
+    let mut seen = HashSet::with_capacity(txids.len());
+    if let Some(twice) = txids.iter().find(|id| !seen.insert(**id)) {
+        return Err(shape(format!("transaction {twice} is there twice")));
+    }
     Ok((data, txids))
+}
+
+/// Bytes of transactions whose ids are looked at in each template: a millisecond's work.
+const IDS_OF_BYTES: usize = 256 << 10;
+
+/// Looks for a transaction whose bytes have another id than the daemon says, among the first ones:
+/// `txid` is over the bytes of a transaction without witness, `hash` over those of any.
+fn foreign_id(raw: &[RawTransaction<'_>]) -> Option<usize> {
+    let mut bytes = 0;
+    raw.iter()
+        .take_while(|one| {
+            bytes += one.data.len() / 2;
+            bytes <= IDS_OF_BYTES
+        })
+        .position(|one| {
+            let Some(data) = hex_decode(&one.data) else { return false };
+            // After the version: marker 0 and flags of an extended transaction (BIP 144).
+            let said = match (data.get(4), data.get(5)) {
+                (Some(0), Some(1)) => one.hash,
+                (Some(0), _) => None,
+                _ => one.txid.or(one.hash),
+            };
+            said.is_some_and(|said| sha256d(&data) != said)
+        })
 }
 
 /// All outputs that the coin demands, in NOMP's order: `masternode`, `superblock`, others, `payee`.

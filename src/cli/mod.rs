@@ -6,6 +6,7 @@
 pub mod blocknotify;
 pub mod blocks;
 pub mod check;
+pub mod doctor;
 pub mod rebuild;
 pub mod run;
 pub mod schema;
@@ -47,6 +48,15 @@ enum Command {
     Run,
     /// Check the configuration: exit code 0 when it is right, 78 when not
     Check,
+    /// Examine the coin daemons: do address, algorithm and blocks fit them? Exit code 0 when all is
+    /// well, 1 when a daemon could not be examined, 78 when something has to be corrected
+    Doctor {
+        /// Only that coin, as its pool names it
+        coin: Option<String>,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Print the JSON Schema of the configuration files
     Schema {
         /// Only that of one kind of file: config, coin or pool
@@ -133,6 +143,7 @@ pub fn main() -> ExitCode {
     ExitCode::from(match command {
         Command::Run => run::run(&dir),
         Command::Check => check::run(&dir),
+        Command::Doctor { coin, json } => doctor::run(&dir, coin.as_deref(), json),
         Command::Schema { kind } => schema::run(kind.as_deref()),
         Command::Status { json } => status::run(&dir, json),
         Command::Shares { coin, json } => shares::run(&dir, &coin, json),
@@ -166,6 +177,9 @@ mod tests {
         for (line, understood) in [
             ("romp run", true),
             ("romp -C /srv/pool status --json", true),
+            ("romp doctor", true),
+            ("romp doctor litecoin --json", true),
+            ("romp doctor litecoin bitcoin", false),
             ("romp blocknotify localhost:8117 test litecoin 00ff", true),
             ("romp miner -a scrypt -t 2 -o stratum+tcp://h:1 -u a.b -p x --seconds 5", true),
             ("romp", false),

@@ -2,12 +2,17 @@
 
 #![allow(clippy::print_stderr)] // Before the log is open, and for what must reach the terminal.
 
-use super::{CONFIGURATION, FAILED};
+use super::{CONFIGURATION, FAILED, doctor};
 use crate::ipc::{Role, Seat};
 use crate::master::{self, Master, Outcome};
 use crate::sys::log as pool_log;
 use crate::{bookkeeper, config, special, templates, worker};
 use std::path::Path;
+
+/// What is said when the doctor has found a contradiction.
+const NOT_STARTED: &str = "nothing started: configuration and daemons contradict each other, see \
+    the errors above; `romp doctor` shows every check, `\"doctor\": false` in a pool's file leaves \
+    it out";
 
 /// Runs the pool until it is stopped. The exit code.
 #[must_use]
@@ -34,6 +39,17 @@ pub fn run(dir: &Path) -> u8 {
     }
     special!("romp {} starts, pid {}", env!("CARGO_PKG_VERSION"), std::process::id());
     let log_is_a_file = config.logging.file.is_some();
+    match doctor::before_start(&config, &dir) {
+        doctor::Start::Go => {}
+        doctor::Start::Stop => {
+            log::error!("{NOT_STARTED}");
+            if log_is_a_file {
+                eprintln!("{NOT_STARTED}");
+            }
+            return CONFIGURATION;
+        }
+        doctor::Start::Doctor(code) => return code,
+    }
     let master = match Master::new(config, &dir) {
         Ok(master) => master,
         Err(error) => {

@@ -222,17 +222,32 @@ fn tip(of: &Value) -> String {
             let percent = blocks.saturating_mul(100).checked_div(headers).unwrap_or(0);
             format!("daemon is syncing, block {blocks} of {headers} ({percent} %)")
         }
+        "unattended" => format!(
+            "templates is not running: workers ask the daemons themselves. Last heard of: height \
+             {}, last work {}",
+            text(of, "height"),
+            work_age(of)
+        ),
         "stale" => {
             let since = number(of.get("detail").unwrap_or(&Value::Null), "since");
             let ago = clock::unix_ms().saturating_sub(since) / 1000;
             format!("no usable daemon since {}", duration(ago))
         }
         state => format!(
-            "{state}, height {}, difficulty {}, tip {}",
+            "{state}, height {}, difficulty {}, tip {}, last work {}",
             text(of, "height"),
             text(of, "difficulty"),
             text(of, "tip"),
+            work_age(of),
         ),
+    }
+}
+
+/// How old the last work is.
+fn work_age(of: &Value) -> String {
+    match of.get("work_at").and_then(Value::as_u64) {
+        Some(at) => format!("{} ago", duration(clock::unix_ms().saturating_sub(at) / 1000)),
+        None => "never".to_owned(),
     }
 }
 
@@ -312,7 +327,7 @@ mod tests {
         let table = table(&status);
         for part in [
             "pid 7, up 1 h 1 min, configuration 2, 1 bans",
-            "litecoin: fresh, height 431, difficulty 1.5, tip 00ab, port 3032",
+            "litecoin: fresh, height 431, difficulty 1.5, tip 00ab, last work never, port 3032",
             "3 miners, 1.23 MH/s, 10 accepted, 2 rejected (stale 2), 1 blocks since start",
             "daemon 127.0.0.1:19332: not usable, height -, - ms (refused\\u{1b})",
             "ledger since ever: 12 accepted, 2 rejected, 1 blocks",
@@ -329,6 +344,15 @@ mod tests {
             table(&down),
             "\nlitecoin: 0.00 H/s\n  ledger since ever: 12 accepted, 2 rejected, 1 blocks\n"
         );
+    }
+
+    #[test]
+    fn nothing_is_called_fresh_that_nobody_looks_after() {
+        let at = clock::unix_ms().saturating_sub(130_000);
+        let of = json!({"state": "unattended", "height": 431, "work_at": at});
+        let shown = tip(&of);
+        assert!(shown.contains("templates is not running"), "{shown}");
+        assert!(shown.contains("last work 2 min ago"), "{shown}");
     }
 
     #[test]

@@ -40,6 +40,7 @@ pub(super) fn check(
     let recipients = check_rewards::recipients(raw, keys, coin.as_ref(), judge);
     let pool_ports = check_ports::ports(raw, keys, file, ports, judge);
     let daemons = daemons(raw, keys, judge);
+    let wallet = wallet(raw, keys, daemons.as_deref().and_then(<[Daemon]>::first), judge);
     let smallest = pool_ports
         .values()
         .flat_map(|port| [Some(port.diff), port.var_diff.as_ref().map(|rules| rules.min_diff)])
@@ -63,6 +64,8 @@ pub(super) fn check(
         version_mask: version_mask(raw, keys, judge),
         tag: tag(raw, keys, judge),
         minimum_payment: minimum_payment(raw, keys, judge),
+        wallet,
+        doctor: raw.doctor.unwrap_or(true),
         ports: pool_ports,
         unit,
         address: address?,
@@ -104,6 +107,28 @@ fn daemons(raw: &RawPool, keys: &Keys<'_>, judge: &mut Judge<'_>) -> Option<Vec<
         }
     }
     complete.then_some(daemons)
+}
+
+/// The daemon whose wallet pays, when payments are on.
+fn wallet(
+    raw: &RawPool,
+    keys: &Keys<'_>,
+    first: Option<&Daemon>,
+    judge: &mut Judge<'_>,
+) -> Option<Daemon> {
+    let late = raw.payment_processing.as_ref();
+    let early = raw.share_processing.as_ref().and_then(|s| s.internal.as_ref());
+    let late = late.map(|p| (p.enabled, &p.daemon, vec!["paymentProcessing", "daemon"]));
+    let early = early.map(|p| (p.enabled, &p.daemon, vec![INTERNAL[0], INTERNAL[1], "daemon"]));
+    let (enabled, daemon, path) = match early_wins(keys, INTERNAL[0], "paymentProcessing") {
+        true => early.or(late),
+        false => late.or(early),
+    }?;
+    match daemon {
+        _ if enabled != Some(true) => None,
+        Some(raw) => judge.daemon(keys, &path, raw),
+        None => first.cloned(),
+    }
 }
 
 struct Times {

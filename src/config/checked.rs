@@ -135,6 +135,12 @@ pub struct Pool {
     pub daemon_timeout: Duration,
     /// `paymentProcessing.minimumPayment` and others, kept for the payouts issue.
     pub minimum_payment: Option<Amount>,
+    /// `paymentProcessing.enabled`: the daemon whose wallet has to own `address`
+    /// (`paymentProcessing.daemon`, else the pool's first); `None` when nobody is paid.
+    pub wallet: Option<Daemon>,
+    /// `doctor` (default true): the daemons are examined before the ports open, and each one
+    /// before its first work is used.
+    pub doctor: bool,
 }
 
 /// A coin profile.

@@ -135,6 +135,15 @@ impl Document {
         self.spots.get(path).and_then(|spot| self.text.get(spot.value.clone()))
     }
 
+    /// Line and column of a byte of its text, both from 1; columns count letters.
+    pub(super) fn line_and_column(&self, at: usize) -> (usize, usize) {
+        let before = self.text.get(..at).unwrap_or(&self.text);
+        let line = before.bytes().filter(|&byte| byte == b'\n').count() + 1;
+        let start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let column = before.get(start..).map_or(0, |rest| rest.chars().count()) + 1;
+        (line, column)
+    }
+
     /// The deepest existing part of a path.
     fn spot(&self, path: &[String]) -> Option<&Spot> {
         (0..=path.len()).rev().find_map(|length| self.spots.get(path.get(..length)?))

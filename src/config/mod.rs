@@ -15,6 +15,7 @@ mod document;
 mod load;
 mod mask;
 mod notes;
+mod places;
 mod raw;
 mod secret;
 #[cfg(test)]
@@ -23,6 +24,7 @@ mod values;
 
 pub use checked::{Banning, Coin, Config, Daemon, Forks, Logging, NotifyListener, Pool, Port};
 pub use checked::{LogLevel, Redis, RewardRecipient, Store, VarDiff};
+pub use places::{Key, Places};
 pub use secret::Secret;
 
 use std::path::Path;

@@ -25,6 +25,8 @@ pub struct ChainInfo {
     pub difficulty: Option<f64>,
     /// The daemon says that it is still in its initial download.
     pub initial_download: bool,
+    /// About when the tip was made, unix seconds: `time`, or `mediantime` (some blocks earlier).
+    pub tip_time: Option<u64>,
     /// `difficulty` has a proof-of-stake part: the coin is (partly) proof of stake.
     pub proof_of_stake: bool,
 }
@@ -39,6 +41,10 @@ struct RawChainInfo {
     difficulty: Value,
     #[serde(default)]
     initialblockdownload: bool,
+    #[serde(default)]
+    time: Value,
+    #[serde(default)]
+    mediantime: Value,
 }
 
 #[derive(Deserialize)]
@@ -92,6 +98,7 @@ pub fn chain_info(client: &Client, old: bool) -> Result<ChainInfo, CallError> {
         best,
         difficulty: number(&info.difficulty),
         initial_download: false,
+        tip_time: None,
         proof_of_stake: has_stake(&info.difficulty),
     })
 }
@@ -110,6 +117,7 @@ fn modern(raw: RawChainInfo) -> ChainInfo {
         best: raw.bestblockhash,
         difficulty: number(&raw.difficulty),
         initial_download: raw.initialblockdownload,
+        tip_time: raw.time.as_u64().or(raw.mediantime.as_u64()),
         proof_of_stake: has_stake(&raw.difficulty),
         chain: raw.chain,
     }
@@ -193,7 +201,7 @@ pub fn script_of(client: &Client, address: &str) -> Result<Option<Vec<u8>>, Call
 }
 
 /// A result as a typed value.
-fn read<T: DeserializeOwned>(
+pub(super) fn read<T: DeserializeOwned>(
     client: &Client,
     method: &str,
     answer: &RawValue,

@@ -8,9 +8,10 @@
 
 use crate::chain::Hash;
 
-/// How long a daemon may be one or more blocks behind before it is left: blocks reach daemons
-/// within a second or two of each other.
-pub const CATCH_UP_MS: u64 = 2_000;
+/// How long a daemon may be one or more blocks behind before it is left: two daemons that have a
+/// block at once are not heard of at once, and must not take turns because of that. Longer would
+/// let miners work for a tip that is known to be old.
+pub const CATCH_UP_MS: u64 = 250;
 /// How long a tip counts after the only daemon that had it went silent: work for the tip before it
 /// would be worth nothing if that daemon comes back.
 pub const REMEMBER_MS: u64 = 10_000;
@@ -81,6 +82,8 @@ struct Entry {
     /// Why the last template call failed, and until when the daemon is spared.
     refused: Option<(String, u64)>,
     refusals: u32,
+    /// Since when no template of it was usable.
+    useless_since: Option<u64>,
     behind_since: Option<u64>,
     fresh_since: Option<u64>,
 }
@@ -129,6 +132,7 @@ impl Judge {
     pub fn refused(&mut self, daemon: usize, now: u64, problem: String) {
         if let Some(entry) = self.entries.get_mut(daemon) {
             entry.refused = Some((problem, now + back_off(entry.refusals)));
+            entry.useless_since.get_or_insert(now);
             entry.refusals = entry.refusals.saturating_add(1);
         }
         self.settle(now);
@@ -139,6 +143,7 @@ impl Judge {
     pub fn not_ready(&mut self, daemon: usize, now: u64, problem: String) {
         if let Some(entry) = self.entries.get_mut(daemon) {
             entry.refused = Some((problem, now + NOT_READY_MS));
+            entry.useless_since.get_or_insert(now);
         }
         self.settle(now);
     }
@@ -148,6 +153,7 @@ impl Judge {
         if let Some(entry) = self.entries.get_mut(daemon) {
             entry.refused = None;
             entry.refusals = 0;
+            entry.useless_since = None;
         }
         self.settle(now);
     }
@@ -185,13 +191,19 @@ impl Judge {
         self.entries.get(daemon)?.latency
     }
 
-    /// The highest tip that a daemon has now, or had until a moment ago.
+    /// The highest tip that a daemon has now, or had until a moment ago. One that no work can be
+    /// had for does not count beside others: its daemon may be on a fork of its own.
     #[must_use]
     pub fn top(&self, now: u64) -> Option<Seen> {
-        let counts = |entry: &&Entry| self.is_synced(entry, now);
+        let is_useful = |entry: &Entry| {
+            entry.useless_since.is_none_or(|at| now.saturating_sub(at) <= REMEMBER_MS)
+        };
+        let synced = |entry: &&Entry| self.is_synced(entry, now);
+        let any = self.entries.iter().filter(synced).any(is_useful);
         self.entries
             .iter()
-            .filter(counts)
+            .filter(synced)
+            .filter(|entry| is_useful(entry) || !any)
             .filter_map(|entry| entry.seen)
             .map(|(seen, _)| seen)
             .reduce(|best, seen| if seen.height > best.height { seen } else { best })

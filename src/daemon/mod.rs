@@ -7,7 +7,9 @@ mod calls;
 pub mod choice;
 mod client;
 mod error;
+mod inquiry;
 mod payee;
+pub mod plan;
 mod resolve;
 pub mod submit;
 pub mod template;
@@ -15,6 +17,7 @@ pub mod template;
 pub use calls::{ChainInfo, best_block, block_header, chain_info, script_of, submit_block};
 pub use client::{Client, address};
 pub use error::{CallError, Fault};
+pub use inquiry::{Peers, owns, peers, propose, raw_header};
 pub use payee::Payees;
 
 #[cfg(test)]

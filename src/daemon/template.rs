@@ -30,6 +30,12 @@ pub enum FetchError {
         /// What is wrong with it.
         error: TemplateError,
     },
+    /// The daemon was examined and contradicts the configuration.
+    #[error("{words}")]
+    Contradiction {
+        /// The doctor's sentence.
+        words: String,
+    },
 }
 
 impl FetchError {
@@ -43,6 +49,7 @@ impl FetchError {
                  names into `templateRules` of the coin file"
             ),
             Self::Template { error, .. } => error.to_string(),
+            Self::Contradiction { words } => words.clone(),
         }
     }
 

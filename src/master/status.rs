@@ -6,12 +6,15 @@ use super::fleet::{Child, Slot};
 use super::ports;
 use super::roles::Kind;
 use crate::chain::Hash;
-use crate::ipc::TipState;
 use crate::ipc::board::Row;
+use crate::ipc::{Role, TipState};
 use crate::stratum::Reject;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+/// A `templates` that has not moved for so long is not there: it moves every 50 ms.
+const UNATTENDED_MS: u64 = 3_000;
 
 /// A command on the control socket.
 #[derive(Debug, Deserialize)]
@@ -51,8 +54,12 @@ impl Master {
             }
             children.push(child);
         }
-        let coins: Map<String, Value> =
-            self.config.pools.keys().map(|coin| (coin.clone(), self.show_coin(coin))).collect();
+        let coins: Map<String, Value> = self
+            .config
+            .pools
+            .keys()
+            .map(|coin| (coin.clone(), self.show_coin(coin, now)))
+            .collect();
         let ports: Vec<Value> = ports::stratum_ports(&self.config)
             .into_iter()
             .map(|(port, coin)| json!({ "port": port, "coin": coin }))
@@ -96,7 +103,16 @@ impl Master {
         })
     }
 
-    fn show_coin(&self, coin: &str) -> Value {
+    /// Whether `templates` is there and moves: what it last said is true only then.
+    fn is_attended(&self, now: u64) -> bool {
+        self.fleet.slots().iter().any(|slot| {
+            let ready = slot.child.as_ref().is_some_and(|child| child.ready);
+            let tick = self.board.row(slot.row).map_or(0, |row| row.tick.load(Ordering::Relaxed));
+            slot.role == Role::Templates && ready && now.saturating_sub(tick) < UNATTENDED_MS
+        })
+    }
+
+    fn show_coin(&self, coin: &str, now: u64) -> Value {
         let (mut miners, mut accepted, mut blocks, mut notices, mut fallbacks) = (0, 0, 0, 0, 0);
         let mut rejected: Map<String, Value> = Map::new();
         for (_, row) in self.board.rows() {
@@ -139,6 +155,11 @@ impl Master {
             }
             TipState::Fresh => ("fresh", Value::Null),
             TipState::Stale { since } => ("stale", json!({ "since": since })),
+        };
+        // Workers ask the daemons themselves meanwhile, and say nothing of what they hear.
+        let (name, detail) = match known.is_some() && !self.is_attended(now) {
+            true => ("unattended", Value::Null),
+            false => (name, detail),
         };
         if let Some(object) = shown.as_object_mut() {
             object.insert("state".to_owned(), json!(name));

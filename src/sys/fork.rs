@@ -78,6 +78,30 @@ pub fn fork() -> io::Result<Forked> {
     }
 }
 
+/// Waits for one child's end.
+///
+/// # Errors
+/// When there is no such child.
+pub fn wait(pid: u32) -> io::Result<Ended> {
+    let pid = Pid::from_raw(i32::try_from(pid).map_err(io::Error::other)?);
+    loop {
+        match waitpid(pid, None) {
+            Ok(WaitStatus::Exited(_, code)) => return Ok(Ended::Exit(code)),
+            Ok(WaitStatus::Signaled(_, signal, _)) => return Ok(Ended::Signal(signal as i32)),
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// In a child: the kernel kills it when its parent dies.
+///
+/// # Errors
+/// When the operating system refuses.
+pub fn die_with_parent() -> io::Result<()> {
+    Ok(nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?)
+}
+
 /// Sends a signal to a process. One that is already gone is no error.
 pub fn signal(pid: u32, number: i32) {
     let (Ok(pid), Ok(signal)) = (i32::try_from(pid), Signal::try_from(number)) else { return };

@@ -1,9 +1,10 @@
 //! The thread that talks to one daemon: it does what it is told, one call after the other, and
 //! reports. Only this thread waits for the daemon, so one that hangs stalls nobody else.
 
-use super::plan::{self, PlanError};
+use super::exam::Exam;
 use crate::chain::{Plan, Template};
 use crate::config::{Config, Daemon};
+use crate::daemon::plan::{self, PlanError};
 use crate::daemon::template::{self, FetchError};
 use crate::daemon::{CallError, ChainInfo, Client, Payees, chain_info};
 use crate::net::helper;
@@ -50,6 +51,7 @@ pub(super) fn start(
         let Some(pool) = config.pools.get(&coin) else { return };
         let client = Client::new(&daemon, timeout);
         let mut payees = Payees::default();
+        let mut exam = Exam::new(pool, &daemon);
         for question in questions {
             let begun = clock::monotonic_ms();
             let reply = match question {
@@ -60,12 +62,17 @@ pub(super) fn start(
                 Question::Template(number, plan) => {
                     let rules = &pool.coin.template_rules;
                     let answer = template::fetch_for(&client, rules, &plan, &mut payees);
+                    let answer = exam.before_work(&client, pool, &mut payees, answer);
                     Reply::Template(number, Box::new(answer))
                 }
                 Question::Plan(info) => Reply::Plan(Box::new(plan::make(&client, pool, &info))),
             };
+            let answered = matches!(reply, Reply::Probe(Ok(_), _));
             if !tell(reply) {
                 return;
+            }
+            if answered {
+                exam.ahead_of_work(&client, pool, &mut payees);
             }
         }
     })?;

@@ -3,14 +3,14 @@
 //! Waits only for events, never for a daemon: see [`super::asker`].
 
 use super::asker::{self, Question, Reply};
-use super::plan::PlanError;
 use super::refresh::Refresh;
-use super::sanity::{self, Facts, Finding, Known};
+use super::sanity::{self, Facts, Finding, Known, Memory};
 use super::status::Teller;
 use super::{Notice, Outlet};
-use crate::chain::{Plan, Target, Template, Work};
+use crate::chain::{Plan, Template, Work};
 use crate::config::{Config, Pool};
-use crate::daemon::choice::{Judge, Seen};
+use crate::daemon::choice::{Judge, Seen, Standing};
+use crate::daemon::plan::PlanError;
 use crate::daemon::template::FetchError;
 use crate::daemon::{CallError, ChainInfo};
 use crate::ipc::Message;
@@ -49,6 +49,7 @@ struct Line {
     waiting: bool,
     info: Option<ChainInfo>,
     clock_warned: bool,
+    tip_warned: bool,
 }
 
 /// A template that was asked for.
@@ -80,6 +81,7 @@ pub(super) struct Coin {
     plan_waiting: Option<u64>,
     asked: Option<Asked>,
     held: Option<Held>,
+    memory: Memory,
     height: Option<u64>,
     work_at: Option<u64>,
     number: u64,
@@ -107,6 +109,7 @@ impl Coin {
                 waiting: false,
                 info: None,
                 clock_warned: false,
+                tip_warned: false,
             });
         }
         let fresh_for = 2 * millis(pool.block_refresh) + millis(pool.daemon_timeout) + SLACK_MS;
@@ -123,6 +126,7 @@ impl Coin {
             plan_waiting: None,
             asked: None,
             held: None,
+            memory: Memory::default(),
             height: None,
             work_at: None,
             number: 0,
@@ -272,7 +276,7 @@ impl Coin {
         let now = clock::monotonic_ms();
         match reply {
             Reply::Probe(answer, latency) => self.probed(daemon, now, answer, latency),
-            Reply::Plan(answer) => self.planned(*answer),
+            Reply::Plan(answer) => self.planned(daemon, now, *answer),
             Reply::Template(number, answer) => {
                 // An answer to a question that was given up is no answer.
                 if self.asked.is_some_and(|asked| asked.number == number) {
@@ -296,6 +300,16 @@ impl Coin {
         };
         if let Some(line) = self.lines.get_mut(daemon) {
             line.waiting = false;
+            if let Ok(info) = &answer {
+                let block_time = self.pool.coin.block_time;
+                let old =
+                    sanity::old_tip(info.network, info.tip_time, block_time, clock::unix_ms());
+                let fine = old.is_none();
+                if let Some(words) = old.filter(|_| !line.tip_warned && !info.initial_download) {
+                    log::warn!("{}: daemon {}: {words}", self.pool.coin.id, line.address);
+                }
+                line.tip_warned = !fine;
+            }
             line.info = answer.ok().or(line.info.take());
         }
         self.judge.probed(daemon, now, seen.clone(), latency);
@@ -328,7 +342,13 @@ impl Coin {
         }
     }
 
-    fn planned(&mut self, answer: Result<Plan, PlanError>) {
+    /// Whether another daemon could give the work, at once or when it has the newest block.
+    fn has_another(&self, daemon: usize, now: u64) -> bool {
+        let could = |it: Standing| matches!(it, Standing::Fresh | Standing::Behind { .. });
+        (0..self.lines.len()).any(|other| other != daemon && could(self.judge.standing(other, now)))
+    }
+
+    fn planned(&mut self, daemon: usize, now: u64, answer: Result<Plan, PlanError>) {
         self.plan_waiting = None;
         match answer {
             Ok(plan) => {
@@ -337,7 +357,12 @@ impl Coin {
                 self.plan_problem = None;
             }
             Err(PlanError::Call(error)) => log::warn!("{}: {error}", self.id()),
-            Err(error @ PlanError::Operator(_)) => {
+            Err(error @ PlanError::Operator { .. }) => {
+                // One daemon of a wrong network, say, must not keep the others from working.
+                if self.has_another(daemon, now) {
+                    self.plan_asked = None;
+                    return self.refuse(daemon, now, error.to_string());
+                }
                 log::error!("{}: no work for miners: {error}", self.id());
                 self.plan_problem = Some(error.to_string());
             }
@@ -363,25 +388,50 @@ impl Coin {
             current: self.height,
         };
         let finding = match sanity::check(facts, known) {
-            Finding::Good if Target::from_compact(held.template.bits).is_none() => {
-                Finding::Bad(format!("bits {:08x} are no target", held.template.bits))
-            }
+            Finding::Good => self.doubt(held.daemon, facts, now),
             finding => finding,
         };
         match finding {
-            Finding::Good => self.work(&held, now),
+            Finding::Good => {
+                self.memory.keep(facts);
+                self.work(&held, now);
+            }
             Finding::Bad(why) => {
                 let problem = format!("its template is not usable: {why}");
                 log::error!("{}: daemon {}: {problem}", self.id(), self.address(held.daemon));
                 self.refuse(held.daemon, now, problem);
             }
+            // The chain went on meanwhile: the next template is for its new tip.
+            Finding::Unproven if held.looks == 0 && known.top >= Some(facts.height) => {
+                log::debug!("{}: a template is out of date", self.id());
+            }
             Finding::Unproven if held.looks == 0 => {
-                log::debug!("{}: a template ran ahead of its daemon's tip", self.id());
+                let previous = facts.previous;
+                let problem =
+                    format!("its template builds on {previous}, which is no daemon's tip");
+                log::error!("{}: daemon {}: {problem}", self.id(), self.address(held.daemon));
+                self.refuse(held.daemon, now, problem);
             }
             Finding::Unproven => {
                 self.probe(held.daemon, now, true);
                 self.held = Some(Held { looks: held.looks - 1, ..held });
             }
+        }
+    }
+
+    /// What is strange is refused while another daemon can give work; alone it may be right.
+    fn doubt(&self, daemon: usize, facts: Facts, now: u64) -> Finding {
+        let network = self.plan.as_ref().map_or(chain::Network::Main, |plan| plan.network);
+        match self.memory.doubt(facts, network, clock::unix_ms()) {
+            Some(words) if self.has_another(daemon, now) => Finding::Bad(words),
+            Some(words) => {
+                let (id, address) = (self.id(), self.address(daemon));
+                log::error!(
+                    "{id}: daemon {address}: strange template: {words}; used for want of another"
+                );
+                Finding::Good
+            }
+            None => Finding::Good,
         }
     }
 

@@ -6,7 +6,7 @@
 
 mod asker;
 mod coin;
-mod plan;
+mod exam;
 mod refresh;
 mod sanity;
 mod status;
@@ -184,4 +184,4 @@ fn other(error: ChannelError) -> io::Error {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,7 +1,19 @@
-//! Whether a template may become work: cheap checks against what the daemons say (reliability
-//! 4.2.6). Pure.
+//! Whether a template may become work: cheap checks against what the daemons say and what was
+//! mined on before (reliability 4.2.6). Pure.
 
-use crate::chain::{Hash, Template};
+use crate::chain::{Hash, Network, Target, Template};
+use crate::rewards::Amount;
+use std::collections::VecDeque;
+
+/// A block's time may be so far ahead of other nodes' clocks, seconds (Bitcoin's consensus).
+const AHEAD: u64 = 7_200;
+/// A difficulty or reward that has changed by more than so many times is strange.
+const DIFFICULTY_JUMP: u32 = 16;
+const REWARD_JUMP: u64 = 4;
+/// Rewards of as many blocks are remembered.
+const REWARDS: usize = 100;
+/// A daemon's tip of as many blocks' time is old; `mediantime` lags by another six.
+const OLD_TIP: u64 = 26;
 
 /// What of a template is looked at.
 #[derive(Debug, Clone, Copy)]
@@ -10,12 +22,17 @@ pub(super) struct Facts {
     pub(super) previous: Hash,
     pub(super) time: u32,
     pub(super) min_time: u32,
+    pub(super) bits: u32,
+    pub(super) target: Target,
+    pub(super) value: Amount,
+    pub(super) foreign_id: Option<usize>,
 }
 
 impl From<&Template> for Facts {
     fn from(template: &Template) -> Self {
-        let Template { height, previous, time, min_time, .. } = *template;
-        Self { height, previous, time, min_time }
+        let Template { height, previous, time, min_time, bits, target, foreign_id, .. } = *template;
+        let value = template.coinbase_value;
+        Self { height, previous, time, min_time, bits, target, value, foreign_id }
     }
 }
 
@@ -43,9 +60,12 @@ pub(super) enum Finding {
 
 /// Looks at a template.
 pub(super) fn check(facts: Facts, known: Known) -> Finding {
-    let Facts { height, previous, time, min_time } = facts;
+    let Facts { height, previous, time, min_time, bits, target, .. } = facts;
     if min_time > time {
         return Finding::Bad(format!("mintime {min_time} is later than curtime {time}"));
+    }
+    if !fits(target, bits) {
+        return Finding::Bad(format!("its `target` is not that of its `bits` {bits:08x}"));
     }
     if let (Some(current), Some(top)) = (known.current, known.top)
         && height < current
@@ -65,53 +85,113 @@ pub(super) fn check(facts: Facts, known: Known) -> Finding {
     }
 }
 
+/// Whether a target is that of the compact form, but for the digits that this has no room for.
+fn fits(target: Target, bits: u32) -> bool {
+    let size = bits >> 24;
+    let digits = if size > 3 { 8 * (size - 3) } else { 0 };
+    Target::from_compact(bits).is_some_and(|compact| {
+        target == compact || (digits < 256 && target.0 >> digits == compact.0 >> digits)
+    })
+}
+
+/// What work was made of lately, to see jumps in it.
+#[derive(Debug, Default)]
+pub(super) struct Memory {
+    target: Option<Target>,
+    height: u64,
+    /// One for each height, the newest last.
+    rewards: VecDeque<u64>,
+}
+
+impl Memory {
+    /// Keeps what work was made of.
+    pub(super) fn keep(&mut self, facts: Facts) {
+        self.target = Some(facts.target);
+        if self.height != facts.height {
+            self.height = facts.height;
+            if self.rewards.len() >= REWARDS {
+                self.rewards.pop_front();
+            }
+            self.rewards.push_back(facts.value.0);
+        }
+    }
+
+    /// What makes a template strange, though it may be right: with another daemon at hand it is
+    /// not used. `unix_ms` is this machine's clock.
+    pub(super) fn doubt(&self, facts: Facts, network: Network, unix_ms: u64) -> Option<String> {
+        let ahead = u64::from(facts.time).saturating_sub(unix_ms / 1_000);
+        if ahead > AHEAD {
+            return Some(format!(
+                "its time is {ahead} seconds ahead of this machine's: other nodes would refuse \
+                 the block; set both clocks (NTP)"
+            ));
+        }
+        if let Some(index) = facts.foreign_id {
+            return Some(format!(
+                "the bytes of its transaction {index} do not have the id that it says"
+            ));
+        }
+        // Test networks let the difficulty fall to 1 when a block is late, private ones all do.
+        if network != Network::Main {
+            return None;
+        }
+        if let Some(last) = self.target {
+            let apart = |low: Target, high: Target| {
+                low.0.checked_mul(DIFFICULTY_JUMP.into()).is_some_and(|most| high.0 > most)
+            };
+            if apart(last, facts.target) || apart(facts.target, last) {
+                return Some(format!(
+                    "its difficulty is {}, that of the last work {}",
+                    facts.target.difficulty(),
+                    last.difficulty()
+                ));
+            }
+        }
+        let median = self.median_reward()?;
+        (facts.value.0 > median.saturating_mul(REWARD_JUMP)).then(|| {
+            format!(
+                "its reward is {}, that of the last blocks about {}",
+                facts.value,
+                Amount(median)
+            )
+        })
+    }
+
+    fn median_reward(&self) -> Option<u64> {
+        let mut rewards: Vec<u64> = self.rewards.iter().copied().collect();
+        rewards.sort_unstable();
+        rewards.get(rewards.len() / 2).copied()
+    }
+}
+
 /// Words when the daemon's clock and ours differ by more than two hours: blocks may be refused.
 pub(super) fn clock_warning(time: u32, unix_ms: u64) -> Option<String> {
     let ours = unix_ms / 1000;
     let apart = u64::from(time).abs_diff(ours);
-    (apart > 7_200).then(|| {
+    (apart > AHEAD).then(|| {
         format!(
             "its clock and this machine's are {apart} seconds apart: set them, or blocks get lost"
         )
     })
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn facts(height: u64) -> Facts {
-        Facts { height, previous: Hash([7; 32]), time: 1_000, min_time: 900 }
-    }
-
-    #[test]
-    fn sorts_templates() {
-        let known = Known { previous_height: Some(9), top: Some(9), current: Some(10) };
-        assert_eq!(check(facts(10), known), Finding::Good);
-        assert!(matches!(check(facts(11), known), Finding::Bad(_)));
-        assert!(matches!(check(facts(9), known), Finding::Bad(_)));
-        assert!(matches!(check(facts(u64::MAX), known), Finding::Bad(_)));
-        let unseen = Known { previous_height: None, ..known };
-        assert_eq!(check(facts(11), unseen), Finding::Unproven);
-        assert!(matches!(check(Facts { min_time: 1_001, ..facts(10) }, known), Finding::Bad(_)));
-        assert_eq!(
-            check(facts(1), Known { previous_height: Some(0), ..Known::default() }),
-            Finding::Good
-        );
-    }
-
-    #[test]
-    fn goes_back_only_when_the_chain_did() {
-        let reorganised = Known { previous_height: Some(7), top: Some(7), current: Some(10) };
-        assert_eq!(check(facts(8), reorganised), Finding::Good);
-        let one_left_behind = Known { previous_height: Some(8), top: Some(9), current: Some(10) };
-        assert!(matches!(check(facts(9), one_left_behind), Finding::Bad(_)));
-    }
-
-    #[test]
-    fn warns_of_clocks_apart() {
-        assert_eq!(clock_warning(1_000_000, 1_000_000_000), None);
-        assert!(clock_warning(1_000_000, 1_008_000_000).is_some());
-        assert!(clock_warning(1_008_000, 1_000_000_000).is_some());
-    }
+/// Words when a daemon's tip is so old that it may be cut off, or on a fork that died.
+pub(super) fn old_tip(
+    network: Option<Network>,
+    tip_time: Option<u64>,
+    block_time: Option<u32>,
+    unix_ms: u64,
+) -> Option<String> {
+    let age = (unix_ms / 1_000).saturating_sub(tip_time?);
+    let old = age > OLD_TIP * u64::from(block_time?) && network != Some(Network::Regtest);
+    old.then(|| {
+        format!(
+            "its last block is {} minutes old: is it cut off, on a dead fork, or is a clock wrong?",
+            age / 60
+        )
+    })
 }
+
+#[cfg(test)]
+#[path = "sanity/tests.rs"]
+mod tests;

@@ -15,10 +15,11 @@ use std::sync::Mutex;
 use std::time::Instant;
 
 mod chain;
+mod faults;
 
 pub(super) use chain::{Chain, hash_at};
 
-pub(super) fn pool(daemons: Vec<Daemon>) -> Pool {
+pub(crate) fn pool(daemons: Vec<Daemon>) -> Pool {
     let coin = crate::config::Coin {
         id: "testcoin".to_owned(),
         name: "Testcoin".to_owned(),
@@ -53,6 +54,8 @@ pub(super) fn pool(daemons: Vec<Daemon>) -> Pool {
         tag: "/romp/".to_owned(),
         daemon_timeout: Duration::from_millis(500),
         minimum_payment: None,
+        wallet: None,
+        doctor: true,
     }
 }
 

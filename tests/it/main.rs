@@ -24,6 +24,7 @@ mod courtesy;
 mod crash;
 mod daemons;
 mod defences;
+mod doctor;
 mod master;
 mod names;
 mod reload;

@@ -142,6 +142,34 @@ fn transactions_keep_their_order_and_prefer_the_txid() {
     assert_eq!(template.txids, [Hash([0xaa; 32]), Hash([0x22; 32])]);
 }
 
+/// F40, D6: the same transaction twice, more bytes than the daemon's own limit, foreign bytes.
+#[test]
+fn transactions_that_cannot_be_a_block() {
+    let id = "aa".repeat(32);
+    let twice = json!([{"data": "01", "txid": id}, {"data": "02", "txid": id}]);
+    assert!(refusal("transactions", twice).contains("there twice"));
+    let mut large = base();
+    large["sizelimit"] = json!(2);
+    large["transactions"] = json!([{"data": "010203", "txid": id}]);
+    let error = Template::parse(&large.to_string()).unwrap_err().to_string();
+    assert!(error.contains("`sizelimit`"), "{error}");
+
+    let plain = "01000000".to_owned() + &"11".repeat(60);
+    let extended = "010000000001".to_owned() + &"11".repeat(60);
+    let mweb = "010000000008".to_owned() + &"11".repeat(60);
+    let own = |data: &str| sha256d(&hex_decode(data).unwrap()).to_string();
+    for (name, one, foreign) in [
+        ("own id", json!({"data": plain, "txid": own(&plain)}), None),
+        ("foreign id", json!({"data": plain, "txid": id}), Some(0)),
+        ("own hash", json!({"data": extended, "txid": id, "hash": own(&extended)}), None),
+        ("foreign hash", json!({"data": extended, "txid": id, "hash": "bb".repeat(32)}), Some(0)),
+        ("cannot tell", json!({"data": mweb, "txid": id, "hash": "bb".repeat(32)}), None),
+    ] {
+        let template = with("transactions", json!([one])).unwrap();
+        assert_eq!(template.foreign_id, foreign, "{name}");
+    }
+}
+
 #[test]
 fn payees_are_read_in_object_and_in_array_form() {
     let one = json!({"payee": "Xaddress", "script": "51", "amount": 7});

@@ -67,6 +67,8 @@ pub(in crate::config) struct RawPool {
     pub(in crate::config) version_mask: Option<String>,
     /// Text in the coinbase, up to 20 ASCII characters; default /romp/.
     pub(in crate::config) pool_tag: Option<String>,
+    /// Examine the daemons before the ports open; default true.
+    pub(in crate::config) doctor: Option<bool>,
 }
 
 /// Payments to miners.

@@ -196,3 +196,24 @@ proptest! {
         }
     }
 }
+
+/// A daemon far ahead whose templates are of no use (a fork of its own, a wrong coin) does not keep
+/// the others from working.
+#[test]
+fn a_tip_without_work_is_forgotten() {
+    let mut judge = judge(&[9, 7]);
+    assert_eq!(judge.choose(0), Some(0));
+    for second in 0..20 {
+        let now = second * 1_000;
+        judge.probed(0, now, Ok(tip(9)), 1);
+        judge.probed(1, now, Ok(tip(7)), 1);
+        if judge.choose(now) == Some(0) {
+            judge.refused(0, now, "bad".to_owned());
+        }
+        let expected = (now > REMEMBER_MS).then_some(1);
+        assert_eq!(judge.choose(now), expected, "{second}");
+    }
+    judge.worked(0, 20_000);
+    judge.probed(0, 20_000, Ok(tip(9)), 1);
+    assert_eq!(judge.choose(20_000 + CATCH_UP_MS), Some(0));
+}

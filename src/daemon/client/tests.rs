@@ -123,6 +123,43 @@ fn limits_what_it_reads() {
 }
 
 #[test]
+fn lengths_and_encodings_that_lie() {
+    let head = "HTTP/1.1 200 X\r\n";
+    let body = r#"{"result":1,"error":null,"id":1}"#;
+    // Shorter than the body: cut JSON. Longer: the connection ends too early.
+    for (what, answer) in [
+        ("short", format!("{head}Content-Length: 9\r\n\r\n{body}")),
+        ("long", format!("{head}Content-Length: 900\r\n\r\n{body}")),
+        ("negative", format!("{head}Content-Length: -1\r\n\r\n{body}")),
+        ("broken chunk", format!("{head}Transfer-Encoding: chunked\r\n\r\nzz\r\n{body}")),
+        ("no last chunk", format!("{head}Transfer-Encoding: chunked\r\n\r\n20\r\n{body}\r\n")),
+        (
+            "gzip",
+            format!("{head}Content-Encoding: gzip\r\nContent-Length: 4\r\n\r\n\u{1f}\u{1}\u{8}\0"),
+        ),
+        ("endless header", format!("{head}X: {}", "y".repeat(1 << 20))),
+    ] {
+        let error = ask_for(Duration::from_secs(2), {
+            let answer = answer.into_bytes();
+            move |_, _| Answer::Raw(answer.clone())
+        });
+        assert!(error.is_err(), "{what}: {error:?}");
+    }
+    // Without a length the end of the connection is the end of the body.
+    assert_eq!(raw(&format!("{head}Connection: close\r\n\r\n{body}")).unwrap(), "1");
+}
+
+/// A body without an end, as fast as it comes: reading stops at the limit, or at the deadline.
+#[test]
+fn a_body_without_an_end_is_left() {
+    let chunk = format!("10000\r\n{}\r\n", "x".repeat(1 << 16));
+    let endless =
+        format!("HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\n{}", chunk.repeat(200));
+    let error = raw(&endless).unwrap_err();
+    assert!(error.to_string().contains("larger than 1048576 bytes"), "{error}");
+}
+
+#[test]
 fn ends_at_the_deadline() {
     assert_eq!(ask_for(DEADLINE, |_, _| Answer::Drip).unwrap_err().fault, Fault::Timeout(DEADLINE));
     assert_eq!(

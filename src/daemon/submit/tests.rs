@@ -70,6 +70,44 @@ fn one_that_has_it_is_enough_and_silence_is_no_refusal() {
     assert_eq!(overall(&[]), Unknown);
 }
 
+/// F41, NOMP M7: a block is taken in every pair of answers in which any daemon has it, and refused
+/// only when both refuse it.
+#[test]
+fn every_pair_of_two_daemons_answers() {
+    type Make = fn() -> Result<Box<RawValue>, CallError>;
+    let table: [(Make, Verdict); 15] = [
+        (|| result("null"), Accepted),
+        (|| result("\"duplicate\""), Accepted),
+        (|| result("\"inconclusive\""), Unknown),
+        (|| result("\"duplicate-inconclusive\""), Unknown),
+        (|| result("\"duplicate-invalid\""), Rejected),
+        (|| result("\"high-hash\""), Rejected),
+        (|| result("\"bad-txnmrklroot\""), Rejected),
+        (|| result("\"time-too-new\""), Rejected),
+        (|| rpc(-22), Rejected),
+        (|| rpc(-28), Unknown),
+        (|| error(Fault::Auth(401)), Unknown),
+        (|| error(Fault::Http(500, "Work queue depth exceeded".to_owned())), Unknown),
+        (|| error(Fault::Garbage("cut".to_owned())), Unknown),
+        (|| error(Fault::Timeout(Duration::from_secs(30))), Unknown),
+        (|| error(Fault::Unreachable("reset".to_owned())), Unknown),
+    ];
+    for (first, a) in table {
+        for (second, b) in table {
+            let answers = [first(), second()].map(|answer| {
+                let (verdict, words) = classify(&answer);
+                Answer { daemon: String::new(), verdict, words }
+            });
+            let expected = match (a, b) {
+                (Accepted, _) | (_, Accepted) => Accepted,
+                (Rejected, Rejected) => Rejected,
+                _ => Unknown,
+            };
+            assert_eq!(overall(&answers), expected, "{answers:?}");
+        }
+    }
+}
+
 #[test]
 fn asks_all_and_reports_each_in_order() {
     let takes = stub::daemon(|method, body| {

@@ -14,6 +14,8 @@ pub(super) struct State {
     pub(super) template: Option<&'static str>,
     /// Fields added to the template.
     pub(super) more: &'static str,
+    /// What it says to a proposed block, as JSON.
+    pub(super) objection: &'static str,
     /// Addresses that were asked for.
     pub(super) asked: Vec<String>,
     pub(super) submitted: Vec<String>,
@@ -36,6 +38,7 @@ impl Chain {
             address,
             template: None,
             more: "",
+            objection: "null",
             asked: Vec::new(),
             submitted: Vec::new(),
         })))
@@ -58,7 +61,7 @@ impl Chain {
         stub::daemon(move |method, body| chain.answer(method, body))
     }
 
-    fn answer(&self, method: &str, body: &str) -> Answer {
+    pub(super) fn answer(&self, method: &str, body: &str) -> Answer {
         let mut state = self.0.lock().unwrap();
         let State { height, headers, .. } = *state;
         if state.silent {
@@ -74,6 +77,9 @@ impl Chain {
             "validateaddress" => {
                 state.asked.push(body.to_owned());
                 Answer::Result(state.address.to_owned())
+            }
+            "getblocktemplate" if body.contains("\"proposal\"") => {
+                Answer::Result(state.objection.to_owned())
             }
             "getblocktemplate" => match state.template {
                 Some(error) => Answer::Error(error.to_owned()),

@@ -4,6 +4,7 @@
 
 use super::*;
 use crate::chain::Hash;
+use crate::chain::address::Rules;
 use crate::config::RewardRecipient;
 use crate::daemon::stub::{self, Answer};
 use crate::templates::tests::pool;
@@ -22,6 +23,7 @@ fn info() -> ChainInfo {
         best: Hash::default(),
         difficulty: None,
         initial_download: false,
+        tip_time: None,
         proof_of_stake: false,
     }
 }
@@ -46,7 +48,7 @@ fn valid(script: &str) -> Answer {
 
 fn operator(result: Result<Plan, PlanError>) -> String {
     match result {
-        Err(PlanError::Operator(words)) => words,
+        Err(PlanError::Operator { words, .. }) => words,
         other => panic!("{other:?}"),
     }
 }
