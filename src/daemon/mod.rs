@@ -7,12 +7,14 @@ mod calls;
 pub mod choice;
 mod client;
 mod error;
+pub mod notice;
 mod payee;
 mod resolve;
 pub mod submit;
 pub mod template;
 
 pub use calls::{ChainInfo, best_block, block_header, chain_info, script_of, submit_block};
+pub use calls::{protocol_version, waiting_calls};
 pub use client::{Client, address};
 pub use error::{CallError, Fault};
 pub use payee::Payees;
