@@ -52,6 +52,8 @@ pub(super) fn pool(daemons: Vec<Daemon>) -> Pool {
         version_mask: 0,
         tag: "/romp/".to_owned(),
         daemon_timeout: Duration::from_millis(500),
+        p2p: None,
+        long_poll: true,
         minimum_payment: None,
     }
 }
