@@ -24,6 +24,7 @@ mod courtesy;
 mod crash;
 mod daemons;
 mod master;
+mod notices;
 mod reload;
 mod secrets;
 mod signals;

@@ -14,6 +14,8 @@ pub(crate) struct Pair {
     nodes: [Option<Process>; 3],
     /// The first node's wallet address that `mine` pays.
     pub(crate) wallet: String,
+    /// Where peers of the first node connect.
+    pub(crate) peer_port: u16,
     _dir: TempDir,
 }
 
@@ -76,7 +78,7 @@ impl Pair {
             first.must("createwallet", json!(["test"]));
         }
         let wallet = first.text("getnewaddress", json!([]));
-        Self { first, second, nodes, wallet, _dir: dir }
+        Self { first, second, nodes, wallet, peer_port: peers[0], _dir: dir }
     }
 
     /// Mines blocks on the first node itself until the chain has that height.
