@@ -52,6 +52,9 @@ pub struct Template {
     /// The first transaction, by its place, whose bytes do not have the id that the daemon says.
     /// Not refused here: coins may make ids in their own way.
     pub foreign_id: Option<usize>,
+    /// `longpollid` (BIP 22): asked with it, the daemon answers when it has something newer.
+    /// `None` when it gives none, or one that is no short text.
+    pub long_poll_id: Option<String>,
 }
 
 /// Why a template cannot be used.
@@ -70,6 +73,8 @@ const MOST_BYTES: usize = 64 << 20;
 const LONGEST_SCRIPT: usize = 10_000;
 /// Most bytes of a coinbase payload (Dash's `MAX_TX_EXTRA_PAYLOAD`).
 const LONGEST_PAYLOAD: usize = 10_000;
+/// Most bytes of a `longpollid`, which goes back to the daemon.
+const LONGEST_POLL_ID: usize = 256;
 /// What a witness commitment output begins with: `OP_RETURN`, push 36, magic (BIP 141).
 const COMMITMENT_PREFIX: [u8; 6] = [0x6a, 0x24, 0xaa, 0x21, 0xa9, 0xed];
 /// Rules that the daemon may mark as needing a miner's support (`!rule`) and that we support.
@@ -99,6 +104,7 @@ struct Raw<'a> {
     votes: Option<Vec<String>>,
     #[serde(borrow)]
     mweb: Option<Cow<'a, str>>,
+    longpollid: Option<Value>,
     #[serde(default)]
     rules: Vec<String>,
     payee: Option<String>,
@@ -238,6 +244,7 @@ impl Template {
             votes: votes(raw)?,
             mweb,
             foreign_id: foreign_id(&raw.transactions),
+            long_poll_id: long_poll_id(raw),
         })
     }
 
@@ -306,6 +313,13 @@ fn foreign_id(raw: &[RawTransaction<'_>]) -> Option<usize> {
             };
             said.is_some_and(|said| sha256d(&data) != said)
         })
+}
+
+/// A hash and a counter in practice. What is odd only means no long poll.
+fn long_poll_id(raw: &Raw<'_>) -> Option<String> {
+    let id = raw.longpollid.as_ref()?.as_str()?;
+    let short = (1..=LONGEST_POLL_ID).contains(&id.len());
+    (short && id.bytes().all(|byte| byte.is_ascii_graphic())).then(|| id.to_owned())
 }
 
 /// All outputs that the coin demands, in NOMP's order: `masternode`, `superblock`, others, `payee`.

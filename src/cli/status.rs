@@ -3,6 +3,8 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr)] // A command's output.
 
+mod notices;
+
 use super::{DONE, FAILED, NOT_RUNNING};
 use crate::config::{self, Config};
 use crate::sys::{clock, log::escape};
@@ -185,6 +187,7 @@ fn coin_table(out: &mut String, coin: &str, of: &Value, status: &Value) {
                 problem.map(|problem| format!(" ({problem})")).unwrap_or_default(),
             );
         }
+        notices::table(out, of);
     } else {
         let _ = writeln!(out, ": {}", hash_rate(of));
     }

@@ -5,7 +5,7 @@ use super::checked::{Banning, Coin, Daemon, Pool, Redis, Store};
 use super::diagnostics::shown;
 use super::raw::{RawBanning, RawPool};
 use super::values::{Judge, Keys, Scale, scaled};
-use super::{check_ports, check_rewards, notes};
+use super::{check_notice, check_ports, check_rewards, notes};
 use crate::rewards::Amount;
 use crate::stratum::Unit;
 use std::time::Duration;
@@ -48,6 +48,7 @@ pub(super) fn check(
         .fold(f64::INFINITY, f64::min);
     let unit = Unit::for_smallest(if smallest.is_finite() { smallest } else { 8.0 });
     let times = times(raw, keys, judge);
+    let p2p = check_notice::p2p(raw, keys, coin.as_ref(), daemons.as_deref(), judge);
     Some(Pool {
         file: file.to_owned(),
         recipients,
@@ -57,6 +58,8 @@ pub(super) fn check(
         stale_work: times.stale_work,
         connection_timeout: times.connection,
         daemon_timeout: times.daemon,
+        p2p,
+        long_poll: raw.long_poll.unwrap_or(true),
         validate_username: validate_username(raw, keys),
         banning: raw.banning.as_ref().and_then(|raw| banning(raw, keys, judge)),
         proxy_protocol: raw.tcp_proxy_protocol.unwrap_or(false),

@@ -110,7 +110,7 @@ pub struct Pool {
     /// Ledger unit that fits the smallest difficulty of the ports; the ledger's own, once made,
     /// wins (see `journal::unit`).
     pub unit: Unit,
-    /// `blockRefreshInterval`: polling for new blocks.
+    /// `blockRefreshInterval`: polling for new blocks; zero: none.
     pub block_refresh: Duration,
     /// `txRefreshInterval` (ms, early) or `jobRebroadcastTimeout` (s, later): new job from new
     /// transactions, clean = false. Default 55 s.
@@ -133,6 +133,10 @@ pub struct Pool {
     pub tag: String,
     /// `daemonTimeout` (default 5 s): deadline of one call.
     pub daemon_timeout: Duration,
+    /// `p2p`; `None` when disabled.
+    pub p2p: Option<P2p>,
+    /// `longPoll` (default true): let getblocktemplate wait for the next block.
+    pub long_poll: bool,
     /// `paymentProcessing.minimumPayment` and others, kept for the payouts issue.
     pub minimum_payment: Option<Amount>,
     /// `paymentProcessing.enabled`: the daemon whose wallet has to own `address`
@@ -216,6 +220,30 @@ pub struct Daemon {
     pub user: String,
     /// RPC password.
     pub password: Secret,
+    /// `zmq`: where it publishes `hashblock`.
+    pub zmq: Option<Endpoint>,
+}
+
+/// A TCP server of a daemon beside its RPC.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Endpoint {
+    /// Host name or address, IPv6 addresses without brackets.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+}
+
+/// `p2p`: a connection to a daemon as a peer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct P2p {
+    /// `host` (default: the first daemon's) and `port`.
+    pub peer: Endpoint,
+    /// `magic`, wire order; that of the coin file's network when absent.
+    pub magic: Option<[u8; 4]>,
+    /// `protocolVersion`; what the first daemon says over RPC when absent.
+    pub version: Option<u32>,
+    /// Not `disableTransactions` (default true): be told of transactions.
+    pub transactions: bool,
 }
 
 /// NOMP's banning settings.

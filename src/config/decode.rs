@@ -113,10 +113,10 @@ fn explain<'a>(
     let key = path.last().map_or("", String::as_str);
     if let Some(rest) = message.strip_prefix(&format!("unknown field `{key}`")) {
         let known: Vec<&str> = rest.split('`').skip(1).step_by(2).collect();
-        let hint = match nearest(key, known.iter().copied()) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => match elsewhere(key, path) {
-                Some(file) => format!("that is a key of {file}"),
+        let hint = match elsewhere(key, path) {
+            Some(file) => format!("that is a key of {file}"),
+            None => match nearest(key, known.iter().copied()) {
+                Some(near) => format!("did you mean `{near}`?"),
                 None => format!("known keys here: {}", known.join(", ")),
             },
         };

@@ -44,17 +44,11 @@ pub(super) fn pool(raw: &RawPool, keys: &Keys<'_>, judge: &mut Judge<'_>) {
     let mpos = "MPOS is still to come; shares go to the pool's own ledger";
     note(raw.mpos_mode.as_ref().and_then(|m| m.enabled), &["mposMode"], mpos);
     note(early.and_then(|s| s.mpos.as_ref()?.enabled), &["shareProcessing", "mpos"], mpos);
-    let peer = "the connection as a peer is still to come; blocknotify and polling find blocks";
-    note(raw.p2p.as_ref().and_then(|p| p.enabled), &["p2p"], peer);
     let hashes = "nothing reads the hashes of shares yet";
     note(raw.emit_invalid_block_hashes, &["emitInvalidBlockHashes"], hashes);
     let number = "extranonces are numbered by `instanceId` in config.json";
     note(raw.instance_id.map(|_| true), &["instanceId"], number);
     note(raw.api.as_ref().map(|_| true), &["api"], "`api` is for programs that embed NOMP");
-    let fields = raw.p2p.as_ref().and_then(|p| p.magic.as_deref());
-    if let Some(text) = fields {
-        super::check_coin::magic(text, keys, &["p2p", "magic"], judge);
-    }
     let auth = early.and_then(|s| s.mpos.as_ref()?.stratum_auth.as_deref());
     if auth.is_some_and(|word| !["password", "worker", "none"].contains(&word)) {
         let path = ["shareProcessing", "mpos", "stratumAuth"];

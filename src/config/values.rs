@@ -1,5 +1,6 @@
 //! Single values: durations, secrets, hosts, exact fractions; and where a key is written.
 
+use super::check_notice::endpoint;
 use super::checked::{Daemon, Redis};
 use super::diagnostics::{Place, Report, Severity, shown};
 use super::document::Document;
@@ -250,7 +251,8 @@ impl Judge<'_> {
             self.report.error(&keys.at(path), "a daemon is not complete", &hint);
         }
         let user = raw.user.clone()?;
-        Some(Daemon { host, port: port?, user, password: password.flatten()? })
+        let zmq = raw.zmq.as_deref().and_then(|text| endpoint(text, keys, &below("zmq"), self));
+        Some(Daemon { host, port: port?, user, password: password.flatten()?, zmq })
     }
 }
 

@@ -57,6 +57,23 @@ struct RawInfo {
 }
 
 #[derive(Deserialize)]
+struct RawRpcInfo {
+    active_commands: Vec<RawCommand>,
+}
+
+#[derive(Deserialize)]
+struct RawCommand {
+    method: String,
+    /// Microseconds.
+    duration: i64,
+}
+
+#[derive(Deserialize)]
+struct RawVersion {
+    protocolversion: u32,
+}
+
+#[derive(Deserialize)]
 struct RawAddress {
     isvalid: bool,
     #[serde(rename = "scriptPubKey")]
@@ -66,6 +83,31 @@ struct RawAddress {
 #[derive(Deserialize)]
 struct RawHeader {
     confirmations: i64,
+}
+
+/// How many of the daemon's RPC threads have been busy with `method` for a second or longer
+/// (`getrpcinfo`): waiting, that is.
+///
+/// # Errors
+/// [`CallError`]; daemons older than Bitcoin Core 0.18 do not know the method.
+pub fn waiting_calls(client: &Client, method: &str) -> Result<usize, CallError> {
+    let answer = client.call("getrpcinfo", json!([]))?;
+    let info: RawRpcInfo = read(client, "getrpcinfo", &answer)?;
+    let waits = |call: &&RawCommand| call.method == method && call.duration >= 1_000_000;
+    Ok(info.active_commands.iter().filter(waits).count())
+}
+
+/// The protocol version that the daemon speaks to its peers: `getnetworkinfo`, or `getinfo`.
+///
+/// # Errors
+/// [`CallError`] of the call that failed.
+pub fn protocol_version(client: &Client) -> Result<u32, CallError> {
+    let (method, answer) = match client.call("getnetworkinfo", json!([])) {
+        Err(error) if error.is_unknown_method() => ("getinfo", client.call("getinfo", json!([]))?),
+        answer => ("getnetworkinfo", answer?),
+    };
+    let info: RawVersion = read(client, method, &answer)?;
+    Ok(info.protocolversion)
 }
 
 /// `getblockchaininfo`; on a daemon that does not know it (or `old`, the coin file's `hasGetInfo`)

@@ -8,6 +8,7 @@ pub mod choice;
 mod client;
 mod error;
 mod inquiry;
+pub mod notice;
 mod payee;
 pub mod plan;
 mod resolve;
@@ -15,6 +16,7 @@ pub mod submit;
 pub mod template;
 
 pub use calls::{ChainInfo, best_block, block_header, chain_info, script_of, submit_block};
+pub use calls::{protocol_version, waiting_calls};
 pub use client::{Client, address};
 pub use error::{CallError, Fault};
 pub use inquiry::{Peers, owns, peers, propose, raw_header};

@@ -44,6 +44,7 @@ pub(crate) fn at(port: u16) -> Daemon {
         port,
         user: "user".to_owned(),
         password: Secret::new("hunter2-secret".to_owned()),
+        zmq: None,
     }
 }
 

@@ -83,7 +83,34 @@ pub fn fetch_for(
     plan: &Plan,
     payees: &mut Payees,
 ) -> Result<Template, FetchError> {
-    let mut template = fetch(client, rules)?;
+    resolved(client, fetch(client, rules)?, plan, payees)
+}
+
+/// As [`fetch_for`], answered only when the daemon has something newer than what it gave with this
+/// `longpollid` (BIP 22): a block, or after a minute or so transactions.
+///
+/// # Errors
+/// As [`fetch`].
+pub fn wait_for(
+    client: &Client,
+    rules: &[String],
+    plan: &Plan,
+    payees: &mut Payees,
+    long_poll_id: &str,
+) -> Result<Template, FetchError> {
+    let mut params = request(rules);
+    if let Some(object) = params.get_mut(0).and_then(Value::as_object_mut) {
+        object.insert("longpollid".to_owned(), json!(long_poll_id));
+    }
+    resolved(client, ask(client, rules, params)?, plan, payees)
+}
+
+fn resolved(
+    client: &Client,
+    mut template: Template,
+    plan: &Plan,
+    payees: &mut Payees,
+) -> Result<Template, FetchError> {
     payees.resolve(client, &mut template, plan)?;
     Ok(template)
 }
@@ -93,15 +120,18 @@ pub fn fetch_for(
 /// # Errors
 /// [`FetchError`] when there is none, in words for the operator.
 pub fn fetch(client: &Client, rules: &[String]) -> Result<Template, FetchError> {
-    let answer =
-        client.call("getblocktemplate", request(rules)).map_err(|error| match &error.fault {
-            Fault::Rpc { code: -8, message } => FetchError::Rules {
-                daemon: client.address(),
-                rules: rules.to_vec(),
-                words: message.clone(),
-            },
-            _ => FetchError::Call(error),
-        })?;
+    ask(client, rules, request(rules))
+}
+
+fn ask(client: &Client, rules: &[String], params: Value) -> Result<Template, FetchError> {
+    let answer = client.call("getblocktemplate", params).map_err(|error| match &error.fault {
+        Fault::Rpc { code: -8, message } => FetchError::Rules {
+            daemon: client.address(),
+            rules: rules.to_vec(),
+            words: message.clone(),
+        },
+        _ => FetchError::Call(error),
+    })?;
     Template::parse(answer.get())
         .map_err(|error| FetchError::Template { daemon: client.address(), error })
 }

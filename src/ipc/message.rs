@@ -76,6 +76,36 @@ pub struct CoinStatus {
     pub daemons: Vec<DaemonStatus>,
     /// How new tips were first noticed since start: source (`poll`, `blocknotify`) → count.
     pub noticed: std::collections::BTreeMap<String, u64>,
+    /// Each way by which new tips are told.
+    #[serde(default)]
+    pub notices: std::collections::BTreeMap<String, NoticeStatus>,
+    /// From the first notice of a block until the last worker had its work.
+    #[serde(default)]
+    pub notice_to_work: Option<Lag>,
+}
+
+/// Times of the last hundred blocks, milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lag {
+    /// Of the last one.
+    pub last: u64,
+    /// Median.
+    pub median: u64,
+}
+
+/// How one way of telling new blocks does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NoticeStatus {
+    /// Blocks that it told of.
+    pub blocks: u64,
+    /// How often it was the first.
+    pub first: u64,
+    /// How much later than the first it was.
+    pub lag: Option<Lag>,
+    /// Messages that were lost on the way (gaps in ZMQ's numbers).
+    pub missed: u64,
+    /// What is wrong with it now, in words.
+    pub problem: Option<String>,
 }
 
 /// Whether a coin can be mined.

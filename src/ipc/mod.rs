@@ -6,5 +6,5 @@ mod message;
 mod seat;
 
 pub use channel::{Channel, ChannelError, Received};
-pub use message::{CoinStatus, DaemonStatus, Message, TipState};
+pub use message::{CoinStatus, DaemonStatus, Lag, Message, NoticeStatus, TipState};
 pub use seat::{Listener, Role, Seat};

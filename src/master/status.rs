@@ -140,6 +140,8 @@ impl Master {
             "work_at": known.and_then(|status| status.work_at),
             "daemons": known.map(|status| &status.daemons[..]).unwrap_or_default(),
             "noticed": known.map(|status| status.noticed.clone()).unwrap_or_default(),
+            "notices_by": known.map(|status| &status.notices),
+            "notice_to_work": known.and_then(|status| status.notice_to_work),
             "miners": miners,
             "accepted": accepted,
             "rejected": rejected,

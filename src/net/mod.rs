@@ -1,5 +1,6 @@
 //! Plumbing for sockets on mio: lines in, bytes out, helper threads with a waker.
 
+pub mod dial;
 pub mod helper;
 pub mod lines;
 pub mod outbox;

@@ -2,10 +2,16 @@
 //!
 //! Waits only for events, never for a daemon: see [`super::asker`].
 
+mod hear;
+
 use super::asker::{self, Question, Reply};
+use super::listen::Told;
+use super::longpoll::{self, LongPoll};
+use super::notices::{self, Notices};
 use super::refresh::Refresh;
 use super::sanity::{self, Facts, Finding, Known, Memory};
-use super::status::Teller;
+use super::status::{Numbers, Teller};
+use super::tally::Source;
 use super::{Notice, Outlet};
 use crate::chain::{Plan, Template, Work};
 use crate::config::{Config, Pool};
@@ -14,9 +20,9 @@ use crate::daemon::plan::PlanError;
 use crate::daemon::template::FetchError;
 use crate::daemon::{CallError, ChainInfo};
 use crate::ipc::Message;
+use crate::ipc::board::Board;
 use crate::sys::{clock, memfd};
 use crate::{chain, daemon, special};
-use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
@@ -38,6 +44,10 @@ pub(super) enum Event {
     Reply(usize, Reply),
     /// From the main thread.
     Notice(Notice),
+    /// From the listener of that source to the daemon of that index.
+    Told(Source, usize, Told),
+    /// From the long poll of the daemon of that index.
+    LongPoll(usize, longpoll::Answer),
 }
 
 /// One daemon, from here.
@@ -50,6 +60,8 @@ struct Line {
     info: Option<ChainInfo>,
     clock_warned: bool,
     tip_warned: bool,
+    /// None when the pool's file turns it off.
+    long_poll: Option<LongPoll>,
 }
 
 /// A template that was asked for.
@@ -69,7 +81,10 @@ struct Held {
 
 /// One coin's thread.
 pub(super) struct Coin {
+    config: Arc<Config>,
     pool: Pool,
+    /// By which its helpers reach this thread.
+    events: Sender<Event>,
     out: Outlet,
     lines: Vec<Line>,
     judge: Judge,
@@ -85,23 +100,32 @@ pub(super) struct Coin {
     height: Option<u64>,
     work_at: Option<u64>,
     number: u64,
-    noticed: BTreeMap<String, u64>,
+    notices: Notices,
     teller: Teller,
     fork_said: Option<u64>,
 }
 
 impl Coin {
-    /// Starts the threads of a coin's daemons. `teller(i)` makes what daemon `i` reports with.
-    pub(super) fn new<F: Fn(Reply) -> bool + Send + 'static>(
+    /// Starts the threads of a coin's daemons, which report by `events`.
+    pub(super) fn new(
         config: &Arc<Config>,
         pool: &Pool,
         out: Outlet,
-        tell: impl Fn(usize) -> F,
+        board: Arc<Board>,
+        events: Sender<Event>,
     ) -> io::Result<Self> {
+        let mut notices = Notices::new(board);
         let mut lines = Vec::with_capacity(pool.daemons.len());
         for (index, daemon) in pool.daemons.iter().enumerate() {
             let timeout = pool.daemon_timeout;
-            let ask = asker::start(config, &pool.coin.id, daemon, timeout, tell(index))?;
+            let sender = events.clone();
+            let tell = move |reply| sender.send(Event::Reply(index, reply)).is_ok();
+            let ask = asker::start(config, &pool.coin.id, daemon, timeout, tell)?;
+            let sender = events.clone();
+            let tell = move |answer| sender.send(Event::LongPoll(index, answer)).is_ok();
+            let polls =
+                pool.long_poll.then(|| LongPoll::start(config, &pool.coin.id, daemon, tell));
+            notices.listen_to_publisher(index, daemon, &events)?;
             lines.push(Line {
                 address: daemon::address(daemon),
                 ask,
@@ -110,14 +134,18 @@ impl Coin {
                 info: None,
                 clock_warned: false,
                 tip_warned: false,
+                long_poll: polls.transpose()?,
             });
         }
-        let fresh_for = 2 * millis(pool.block_refresh) + millis(pool.daemon_timeout) + SLACK_MS;
+        let fresh_for =
+            2 * millis(notices::poll_every(pool)) + millis(pool.daemon_timeout) + SLACK_MS;
         Ok(Self {
             judge: Judge::new(lines.len(), fresh_for),
             refresh: Refresh::new(refresh_every(pool)),
             teller: Teller::new(&pool.coin.id),
+            config: Arc::clone(config),
             pool: pool.clone(),
+            events,
             out,
             lines,
             plan: None,
@@ -130,7 +158,7 @@ impl Coin {
             height: None,
             work_at: None,
             number: 0,
-            noticed: BTreeMap::new(),
+            notices,
             fork_said: None,
         })
     }
@@ -146,6 +174,8 @@ impl Coin {
                 match event {
                     Ok(Event::Reply(daemon, reply)) => self.reply(daemon, reply),
                     Ok(Event::Notice(notice)) => self.notice(notice),
+                    Ok(Event::Told(source, daemon, told)) => self.told(source, daemon, told),
+                    Ok(Event::LongPoll(daemon, answer)) => self.long_polled(daemon, answer),
                     Err(RecvTimeoutError::Timeout) => break,
                     Err(RecvTimeoutError::Disconnected) => return,
                 }
@@ -162,10 +192,6 @@ impl Coin {
         self.lines.get(daemon).map_or_else(String::new, |line| line.address.clone())
     }
 
-    fn notice(&mut self, notice: Notice) {
-        self.refresh.notice(clock::monotonic_ms(), notice.source, notice.hash);
-    }
-
     /// Asks what is due.
     fn turn(&mut self, now: u64) {
         let all = self.refresh.chases(now);
@@ -177,7 +203,9 @@ impl Coin {
         if let Some(daemon) = chosen {
             self.ask_plan(daemon, now);
             self.ask_template(daemon, now);
+            self.long_poll(daemon, now);
         }
+        self.notices.spread.look(clock::unix_ms(), &self.pool.coin.id);
         if self.judge.forked(now) {
             if self.fork_said.is_none_or(|at| now.saturating_sub(at) >= NAG_MS) {
                 self.fork_said = Some(now);
@@ -204,7 +232,7 @@ impl Coin {
             &addresses,
             now,
             self.plan_problem.as_deref(),
-            (self.work_at, difficulty, &self.noticed),
+            Numbers { work_at: self.work_at, difficulty, notices: &self.notices },
         );
         if let Some(status) = status {
             self.out.send(Message::CoinStatus(status), None);
@@ -212,7 +240,8 @@ impl Coin {
     }
 
     fn probe(&mut self, daemon: usize, now: u64, at_once: bool) {
-        let every = self.judge.probe_back_off(daemon).unwrap_or(millis(self.pool.block_refresh));
+        let every =
+            self.judge.probe_back_off(daemon).unwrap_or(millis(notices::poll_every(&self.pool)));
         let Some(line) = self.lines.get_mut(daemon) else { return };
         let due = line.probed_at.is_none_or(|at| now.saturating_sub(at) >= every.max(10));
         if !line.waiting && (due || at_once) && line.ask.send(Question::Probe).is_ok() {
@@ -315,8 +344,8 @@ impl Coin {
         self.judge.probed(daemon, now, seen.clone(), latency);
         if let Ok(seen) = seen {
             let highest = self.judge.top(now).is_some_and(|top| seen.height >= top.height);
-            if highest && let Some(source) = self.refresh.tip(seen.tip) {
-                *self.noticed.entry(source.name().to_owned()).or_default() += 1;
+            if highest && let Some((source, at)) = self.notices.tally.shown(now, seen.tip) {
+                self.notices.first = Some((seen.tip, at));
                 log::debug!(
                     "{}: block {} ({}) on {}, noticed by {}",
                     self.id(),
@@ -353,6 +382,8 @@ impl Coin {
         match answer {
             Ok(plan) => {
                 special!("{}: on the {:?} network", self.id(), plan.network);
+                let (config, events) = (&self.config, &self.events);
+                self.notices.listen_to_peer(config, &self.pool, plan.network, events);
                 self.plan = Some(plan);
                 self.plan_problem = None;
             }
@@ -371,6 +402,11 @@ impl Coin {
 
     fn answered(&mut self, daemon: usize, now: u64, answer: Result<Template, FetchError>) {
         match answer {
+            // By another way the work is out already.
+            Ok(template) if !self.refresh.is_news(now, &template.previous) => {
+                self.remember_poll(daemon, &template);
+                self.judge.worked(daemon, now);
+            }
             Ok(template) => self.consider(Held { daemon, template, looks: LOOKS }, now),
             Err(error) if error.is_not_ready() => {
                 self.judge.not_ready(daemon, now, error.problem());
@@ -457,6 +493,7 @@ impl Coin {
             }
         };
         self.judge.worked(*daemon, now);
+        self.remember_poll(*daemon, template);
         work.clean = self.refresh.worked(now, work.previous);
         let unix = clock::unix_ms();
         let warning = sanity::clock_warning(template.time, unix);
@@ -478,6 +515,7 @@ impl Coin {
         }
         self.height = Some(work.height);
         self.work_at = Some(unix);
+        self.notices.sent(work.previous, now, unix);
         self.out.send(Message::Work { work: Box::new(work) }, Some(body));
     }
 }

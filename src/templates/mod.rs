@@ -2,14 +2,20 @@
 //! of these for all workers, and sees that found blocks get an answer.
 //!
 //! Threads: the main one (channel, signals, board), one per coin that decides, one per daemon that
-//! waits for it, one per coin for the vault. Only the last two kinds ever wait for a daemon.
+//! waits for it and one that lets it wait for blocks, one per peer and publisher that tells of
+//! blocks, one per coin for the vault. Only the last four kinds ever wait for a daemon.
 
 mod asker;
 mod coin;
 mod exam;
+mod listen;
+mod longpoll;
+mod notices;
 mod refresh;
 mod sanity;
+mod spread;
 mod status;
+mod tally;
 mod vault;
 
 use crate::chain::Hash;
@@ -21,7 +27,6 @@ use crate::sys::signals::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, Signals};
 use coin::{Coin, Event};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token, Waker};
-use refresh::Source;
 use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -29,6 +34,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::Duration;
+use tally::Source;
 
 /// Role number on the board.
 const ROLE: u32 = 2;
@@ -43,6 +49,8 @@ const WAKER: Token = Token(2);
 struct Notice {
     source: Source,
     hash: Option<Hash>,
+    /// Monotonic milliseconds.
+    at: u64,
 }
 
 /// The way of the coins' threads to the master.
@@ -146,13 +154,12 @@ fn relay(
 }
 
 fn hear(message: Message, coins: &BTreeMap<String, Sender<Event>>) {
-    let (coin, notice) = match message {
-        Message::Blocknotify { coin, hash } => (coin, Notice { source: Source::Blocknotify, hash }),
-        Message::BlockFound { coin, hash, .. } => {
-            (coin, Notice { source: Source::BlockFound, hash: Some(hash) })
-        }
+    let (coin, source, hash) = match message {
+        Message::Blocknotify { coin, hash } => (coin, Source::Blocknotify, hash),
+        Message::BlockFound { coin, hash, .. } => (coin, Source::BlockFound, Some(hash)),
         _ => return,
     };
+    let notice = Notice { source, hash, at: clock::monotonic_ms() };
     if let Some(sender) = coins.get(&coin) {
         // Its thread ends only with the process.
         let _ = sender.send(Event::Notice(notice));
@@ -164,11 +171,8 @@ fn start(seat: &Seat, outlet: &Outlet) -> io::Result<BTreeMap<String, Sender<Eve
     let mut coins = BTreeMap::new();
     for (id, pool) in &seat.config.pools {
         let (sender, events) = mpsc::channel();
-        let tell = |daemon: usize| {
-            let sender = sender.clone();
-            move |reply| sender.send(Event::Reply(daemon, reply)).is_ok()
-        };
-        let coin = Coin::new(&seat.config, pool, outlet.clone(), tell)?;
+        let board = Arc::clone(&seat.board);
+        let coin = Coin::new(&seat.config, pool, outlet.clone(), board, sender.clone())?;
         helper::spawn(&format!("coin-{id}"), move || coin.run(&events))?;
         vault::start(&seat.config, id, seat.slot)?;
         coins.insert(id.clone(), sender);

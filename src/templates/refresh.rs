@@ -1,7 +1,6 @@
 //! When to ask for a template: a pure schedule. Times are monotonic milliseconds, passed in.
 
 use crate::chain::Hash;
-use std::collections::VecDeque;
 
 /// Time that a template costs. One may be asked for ahead of its time, so that a new tip never
 /// waits for the refresh just before it: at most 5 a second, whatever notices arrive.
@@ -10,34 +9,8 @@ const COST_MS: u64 = 250;
 const CHASE_STEP_MS: u64 = 50;
 /// ... for so long, or until the new tip is there.
 const CHASE_MS: u64 = 2_000;
-/// Tips remembered, to tell a new one from one that comes back.
-const TIPS: usize = 32;
-
-/// What told of a new tip.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Source {
-    /// A probe of this process.
-    Poll,
-    /// `romp blocknotify`, through the master.
-    Blocknotify,
-    /// A worker found a block.
-    BlockFound,
-}
-
-impl Source {
-    /// The key in `CoinStatus::noticed`.
-    pub(super) const fn name(self) -> &'static str {
-        match self {
-            Self::Poll => "poll",
-            Self::Blocknotify => "blocknotify",
-            Self::BlockFound => "block-found",
-        }
-    }
-}
-
 #[derive(Debug, Clone, Copy)]
 struct Chase {
-    source: Source,
     until: u64,
     next: u64,
 }
@@ -53,44 +26,22 @@ pub(super) struct Refresh {
     /// When all templates asked for so far are paid for with [`COST_MS`] each.
     paid_at: u64,
     chase: Option<Chase>,
-    tips: VecDeque<Hash>,
 }
 
 impl Refresh {
     /// A schedule that gives a job at least every `every` milliseconds.
     pub(super) fn new(every: u64) -> Self {
-        Self {
-            every,
-            previous: None,
-            worked_at: None,
-            paid_at: 0,
-            chase: None,
-            tips: VecDeque::new(),
-        }
+        Self { every, previous: None, worked_at: None, paid_at: 0, chase: None }
     }
 
     /// Somebody says that there is a new block. Nothing to do when it is the one that is being
     /// built on.
-    pub(super) fn notice(&mut self, now: u64, source: Source, hash: Option<Hash>) {
+    pub(super) fn notice(&mut self, now: u64, hash: Option<Hash>) {
         if hash.is_some() && hash == self.previous {
             return;
         }
         let next = self.chase.map_or(now, |chase| chase.next);
-        let source = self.chase.map_or(source, |chase| chase.source);
-        self.chase = Some(Chase { source, until: now + CHASE_MS, next });
-    }
-
-    /// A daemon has this tip. The source that told of it first, when it is a new one.
-    pub(super) fn tip(&mut self, tip: Hash) -> Option<Source> {
-        if self.tips.contains(&tip) {
-            return None;
-        }
-        let first = self.tips.is_empty();
-        self.tips.push_back(tip);
-        if self.tips.len() > TIPS {
-            self.tips.pop_front();
-        }
-        (!first).then(|| self.chase.map_or(Source::Poll, |chase| chase.source))
+        self.chase = Some(Chase { until: now + CHASE_MS, next });
     }
 
     /// Whether all daemons are to be probed now because of a notice.
@@ -114,8 +65,14 @@ impl Refresh {
 
     /// Whether to ask the chosen daemon, which stands on `tip`, for a template now.
     pub(super) fn is_due(&self, now: u64, tip: &Hash) -> bool {
+        self.is_news(now, tip) && self.may_ask(now)
+    }
+
+    /// Whether a template that builds on `previous` is worth a job now: a new tip, or time for new
+    /// transactions. What comes by another way after the first one is not.
+    pub(super) fn is_news(&self, now: u64, previous: &Hash) -> bool {
         let old = self.worked_at.is_none_or(|at| now.saturating_sub(at) >= self.every);
-        (self.wants(tip) || old) && self.may_ask(now)
+        self.wants(previous) || old
     }
 
     /// Whether the work at hand builds on something else than `tip`.
@@ -123,7 +80,8 @@ impl Refresh {
         self.previous.as_ref() != Some(tip)
     }
 
-    fn may_ask(&self, now: u64) -> bool {
+    /// Whether one more template may be had.
+    pub(super) fn may_ask(&self, now: u64) -> bool {
         self.paid_at.saturating_sub(now) <= COST_MS
     }
 
@@ -154,7 +112,6 @@ mod tests {
 
     fn working() -> Refresh {
         let mut refresh = Refresh::new(20_000);
-        assert_eq!(refresh.tip(A), None, "the tip at start is no news");
         assert!(refresh.is_due(0, &A));
         refresh.asked(0);
         assert!(refresh.worked(1, A), "the first work is clean");
@@ -169,10 +126,8 @@ mod tests {
         refresh.asked(20_001);
         assert!(!refresh.worked(20_002, A), "new transactions do not make older work worthless");
         assert!(refresh.is_due(20_500, &B));
-        assert_eq!(refresh.tip(B), Some(Source::Poll));
         refresh.asked(20_500);
         assert!(refresh.worked(20_501, B));
-        assert_eq!(refresh.tip(A), None, "a tip that comes back is not counted again");
     }
 
     #[test]
@@ -180,7 +135,7 @@ mod tests {
         let mut refresh = working();
         let mut asked = 0;
         for now in 1_000..2_000 {
-            refresh.notice(now, Source::Blocknotify, None);
+            refresh.notice(now, None);
             if refresh.is_due(now, &B) {
                 refresh.asked(now);
                 asked += 1;
@@ -204,23 +159,24 @@ mod tests {
     #[test]
     fn a_notice_probes_fast_for_a_while() {
         let mut refresh = working();
-        refresh.notice(100, Source::Blocknotify, Some(A));
+        refresh.notice(100, Some(A));
         assert!(!refresh.is_chasing(), "the block that is being built on already");
-        refresh.notice(100, Source::Blocknotify, Some(B));
+        refresh.notice(100, Some(B));
         let probes = (100..5_000).filter(|now| refresh.chases(*now)).count();
         assert_eq!(probes, 40);
         assert!(!refresh.is_chasing());
     }
 
     #[test]
-    fn the_first_notice_of_a_tip_is_counted() {
+    fn a_second_template_on_one_tip_is_no_news_until_it_is_time() {
         let mut refresh = working();
-        refresh.notice(100, Source::BlockFound, Some(B));
-        refresh.notice(101, Source::Blocknotify, Some(B));
-        assert_eq!(refresh.tip(B), Some(Source::BlockFound));
+        assert!(!refresh.is_news(20_000, &A));
+        assert!(refresh.is_news(20_000, &B));
+        assert!(refresh.is_news(20_001, &A));
+        refresh.notice(100, Some(B));
+        assert!(refresh.is_chasing());
         assert!(refresh.worked(110, B));
-        assert!(!refresh.is_chasing());
-        assert_eq!(refresh.tip(Hash([3; 32])), Some(Source::Poll));
+        assert!(!refresh.is_chasing(), "found");
     }
 
     #[test]
@@ -228,7 +184,7 @@ mod tests {
         let mut refresh = working();
         let mut probes = 0;
         for now in 1_000..2_000 {
-            refresh.notice(now, Source::Blocknotify, None);
+            refresh.notice(now, None);
             probes += u32::from(refresh.chases(now));
         }
         assert_eq!(probes, 20);

@@ -1,10 +1,10 @@
 //! What the operator is told of a coin: `CoinStatus` for `status`, and lines in the log.
 
+use super::notices::Notices;
 use crate::daemon::choice::{Judge, Standing};
 use crate::ipc::{CoinStatus, DaemonStatus, TipState};
 use crate::special;
 use crate::sys::clock;
-use std::collections::BTreeMap;
 
 /// At least so often, changed or not.
 const EVERY_MS: u64 = 2_000;
@@ -15,8 +15,16 @@ const NAG_MS: u64 = 60_000;
 /// A coin without a fresh daemon for less than this is not worth a line.
 const BLINK_MS: u64 = 3_000;
 
-/// Work time (unix ms), network difficulty, and how new tips were noticed.
-pub(super) type Numbers<'a> = (Option<u64>, Option<f64>, &'a BTreeMap<String, u64>);
+/// What is shown as it is.
+#[derive(Clone, Copy)]
+pub(super) struct Numbers<'a> {
+    /// Unix milliseconds of the last work.
+    pub(super) work_at: Option<u64>,
+    /// Network difficulty.
+    pub(super) difficulty: Option<f64>,
+    /// How new tips were noticed.
+    pub(super) notices: &'a Notices,
+}
 
 /// Tells of one coin.
 #[derive(Debug)]
@@ -51,7 +59,7 @@ impl Teller {
         addresses: &[&str],
         now: u64,
         problem: Option<&str>,
-        (work_at, difficulty, noticed): Numbers<'_>,
+        Numbers { work_at, difficulty, notices }: Numbers<'_>,
     ) -> Option<CoinStatus> {
         let standings: Vec<Standing> =
             (0..addresses.len()).map(|daemon| judge.standing(daemon, now)).collect();
@@ -88,7 +96,9 @@ impl Teller {
                     }
                 })
                 .collect(),
-            noticed: noticed.clone(),
+            noticed: notices.tally.firsts(),
+            notices: notices.tally.show(),
+            notice_to_work: notices.spread.show(),
         };
         let unchanged = self.last.as_ref().is_some_and(|(last, at)| {
             now.saturating_sub(*at) < EVERY_MS && essence(last) == essence(&status)

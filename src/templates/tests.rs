@@ -53,6 +53,8 @@ pub(crate) fn pool(daemons: Vec<Daemon>) -> Pool {
         version_mask: 0,
         tag: "/romp/".to_owned(),
         daemon_timeout: Duration::from_millis(500),
+        p2p: None,
+        long_poll: true,
         minimum_payment: None,
         wallet: None,
         doctor: true,

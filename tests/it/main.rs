@@ -27,6 +27,7 @@ mod defences;
 mod doctor;
 mod master;
 mod names;
+mod notices;
 mod reload;
 mod secrets;
 mod signals;

@@ -44,6 +44,8 @@ pub(in crate::config) struct RawDaemon {
     pub(in crate::config) user: Option<String>,
     /// RPC password.
     pub(in crate::config) password: Option<RawSecret>,
+    /// Its -zmqpubhashblock, such as tcp://127.0.0.1:28332.
+    pub(in crate::config) zmq: Option<String>,
 }
 
 /// A Redis server.

@@ -44,6 +44,8 @@ pub(in crate::config) struct RawPool {
     pub(in crate::config) stale_work_timeout: Option<f64>,
     /// Deadline of one call to a daemon, seconds; default 5.
     pub(in crate::config) daemon_timeout: Option<f64>,
+    /// Let getblocktemplate wait for the next block (BIP 22) where the daemon can; default true.
+    pub(in crate::config) long_poll: Option<bool>,
     /// Tell hashes of shares that are no blocks (NOMP's programs read them).
     pub(in crate::config) emit_invalid_block_hashes: Option<bool>,
     /// Miners' names must be addresses of the coin; default true.
@@ -136,15 +138,15 @@ pub(in crate::config) struct RawBanning {
 pub(in crate::config) struct RawP2p {
     /// Connect.
     pub(in crate::config) enabled: Option<bool>,
-    /// Host name or address.
+    /// Host name or address; default that of the first daemon.
     pub(in crate::config) host: Option<String>,
     /// Peer port (not the RPC port).
     pub(in crate::config) port: Option<u16>,
-    /// Do not ask for transactions.
+    /// Do not ask for transactions; default true.
     pub(in crate::config) disable_transactions: Option<bool>,
-    /// Message start, hex (early NOMP; now in the coin file).
+    /// Message start, hex; default that of the coin file.
     pub(in crate::config) magic: Option<String>,
-    /// Protocol version told to the daemon (early NOMP).
+    /// Protocol version told to the daemon; default what it says over RPC.
     pub(in crate::config) protocol_version: Option<u32>,
 }
 

@@ -23,7 +23,8 @@ impl Desk {
 
     fn at(&mut self, now: u64, problem: Option<&str>) -> Option<CoinStatus> {
         self.judge.choose(now);
-        let numbers = (self.work_at, None, &BTreeMap::new());
+        let notices = &Notices::new(crate::ipc::board::Board::new().unwrap());
+        let numbers = Numbers { work_at: self.work_at, difficulty: None, notices };
         self.teller.status(&self.judge, &["d:1"], now, problem, numbers)
     }
 }

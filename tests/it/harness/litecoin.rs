@@ -85,6 +85,11 @@ impl Pair {
         Self { first, second, third, nodes, args, peers, wallet, dir }
     }
 
+    /// Where peers of the first node connect.
+    pub(crate) fn peer_port(&self) -> u16 {
+        self.peers[0]
+    }
+
     /// Mines blocks on the first node itself until the chain has that height.
     pub(crate) fn mine_to(&self, height: u64) {
         while self.first.height() < height {
