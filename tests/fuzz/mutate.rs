@@ -48,8 +48,9 @@ impl Mutator {
                 3..6 if self.shape == Shape::Lines => self.change_json(&mut input),
                 _ => self.change_bytes(&mut input),
             }
+            // After each: a few hundred copies of a few hundred copies would be gigabytes.
+            input.truncate(LONGEST);
         }
-        input.truncate(LONGEST);
         // Nothing tells which inputs lead anywhere; a few are changed further all the same.
         if self.rng.u32(0..8) == 0 {
             let place = self.rng.usize(0..POOL);
