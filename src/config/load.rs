@@ -48,6 +48,7 @@ pub(super) fn load(dir: &Path, colour: bool) -> Loaded {
         let name = dir.display().to_string();
         report.file(Severity::Error, &name, "the configuration cannot be used");
     }
+    report.finish();
     Loaded { config, errors: report.errors, warnings: report.warnings }
 }
 

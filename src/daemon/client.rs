@@ -160,7 +160,11 @@ impl Client {
         }
     }
 
-    fn parse(&self, body: &[u8], id: u64) -> Result<Box<RawValue>, Fault> {
+    /// Reads the body of a reply to the call `id`: its `result`, as raw JSON.
+    ///
+    /// # Errors
+    /// [`Fault`]: the daemon's own error, or a body that is no reply to that call.
+    pub fn parse(&self, body: &[u8], id: u64) -> Result<Box<RawValue>, Fault> {
         if body.is_empty() {
             return Err(Fault::Garbage("it is empty".to_owned()));
         }

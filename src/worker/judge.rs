@@ -16,13 +16,13 @@ const AHEAD_S: u32 = 7000;
 
 /// A share whose form is right, ready to be hashed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Prepared {
+pub struct Prepared {
     /// The header that the miner found.
-    pub(crate) header: Header,
+    pub header: Header,
     /// The coinbase it commits to, without witness.
-    pub(crate) coinbase: Vec<u8>,
+    pub coinbase: Vec<u8>,
     /// SHA-256d of the header: the share's identity, and the block's hash if it is one.
-    pub(crate) id: Hash,
+    pub id: Hash,
 }
 
 impl Prepared {
@@ -36,7 +36,7 @@ impl Prepared {
 
     /// The key under which a share is seen once: the first 16 bytes of its identity. What the
     /// miner *wrote* (letter case, padding) never matters, only the header it stands for.
-    pub(crate) fn key(&self) -> u128 {
+    pub fn key(&self) -> u128 {
         let (key, _) = self.id.0.split_at(16);
         key.try_into().map_or(0, u128::from_le_bytes)
     }
@@ -54,7 +54,7 @@ pub(crate) struct Worth {
 /// Checks what costs little and makes the header.
 ///
 /// `mask` is what the connection negotiated (BIP 310), `now_s` the time in unix seconds.
-pub(crate) fn prepare(
+pub fn prepare(
     submit: &Submit,
     work: &Work,
     extranonce1: [u8; 4],

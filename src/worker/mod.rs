@@ -16,7 +16,7 @@ mod extranonce;
 mod fallback;
 mod hear;
 mod jobs;
-mod judge;
+pub mod judge;
 mod memory;
 mod miner;
 mod orders;

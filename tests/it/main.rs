@@ -25,6 +25,7 @@ mod crash;
 mod daemons;
 mod defences;
 mod doctor;
+mod hostile;
 mod master;
 mod names;
 mod notices;

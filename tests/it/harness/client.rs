@@ -161,6 +161,18 @@ impl Client {
         Ok(self.id)
     }
 
+    /// Ends the sending half, and returns the answer to what was sent last.
+    pub(crate) fn last_answer(&mut self) -> Result<Value> {
+        self.writer.shutdown(std::net::Shutdown::Write)?;
+        loop {
+            match self.message(Duration::from_secs(20))? {
+                Some(message) if message["id"] == json!(self.id) => return Ok(message),
+                Some(_) => {}
+                None => return Err(Error::new(ErrorKind::TimedOut, "no answer")),
+            }
+        }
+    }
+
     /// Takes note of what has come, for at most `wait`.
     pub(crate) fn pump(&mut self, wait: Duration) -> Result<()> {
         self.message(wait).map(drop)
