@@ -26,9 +26,14 @@ use std::time::Duration;
 const CHANNEL: Token = Token(0);
 const SIGNALS: Token = Token(1);
 /// Longest turn of the main loop: the board's tick stays fresh.
-const TURN: Duration = Duration::from_millis(100);
+const TURN: Duration = Duration::from_millis(250);
 /// Pause of a coin's thread that found nothing more to add.
 const PAUSE: Duration = Duration::from_millis(50);
+/// The same while no worker judges shares: only the board is looked at, the files once a second.
+const CALM: (Duration, u64) = (Duration::from_millis(200), 1000);
+/// How long after the last judged share the files are looked at in each pause, ms: longer than a
+/// record waits for the watermark.
+const LIVELY: u64 = 5000;
 /// How long a worker's tick counts as a sign of life, ms.
 const FRESH: u64 = 1000;
 /// How long the last records may take when the master is gone, ms.
@@ -176,6 +181,14 @@ fn watermark(board: &Board, now: u64) -> u64 {
     ticks.min().unwrap_or(u64::MAX)
 }
 
+/// Shares judged by all workers, ever: while it stays, the journals hold hardly anything new.
+fn judged(board: &Board) -> u64 {
+    let counts = board.rows().map(|(_, row)| {
+        row.accepted.load(Ordering::Relaxed).wrapping_add(row.rejected.load(Ordering::Relaxed))
+    });
+    counts.fold(0, u64::wrapping_add)
+}
+
 /// Whether somebody that may still write sits in a slot: a worker, or `templates` with the answers
 /// to blocks that it submitted again.
 fn occupied(board: &Board, slot: usize) -> bool {
@@ -192,9 +205,19 @@ fn keep(
     let mut pause = BACK_OFF.0;
     let mut trouble: Option<(String, u64)> = None;
     let mut swept: Option<u64> = None;
+    let (mut seen, mut lively_until, mut look_at) = (judged(board), 0, 0);
     loop {
         let last = draining.load(Ordering::Acquire);
         let now = monotonic_ms();
+        let count = judged(board);
+        if std::mem::replace(&mut seen, count) != count {
+            lively_until = now.saturating_add(LIVELY);
+        }
+        if !last && trouble.is_none() && now >= lively_until && now < look_at {
+            std::thread::park_timeout(CALM.0);
+            continue;
+        }
+        look_at = now.saturating_add(CALM.1);
         let mark = if last { u64::MAX } else { watermark(board, now) };
         if !last {
             obey(&mut coin, &|| watermark(board, monotonic_ms()));

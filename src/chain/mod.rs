@@ -68,15 +68,25 @@ impl Network {
     }
 }
 
-/// The value of one hex digit (either case).
-const fn nibble(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        b'A'..=b'F' => Some(digit - b'A' + 10),
-        _ => None,
+/// The values of hex digits (either case) by their code; what is no digit has 16.
+const NIBBLES: [u8; 256] = {
+    let mut values = [16; 256];
+    let mut digit = 0_u8;
+    loop {
+        #[expect(clippy::indexing_slicing, reason = "a table of 256 has every byte's place")]
+        let value = &mut values[digit as usize];
+        *value = match digit {
+            b'0'..=b'9' => digit - b'0',
+            b'a'..=b'f' => digit - b'a' + 10,
+            b'A'..=b'F' => digit - b'A' + 10,
+            _ => 16,
+        };
+        if digit == u8::MAX {
+            break values;
+        }
+        digit += 1;
     }
-}
+};
 
 /// Decodes strict hex: an even number of hex digits and nothing else (no sign, prefix or space).
 #[must_use]
@@ -85,7 +95,17 @@ pub fn hex_decode(text: &str) -> Option<Vec<u8>> {
     if !rest.is_empty() {
         return None;
     }
-    pairs.iter().map(|&[high, low]| Some(nibble(high)? << 4 | nibble(low)?)).collect()
+    // Looked at once at the end: templates are megabytes of hex, and blocks wait for them.
+    let mut sound = true;
+    let mut value = |digit: u8| match NIBBLES.get(usize::from(digit)) {
+        Some(&value) if value < 16 => value,
+        _ => {
+            sound = false;
+            0
+        }
+    };
+    let bytes = pairs.iter().map(|&[high, low]| value(high) << 4 | value(low)).collect();
+    sound.then_some(bytes)
 }
 
 /// Decodes exactly `N` bytes of strict hex.

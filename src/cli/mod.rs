@@ -3,6 +3,7 @@
 //! Exit codes: 0 done, 1 failed, 2 not understood, 3 the pool is not running, 78 the
 //! configuration is wrong.
 
+pub mod bench;
 pub mod blocknotify;
 pub mod blocks;
 pub mod check;
@@ -106,6 +107,11 @@ enum Command {
         /// Hash of the block: `%s` in the daemon's configuration
         hash: String,
     },
+    /// Measure how fast this machine is
+    Bench {
+        #[command(subcommand)]
+        what: Bench,
+    },
     /// Mine with the processor, to try a pool
     Miner {
         /// Proof of work
@@ -129,6 +135,16 @@ enum Command {
     },
 }
 
+#[derive(Debug, Subcommand)]
+enum Bench {
+    /// Proofs of work a second, of each algorithm on one core
+    Pow {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
 fn algorithms() -> Vec<&'static str> {
     Algorithm::ALL.into_iter().map(Algorithm::name).collect()
 }
@@ -149,6 +165,7 @@ pub fn main() -> ExitCode {
         Command::Shares { coin, json } => shares::run(&dir, &coin, json),
         Command::Blocks { coin, json } => blocks::run(&dir, &coin, json),
         Command::Rebuild { coin, accept_loss } => rebuild::run(&dir, &coin, accept_loss),
+        Command::Bench { what: Bench::Pow { json } } => bench::pow(json),
         Command::Blocknotify { pool, password, coin, hash } => {
             blocknotify::run(&pool, &password, &coin, &hash)
         }
@@ -181,6 +198,8 @@ mod tests {
             ("romp doctor litecoin --json", true),
             ("romp doctor litecoin bitcoin", false),
             ("romp blocknotify localhost:8117 test litecoin 00ff", true),
+            ("romp bench pow --json", true),
+            ("romp bench", false),
             ("romp miner -a scrypt -t 2 -o stratum+tcp://h:1 -u a.b -p x --seconds 5", true),
             ("romp", false),
             ("romp frobnicate", false),

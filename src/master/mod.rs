@@ -48,8 +48,8 @@ const SIGNALS: Token = Token(0);
 const DESK: Token = Token(1);
 /// A child's channel is `CHANNELS + row`.
 const CHANNELS: usize = 16;
-/// Longest time between two turns.
-const TURN: Duration = Duration::from_millis(200);
+/// Longest time between two turns: while somebody is missing or leaves, and while all is well.
+const TURN: (Duration, Duration) = (Duration::from_millis(200), Duration::from_millis(500));
 /// How long ports may be taken at start: children of a killed master end within a second.
 const PORTS_WAIT: Duration = Duration::from_secs(10);
 /// Below so many descriptors the operator is warned.
@@ -219,7 +219,9 @@ impl Master {
         let now = clock::monotonic_ms();
         let late = self.desk.deadline().map(|at| Duration::from_millis(at.saturating_sub(now) + 1));
         let paced = self.pace.is_waiting().then_some(Duration::from_millis(20));
-        late.into_iter().chain(paced).fold(TURN, Duration::min)
+        let calm = self.stop == Stop::No && self.is_whole();
+        let turn = if calm { TURN.1 } else { TURN.0 };
+        late.into_iter().chain(paced).fold(turn, Duration::min)
     }
 
     fn obey(&mut self, signal: i32) {
@@ -275,11 +277,15 @@ impl Master {
         }
     }
 
+    /// Whether every child that is wanted serves.
+    fn is_whole(&self) -> bool {
+        let wanted = self.workers + roles::KINDS.len() - 1;
+        self.fleet.children().filter(|(_, child)| child.serves()).count() >= wanted
+    }
+
     /// Says once a generation that everything serves.
     fn announce(&mut self) {
-        let wanted = self.workers + roles::KINDS.len() - 1;
-        let ready = self.fleet.children().filter(|(_, child)| child.serves()).count();
-        if self.announced < self.generation && ready >= wanted && self.stop == Stop::No {
+        if self.announced < self.generation && self.is_whole() && self.stop == Stop::No {
             self.announced = self.generation;
             let ports: Vec<String> = self.ports.keys().map(u16::to_string).collect();
             special!(

@@ -28,6 +28,28 @@ impl Outbox {
         write(&mut self.bytes)
     }
 
+    /// Queues bytes, and sends what the stream takes at once: usually all, so that nothing is
+    /// copied and no memory is held.
+    ///
+    /// # Errors
+    /// As [`Outbox::flush`].
+    pub fn send(&mut self, bytes: &[u8], stream: &mut impl Write, now: u64) -> io::Result<()> {
+        let mut rest = bytes;
+        while self.is_empty() && !rest.is_empty() {
+            match stream.write(rest) {
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Ok(taken) => rest = rest.get(taken..).unwrap_or_default(),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        if !rest.is_empty() {
+            self.push(rest, now);
+        }
+        Ok(())
+    }
+
     /// Bytes that wait.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -67,12 +89,8 @@ impl Outbox {
             }
         }
         self.sent = 0;
-        if self.bytes.capacity() > 4096 {
-            // One burst must not cost its memory for the rest of an idle connection's life.
-            self.bytes = Vec::new();
-        } else {
-            self.bytes.clear();
-        }
+        // Idle connections are many: they keep no buffer.
+        self.bytes = Vec::new();
         Ok(())
     }
 
@@ -147,6 +165,22 @@ mod tests {
         stream.room = 100;
         outbox.flush(&mut stream, 0).expect("open");
         assert_eq!(stream.got, said, "nothing lost, nothing twice");
+    }
+
+    #[test]
+    fn what_is_sent_at_once_stays_in_order_with_what_waits() {
+        let mut outbox = Outbox::default();
+        let mut stream = Narrow { room: 4, got: Vec::new() };
+        outbox.send(b"abc", &mut stream, 10).expect("open");
+        assert!(outbox.is_empty());
+        outbox.send(b"def", &mut stream, 20).expect("open");
+        stream.room = 100;
+        // Not before what waits.
+        outbox.send(b"ghi", &mut stream, 30).expect("open");
+        assert_eq!((stream.got.as_slice(), outbox.len()), (b"abcd".as_slice(), 5));
+        outbox.flush(&mut stream, 40).expect("open");
+        assert_eq!(stream.got, b"abcdefghi");
+        assert_eq!(outbox.bytes.capacity(), 0);
     }
 
     #[test]

@@ -1,20 +1,11 @@
 //! The jobs of a session: giving them out, and what changes only together with a new one.
 
 use super::{Action, Difficulty, JobId, PortRules, Seen, Session, reply};
-use serde::{Deserialize, Serialize};
 
 /// Jobs of the present tip whose shares are taken; older ones become stale.
 pub(super) const JOBS: usize = 64;
 /// Jobs remembered at all, so that a late share is called stale and not unknown.
 pub(super) const JOBS_REMEMBERED: usize = 96;
-
-/// A job that this session was given.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-pub(super) struct Issued {
-    pub id: JobId,
-    pub difficulty: Difficulty,
-    pub stale: bool,
-}
 
 impl Session {
     /// Gives the miner a job: at most one `set_difficulty`, then the notify line. Binds the
@@ -32,7 +23,7 @@ impl Session {
         if !self.is_subscribed() {
             return;
         }
-        if self.jobs.iter().any(|job| job.id == id) {
+        if self.has_job(id) {
             out.extend_from_slice(notify);
             return;
         }
@@ -54,17 +45,12 @@ impl Session {
         if clean {
             self.forget_tip();
         }
-        self.jobs.push_back(Issued { id, difficulty: self.difficulty, stale: false });
-        while self.jobs.len() > JOBS_REMEMBERED {
-            self.jobs.pop_front();
-        }
-        let too_old = self.jobs.len().saturating_sub(JOBS);
-        self.jobs.iter_mut().take(too_old).for_each(|job| job.stale = true);
+        self.jobs.push(id, self.difficulty, JOBS, JOBS_REMEMBERED);
     }
 
     /// All jobs become stale, so their shares need not be remembered.
     fn forget_tip(&mut self) {
-        self.jobs.iter_mut().for_each(|job| job.stale = true);
+        self.jobs.age();
         self.seen.clear();
     }
 
@@ -78,17 +64,19 @@ impl Session {
     /// long ago that it is forgotten.
     #[must_use]
     pub fn difficulty_of(&self, job: JobId) -> Option<Difficulty> {
-        self.issued(job).map(|issued| issued.difficulty)
+        self.jobs.find(job).map(|(difficulty, _)| difficulty)
     }
 
     /// Whether the job was given to this session, but for an older tip (or too long ago).
     #[must_use]
     pub fn is_stale(&self, job: JobId) -> bool {
-        self.issued(job).is_some_and(|issued| issued.stale)
+        self.jobs.find(job).is_some_and(|(_, stale)| stale)
     }
 
-    fn issued(&self, job: JobId) -> Option<&Issued> {
-        self.jobs.iter().rev().find(|issued| issued.id == job)
+    /// Whether the session was given that job and still knows it, fresh or stale.
+    #[must_use]
+    pub fn has_job(&self, job: JobId) -> bool {
+        self.jobs.find(job).is_some()
     }
 
     /// The shares had on this tip.

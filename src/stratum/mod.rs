@@ -8,6 +8,7 @@ mod configure;
 mod difficulty;
 mod foreign;
 mod issue;
+mod issued;
 mod job;
 mod reject;
 mod reply;

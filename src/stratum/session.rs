@@ -1,12 +1,11 @@
 //! One miner's conversation, as plain data that can be handed to another process.
 
-use super::issue::Issued;
+use super::issued::IssuedJobs;
 use super::request::{self, Line, Param, Request};
 use super::vardiff::VarDiff;
 use super::{Difficulty, PortRules, Reject, Seen, Start, Submit, reply};
 use crate::chain::hex_encode;
 use serde::{Deserialize, Serialize};
-use std::collections::VecDeque;
 
 /// Subscriptions of one connection: cgminer tries again after an error.
 const SUBSCRIPTIONS: u8 = 4;
@@ -85,8 +84,7 @@ pub struct Session {
     pub(super) suggested: Option<(Difficulty, u64)>,
     /// From an earlier connection.
     pub(super) remembered: Option<Start>,
-    /// Oldest first; the stale ones stand at the front.
-    pub(super) jobs: VecDeque<Issued>,
+    pub(super) jobs: IssuedJobs,
     pub(super) needs_clean: bool,
     pub(super) seen: Seen,
     pub(super) vardiff: VarDiff,
@@ -127,7 +125,7 @@ impl Session {
             asked: None,
             suggested: None,
             remembered: None,
-            jobs: VecDeque::new(),
+            jobs: IssuedJobs::default(),
             needs_clean: true,
             seen: Seen::default(),
             vardiff: VarDiff::default(),

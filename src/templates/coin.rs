@@ -29,7 +29,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
 
 /// Longest sleep of a coin's thread, and the one while something is awaited.
-const TURN: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(10));
+const TURN: (Duration, Duration) = (Duration::from_millis(250), Duration::from_millis(10));
 /// How often what stops the work is said again.
 const NAG_MS: u64 = 60_000;
 /// What a daemon's own deadline may be exceeded by before it counts as hanging.
@@ -169,7 +169,8 @@ impl Coin {
             let now = clock::monotonic_ms();
             self.turn(now);
             let busy = self.refresh.is_chasing() || self.held.is_some();
-            let mut event = events.recv_timeout(if busy { TURN.1 } else { TURN.0 });
+            let calm = TURN.0.min(self.pool.block_refresh / 2).max(TURN.1);
+            let mut event = events.recv_timeout(if busy { TURN.1 } else { calm });
             loop {
                 match event {
                     Ok(Event::Reply(daemon, reply)) => self.reply(daemon, reply),

@@ -38,8 +38,8 @@ use tally::Source;
 
 /// Role number on the board.
 const ROLE: u32 = 2;
-/// The board's tick must not be older than 100 ms.
-const TICK: Duration = Duration::from_millis(50);
+/// Longest sleep: the board's tick stays fresh.
+const TICK: Duration = Duration::from_millis(250);
 const CHANNEL: Token = Token(0);
 const SIGNALS: Token = Token(1);
 const WAKER: Token = Token(2);

@@ -126,6 +126,14 @@ impl Coin {
             || !self.journal.records.is_empty()
     }
 
+    /// Whether the loop must not sleep for long: records are not on the disk yet, blocks are being
+    /// submitted, or work is awaited.
+    pub(crate) fn is_soon_due(&self) -> bool {
+        self.is_busy()
+            || self.fallback.is_awaiting()
+            || self.journal.writer.as_ref().is_some_and(Writer::dirty)
+    }
+
     /// Whether this hash was not found before; it is then remembered.
     pub(crate) fn is_new_find(&mut self, hash: &Hash) -> bool {
         let new = !self.found.contains(hash);

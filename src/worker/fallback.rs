@@ -21,6 +21,11 @@ impl Fallback {
         self.due.get_or_insert(now.saturating_add(wait));
     }
 
+    /// Whether work is waited for, by a deadline that may be near.
+    pub(crate) fn is_awaiting(&self) -> bool {
+        self.due.is_some()
+    }
+
     /// Work for a new tip came.
     pub(crate) fn arrived(&mut self) {
         self.due = None;

@@ -137,6 +137,15 @@ impl Miner {
         }
     }
 
+    /// Sends bytes, now as far as the socket takes them.
+    pub(crate) fn send(&mut self, bytes: &[u8], now: u64) {
+        match self.outbox.send(bytes, &mut self.stream, now) {
+            Err(error) => self.close(broken(&error)),
+            Ok(()) if self.outbox.len() > OUTBOX => self.close("does not read what it is sent"),
+            Ok(()) => {}
+        }
+    }
+
     /// Sends what the socket takes; a miner who does not read is given up.
     pub(crate) fn flush(&mut self, now: u64) {
         match self.outbox.flush(&mut self.stream, now) {

@@ -23,6 +23,7 @@ mod orders;
 mod reload;
 mod reply;
 mod reports;
+mod rollout;
 mod rounds;
 mod starts;
 mod trial;
@@ -104,6 +105,9 @@ struct Worker {
     last_heard: usize,
     touched: Vec<usize>,
     scratch: Vec<u8>,
+    /// What one miner is sent, while it is put together.
+    line: Vec<u8>,
+    rollouts: Vec<rollout::Rollout>,
     stop: Option<Stop>,
     /// The master is gone.
     orphaned: bool,
@@ -111,6 +115,8 @@ struct Worker {
     master_is_deaf: bool,
     last_unix: u64,
     next_second: u64,
+    /// Where the second's round of all miners goes on; `None` when it is over.
+    next_round: Option<usize>,
     next_purge: u64,
     complained_at: Option<u64>,
 }
@@ -168,11 +174,14 @@ impl Worker {
             last_heard: 0,
             touched: Vec::new(),
             scratch: vec![0; miner::READ_A_TURN],
+            line: Vec::new(),
+            rollouts: Vec::new(),
             stop: None,
             orphaned: false,
             master_is_deaf: false,
             last_unix: unix,
             next_second: mono,
+            next_round: None,
             next_purge: mono,
             complained_at: None,
         };

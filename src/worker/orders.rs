@@ -71,7 +71,6 @@ impl Worker {
     pub(super) fn post(&mut self, posted: Posted, now: Now) {
         let id = posted.work.plan.coin.clone();
         let Some(coin) = self.coins.get_mut(&id) else { return };
-        let size = posted.work.plan.extranonce2_size;
         let (issue, clean) = coin.jobs.post(posted, &mut self.numbers);
         coin.work_at = now.mono;
         if coin.stale {
@@ -82,24 +81,7 @@ impl Worker {
             coin.fallback.arrived();
             self.follow_network(&id, now);
         }
-        for (key, miner) in &mut self.miners {
-            let Some(gate) = self.gates.get(&miner.port) else { continue };
-            if clean && gate.coin == id {
-                miner.late = 0;
-            }
-            let wants = gate.coin == id && miner.session.is_subscribed();
-            // A session whose extranonce2 has another size gets its work after a reload's goodbye.
-            if !wants || gate.rules.extranonce2_size != size || miner.closing.is_some() {
-                continue;
-            }
-            let clean = clean || miner.session.needs_clean();
-            let line = if clean { &issue.clean_line } else { &issue.line };
-            let session = &mut miner.session;
-            miner.outbox.write_with(now.mono, |out| {
-                session.offer(issue.id, line, clean, &gate.rules, now.mono, out);
-            });
-            self.touched.push(key);
-        }
+        self.roll_out(&id, issue, clean);
         if let Some(cell) = self.cell(&id) {
             cell.work_at.store(now.unix, Ordering::Relaxed);
         }

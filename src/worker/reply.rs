@@ -141,16 +141,17 @@ impl Worker {
 
     /// Answers, in the order in which each miner asked.
     fn reply(&mut self, all: Vec<Said>, now: Now) {
+        let board = std::sync::Arc::clone(&self.board);
+        let row = board.row(self.slot);
+        let mut out = std::mem::take(&mut self.line);
+        let mut wishes = Vec::new();
         for said in all {
             let key = said.key;
-            let board = std::sync::Arc::clone(&self.board);
-            let row = board.row(self.slot);
+            out.clear();
             let ban = self.with_miner(key, now, |miner, room| {
                 if miner.serial != said.serial {
                     return None;
                 }
-                let mut out = Vec::new();
-                let mut wishes = Vec::new();
                 for piece in said.pieces {
                     let (submit, verdict) = match piece {
                         Piece::Bytes(bytes) => {
@@ -177,8 +178,9 @@ impl Worker {
                 }
                 // After all that was said before: a job line between two older ones would leave
                 // the miner at another difficulty than the session.
+                let wishes = std::mem::take(&mut wishes);
                 let _no_submits = room.perform(miner, wishes, &mut out);
-                miner.outbox.push(&out, now.mono);
+                miner.send(&out, now.mono);
                 judge_conduct(miner, room.coin)
             });
             self.touched.push(key);
@@ -186,6 +188,7 @@ impl Worker {
                 self.ban(key, &banning, now);
             }
         }
+        self.line = out;
     }
 
     /// Begins the submissions of the turn's blocks.

@@ -10,6 +10,9 @@ use crate::sys::clock::ms;
 use crate::sys::limits;
 use mio::event::Source;
 
+/// Miners that one turn's part of the round looks at.
+const MINERS_A_TURN: usize = 512;
+
 impl Worker {
     /// Silence, handshakes, old work, full disks, ended bans.
     pub(super) fn each_second(&mut self, now: Now) {
@@ -18,23 +21,7 @@ impl Worker {
             self.descriptors = descriptors;
         }
         self.hear_waiting(now);
-        let keys: Vec<usize> = self.miners.iter().map(|(key, _)| key).collect();
-        for key in keys {
-            let ban = self.with_miner(key, now, |miner, room| {
-                if miner.closing.is_some() {
-                    return None;
-                }
-                let mut out = Vec::new();
-                let actions = miner.session.tick(room.rules, now.mono, &mut out);
-                let _no_submits = room.perform(miner, actions, &mut out);
-                miner.outbox.push(&out, now.mono);
-                judge_conduct(miner, room.coin)
-            });
-            self.touched.push(key);
-            if let Some(Some(banning)) = ban {
-                self.ban(key, &banning, now);
-            }
-        }
+        self.next_round = Some(0);
         self.look_after_coins(now);
         if self.next_purge <= now.mono {
             let intervals = self.coins.values().filter_map(|coin| coin.pool.banning.as_ref());
@@ -42,6 +29,35 @@ impl Worker {
             self.next_purge = now.mono.saturating_add(shortest.unwrap_or(300_000).max(1000));
             self.bans.purge(now.unix);
         }
+    }
+
+    /// A part of the second's round of all miners; the rest has its turn when others were served.
+    pub(super) fn go_on_round(&mut self, now: Now) {
+        let Some(begin) = self.next_round else { return };
+        let end = begin.saturating_add(MINERS_A_TURN);
+        let mut out = Vec::new();
+        for key in begin..end.min(self.miners.capacity()) {
+            let ban = self.with_miner(key, now, |miner, room| {
+                if miner.closing.is_some() {
+                    return None;
+                }
+                let actions = miner.session.tick(room.rules, now.mono, &mut out);
+                let _no_submits = room.perform(miner, actions, &mut out);
+                miner.send(&out, now.mono);
+                out.clear();
+                judge_conduct(miner, room.coin)
+            });
+            if self.miners.get(key).is_some_and(|miner| {
+                // What a socket did not take for long is looked at without an event, too.
+                miner.closing.is_some() || !miner.outbox.is_empty()
+            }) {
+                self.touched.push(key);
+            }
+            if let Some(Some(banning)) = ban {
+                self.ban(key, &banning, now);
+            }
+        }
+        self.next_round = (end < self.miners.capacity()).then_some(end);
     }
 
     /// Sends miners away from coins that cannot be mined now.

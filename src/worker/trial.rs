@@ -107,7 +107,9 @@ fn open(
     let prepare =
         |posted: &Posted| judge::prepare(submit, &posted.work, extranonce1, mask, now.unix / 1000);
     let found = coin.jobs.find(submit.job.number);
-    let stale = miner.session.is_stale(submit.job);
+    // The newest work may be on its way to this miner still: its tip is over all the same.
+    let over = !matches!(found, Some(Found::Current(_))) && miner.session.has_job(submit.job);
+    let stale = over || miner.session.is_stale(submit.job);
     let difficulty = miner.session.difficulty_of(submit.job).filter(|_| !stale);
     match (found, difficulty) {
         (Some(Found::Current(posted)), Some(difficulty)) => match prepare(&posted) {

@@ -1,5 +1,6 @@
 //! The loop and its turn: read, judge, record, reply; then show the board.
 
+use super::coin::Coin;
 use super::{CHANNEL, MINERS, Now, SIGNALS, Stop, WAKER, Worker};
 use crate::sys::{self, signals};
 use mio::event::Event;
@@ -10,7 +11,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// Milliseconds between turns when nothing happens: the board's tick must stay fresh.
-const IDLE_MS: u64 = 50;
+const IDLE_MS: u64 = 250;
+/// The same while something is soon due: a sync of the journals, work that has not come.
+const SOON_MS: u64 = 50;
 /// Milliseconds between turns while newcomers wait that courtesy or a shortage leaves waiting.
 const WAITING_MS: u64 = 20;
 /// Milliseconds that a stop may take to send what is waiting to be sent.
@@ -48,10 +51,12 @@ impl Worker {
 
     /// Milliseconds to wait for events.
     fn patience(&self) -> u64 {
-        if !self.ready.is_empty() {
+        if !self.ready.is_empty() || !self.rollouts.is_empty() || self.next_round.is_some() {
             0
         } else if self.stop.is_some() || self.gates.values().any(|gate| gate.pending) {
             WAITING_MS
+        } else if self.coins.values().any(Coin::is_soon_due) {
+            SOON_MS
         } else {
             IDLE_MS
         }
@@ -86,6 +91,7 @@ impl Worker {
         if self.stop.is_none() {
             self.accept(now);
         }
+        self.go_on_rolling_out(now);
         let mut said = if self.stop.is_none() { self.hear(now) } else { Vec::new() };
         super::trial::judge_all(&mut said, &mut self.miners, &mut self.coins, now);
         let failed = self.commit(now);
@@ -95,6 +101,7 @@ impl Worker {
             self.next_second = now.mono.saturating_add(1000);
             self.each_second(now);
         }
+        self.go_on_round(now);
         self.ask_daemons(now);
         self.flush(now);
         if let Err(error) = self.channel.flush()

@@ -23,6 +23,7 @@ pub(crate) fn target(data: &[u8]) {
         port: 1,
         user: "fuzz".to_owned(),
         password: config::Secret::new(PASSWORD.to_owned()),
+        zmq: None,
     };
     let client = Client::new(&daemon, Duration::from_secs(1));
     match client.parse(data, CALL) {

@@ -16,7 +16,7 @@
 use super::miners::{UNIT, bounds, is_answer, lines, rules, work};
 use romp::chain::{Header, Work};
 use romp::stratum::{Action, Authorize, Difficulty, Inserted, JobId, PortRules, Reject, Session};
-use romp::stratum::{Submit, notify_line};
+use romp::stratum::{Start, Submit, notify_line};
 use romp::worker::judge;
 use std::collections::{HashMap, HashSet, VecDeque};
 
@@ -124,7 +124,7 @@ impl Stage {
             "extranonce" => self.session.set_extranonce1([9, 9, 9, 9]),
             "remembered" => {
                 let wanted = Difficulty::nearest(number as f64, UNIT);
-                self.session.remembered(wanted, &self.rules);
+                self.session.remembered(Start::at(wanted), &self.rules);
                 Vec::new()
             }
             "hand" => {

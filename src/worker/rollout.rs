@@ -1,0 +1,77 @@
+//! New work on its way to all miners of a coin, some of them in each turn: ten thousand writes take
+//! a tenth of a second, and who sends a share meanwhile is answered between them.
+
+use super::jobs::Issue;
+use super::{Now, Worker};
+
+/// Miners that one turn gives new work to: about two milliseconds of writing.
+const A_TURN: usize = 256;
+
+/// Work on its way.
+#[derive(Debug)]
+pub(super) struct Rollout {
+    coin: String,
+    issue: Issue,
+    clean: bool,
+    /// Place in the slab of the next miner to look at.
+    next: usize,
+}
+
+impl Worker {
+    /// Gives the coin's miners a job, from this turn on. One that is still on its way is overtaken.
+    pub(super) fn roll_out(&mut self, coin: &str, issue: Issue, clean: bool) {
+        let before = self.rollouts.iter().position(|rollout| rollout.coin == coin);
+        let overtaken = before.map(|place| self.rollouts.swap_remove(place));
+        // Whoever has not heard of the tip that an overtaken job was for must drop older work, too.
+        let clean = clean || overtaken.is_some_and(|rollout| rollout.clean);
+        self.rollouts.push(Rollout { coin: coin.to_owned(), issue, clean, next: 0 });
+    }
+
+    /// A turn's part of what is on its way.
+    pub(super) fn go_on_rolling_out(&mut self, now: Now) {
+        let mut rollouts = std::mem::take(&mut self.rollouts);
+        rollouts.retain_mut(|rollout| {
+            let mut line = std::mem::take(&mut self.line);
+            let mut told = 0;
+            while told < A_TURN && rollout.next < self.miners.capacity() {
+                told += usize::from(self.tell_job(rollout, &mut line, now));
+                rollout.next += 1;
+            }
+            self.line = line;
+            rollout.next < self.miners.capacity()
+        });
+        self.rollouts = rollouts;
+    }
+
+    /// Gives the job to the miner whose turn it is, if it is one of the coin's and wants work.
+    fn tell_job(&mut self, rollout: &Rollout, line: &mut Vec<u8>, now: Now) -> bool {
+        let (key, issue) = (rollout.next, &rollout.issue);
+        let Some(miner) = self.miners.get_mut(key) else { return false };
+        let Some(gate) = self.gates.get(&miner.port) else { return false };
+        if gate.coin != rollout.coin {
+            return false;
+        }
+        if rollout.clean {
+            miner.late = 0;
+        }
+        // A session whose extranonce2 has another size gets its work after a reload's goodbye. Who
+        // has the job came while it was on its way.
+        let size = issue.posted.work.plan.extranonce2_size;
+        if !miner.session.is_subscribed()
+            || gate.rules.extranonce2_size != size
+            || miner.closing.is_some()
+            || miner.session.has_job(issue.id)
+        {
+            return false;
+        }
+        let clean = rollout.clean || miner.session.needs_clean();
+        let notify = if clean { &issue.clean_line } else { &issue.line };
+        line.clear();
+        miner.session.offer(issue.id, notify, clean, &gate.rules, now.mono, line);
+        miner.send(line, now.mono);
+        if miner.closing.is_some() {
+            self.touched.push(key);
+        }
+        true
+    }
+}
