@@ -12,6 +12,7 @@ pub mod checked;
 mod decode;
 mod diagnostics;
 mod document;
+pub mod limits;
 mod load;
 mod mask;
 mod notes;
@@ -23,6 +24,7 @@ mod values;
 
 pub use checked::{Banning, Coin, Config, Daemon, Forks, Logging, NotifyListener, Pool, Port};
 pub use checked::{LogLevel, Redis, RewardRecipient, Store, VarDiff};
+pub use limits::Limits;
 pub use secret::Secret;
 
 use std::path::Path;

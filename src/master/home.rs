@@ -67,7 +67,7 @@ pub(crate) fn enter(data_dir: &Path) -> Result<File, String> {
 
 /// What romp keeps in `dataDir`. Nothing else there is given away: the folder may be one that
 /// others use, too.
-const OURS: [&str; 5] = ["romp.lock", "romp.sock", "journal", "ledger", "vault"];
+const OURS: [&str; 6] = ["romp.lock", "romp.sock", "bans.json", "journal", "ledger", "vault"];
 
 /// Gives `dataDir`, what romp keeps there, and the log to the user.
 ///

@@ -1,11 +1,8 @@
 //! The worker's rounds: what is looked at once a second, and who leaves.
 
-use super::bans::can_be_banned;
 use super::reply::judge_conduct;
 use super::{DIFFICULTY_MS, Now, Worker};
-use crate::config::Banning;
-use crate::ipc::Message;
-use crate::stratum::Session;
+use crate::stratum::{Cause, Session};
 use crate::sys::clock::ms;
 use crate::sys::limits;
 use mio::event::Source;
@@ -24,15 +21,21 @@ impl Worker {
                 if miner.closing.is_some() {
                     return None;
                 }
+                let age = now.mono.saturating_sub(miner.since);
+                if miner.awaits_header && age >= ms(room.limits.proxy_header) {
+                    miner.end(Cause::ProxyHeader);
+                } else if !miner.heard && age >= ms(room.limits.first_byte) {
+                    miner.end(Cause::Silent);
+                }
                 let mut out = Vec::new();
                 let actions = miner.session.tick(room.rules, now.mono, &mut out);
                 let _no_submits = room.perform(miner, actions, &mut out);
                 miner.outbox.push(&out, now.mono);
-                judge_conduct(miner, room.coin)
+                judge_conduct(miner, room.coin, now)
             });
             self.touched.push(key);
             if let Some(Some(banning)) = ban {
-                self.ban(key, &banning, now);
+                self.charge(key, &banning, now);
             }
         }
         self.look_after_coins(now);
@@ -40,7 +43,7 @@ impl Worker {
             let intervals = self.coins.values().filter_map(|coin| coin.pool.banning.as_ref());
             let shortest = intervals.map(|banning| ms(banning.purge_interval)).min();
             self.next_purge = now.mono.saturating_add(shortest.unwrap_or(300_000).max(1000));
-            self.bans.purge(now.unix);
+            self.bans.expire(now.unix);
         }
     }
 
@@ -83,28 +86,6 @@ impl Worker {
         }
     }
 
-    /// Bans a miner's address, everywhere; one that must not be banned is only disconnected.
-    pub(super) fn ban(&mut self, key: usize, banning: &Banning, now: Now) {
-        let Some(miner) = self.miners.get_mut(key) else { return };
-        miner.close("too many bad shares");
-        self.touched.push(key);
-        let address = miner.address;
-        if !can_be_banned(&address) {
-            log::warn!("{address}: too many bad shares: disconnected (never banned: loopback)");
-            return;
-        }
-        let until = now.unix.saturating_add(ms(banning.time));
-        log::warn!("{address}: too many bad shares: banned for {} s", banning.time.as_secs());
-        self.bans.add(address, until);
-        for (other, miner) in &mut self.miners {
-            if miner.address == address {
-                miner.close("its address is banned");
-                self.touched.push(other);
-            }
-        }
-        self.tell_master(&Message::Ban { address, until }, now);
-    }
-
     /// Sends what waits, and sees off those who are done.
     pub(super) fn flush(&mut self, now: Now) {
         let mut touched = std::mem::take(&mut self.touched);
@@ -113,7 +94,7 @@ impl Worker {
         let mut left = false;
         for key in touched.drain(..) {
             let Some(miner) = self.miners.get_mut(key) else { continue };
-            miner.flush(now.mono);
+            miner.flush(&self.config.limits, now.mono);
             if miner.is_finished() {
                 miner.close("closed by the miner");
             }
@@ -135,6 +116,8 @@ impl Worker {
         // Dropping the socket closes it all the same.
         let _ = miner.stream.deregister(self.poll.registry());
         self.extranonces.release(miner.extranonce1);
+        self.leave(&miner);
+        self.remember_conduct(&miner, now);
         if let Some(gate) = self.gates.get(&miner.port)
             && let Some(difficulty) = miner.session.good_difficulty()
         {
@@ -143,6 +126,10 @@ impl Worker {
                 let key = (gate.coin.clone(), name.to_owned());
                 self.difficulties.put(key, difficulty, until);
             }
+        }
+        // A flood of newcomers must not be one of the log.
+        if matches!(miner.cause, Some(Cause::Banned | Cause::TooMany | Cause::ConnectRate)) {
+            return;
         }
         log::debug!(
             "port {}: {} {} left: {}",

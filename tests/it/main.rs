@@ -23,6 +23,7 @@ mod config;
 mod courtesy;
 mod crash;
 mod daemons;
+mod limits;
 mod master;
 mod reload;
 mod secrets;
