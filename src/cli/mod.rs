@@ -3,6 +3,7 @@
 //! Exit codes: 0 done, 1 failed, 2 not understood, 3 the pool is not running, 78 the
 //! configuration is wrong.
 
+pub mod bans;
 pub mod bench;
 pub mod blocknotify;
 pub mod blocks;
@@ -67,6 +68,14 @@ enum Command {
     Status {
         /// As JSON
         #[arg(long)]
+        json: bool,
+    },
+    /// Show, add and lift bans of the running pool
+    Bans {
+        #[command(subcommand)]
+        action: Option<bans::Action>,
+        /// As JSON
+        #[arg(long, global = true)]
         json: bool,
     },
     /// Show the accepted shares of a coin from its ledger; works while the pool is down
@@ -162,6 +171,9 @@ pub fn main() -> ExitCode {
         Command::Doctor { coin, json } => doctor::run(&dir, coin.as_deref(), json),
         Command::Schema { kind } => schema::run(kind.as_deref()),
         Command::Status { json } => status::run(&dir, json),
+        Command::Bans { action, json } => {
+            bans::run(&dir, &action.unwrap_or(bans::Action::List), json)
+        }
         Command::Shares { coin, json } => shares::run(&dir, &coin, json),
         Command::Blocks { coin, json } => blocks::run(&dir, &coin, json),
         Command::Rebuild { coin, accept_loss } => rebuild::run(&dir, &coin, accept_loss),
@@ -205,6 +217,11 @@ mod tests {
             ("romp frobnicate", false),
             ("romp status --port abc", false),
             ("romp shares", false),
+            ("romp bans", true),
+            ("romp bans add 192.0.2.7 --for 10m --reason why", true),
+            ("romp bans remove 192.0.2.0/24 --json", true),
+            ("romp bans add", false),
+            ("romp bans add 192.0.2.7 --for 10w", false),
             ("romp miner -a md5 -o x -u y", false),
             ("romp miner -a scrypt -t 0 -o x -u y", false),
         ] {

@@ -54,26 +54,31 @@ pub fn run(dir: &Path, as_json: bool) -> u8 {
     }
 }
 
-fn is_down(error: &io::Error) -> bool {
+pub(super) fn is_down(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused)
 }
 
 /// What a running pool says of itself.
 pub(super) fn ask(socket: &Path) -> io::Result<Value> {
+    let mut status = command(socket, &json!({ "command": "status" }))?;
+    if let Some(object) = status.as_object_mut() {
+        object.insert("running".to_owned(), json!(true));
+    }
+    Ok(status)
+}
+
+/// What a running pool answers to a command.
+pub(super) fn command(socket: &Path, command: &Value) -> io::Result<Value> {
     let mut stream = UnixStream::connect(socket)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
-    stream.write_all(b"{\"command\":\"status\"}\n")?;
+    stream.write_all(format!("{command}\n").as_bytes())?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).map_err(|error| match error.kind() {
         io::ErrorKind::WouldBlock => io::Error::other("the master does not answer"),
         _ => error,
     })?;
-    let mut status: Value = serde_json::from_slice(&answer).map_err(io::Error::other)?;
-    if let Some(object) = status.as_object_mut() {
-        object.insert("running".to_owned(), json!(true));
-    }
-    Ok(status)
+    serde_json::from_slice(&answer).map_err(io::Error::other)
 }
 
 /// Adds to each coin what its ledger says: hash rate, shares since ever, blocks since ever.
@@ -124,6 +129,11 @@ fn table(status: &Value) -> String {
             text(status, "generation"),
             text(status, "bans"),
         );
+        let refused = list_of_counts(status.get("refused"), false);
+        if !refused.is_empty() {
+            let sum = list_of_counts(status.get("refused"), true);
+            let _ = writeln!(out, "connections refused or ended: {sum}{refused}");
+        }
         let _ = writeln!(
             out,
             "\n{:<12} {:>4} {:>8} {:<9} {:>8} {:>12} {:>10} {:>8} {:>8}",
@@ -278,7 +288,7 @@ fn hash_rate(of: &Value) -> String {
     format!("{rate:.2} EH/s")
 }
 
-fn duration(seconds: u64) -> String {
+pub(super) fn duration(seconds: u64) -> String {
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
     match (days, hours, minutes) {
         (0, 0, 0) => format!("{seconds} s"),
@@ -316,7 +326,7 @@ mod tests {
     fn the_table_shows_what_counts() {
         let status = json!({
             "running": true, "pid": 7, "version": "0.1.0", "generation": 2, "bans": 1,
-            "uptime_seconds": 3700,
+            "refused": {"banned": 3, "http": 1}, "uptime_seconds": 3700,
             "children": [{"role": "worker", "slot": 0, "pid": 8, "state": "ready", "miners": 3,
                 "accepted": 10, "rejected": 2, "restarts": 1, "tick_ms_ago": 40}],
             "ports": [{"port": 3032, "coin": "litecoin"}],
@@ -330,6 +340,7 @@ mod tests {
         let table = table(&status);
         for part in [
             "pid 7, up 1 h 1 min, configuration 2, 1 bans",
+            "connections refused or ended: 4 (banned 3, http 1)",
             "litecoin: fresh, height 431, difficulty 1.5, tip 00ab, last work never, port 3032",
             "3 miners, 1.23 MH/s, 10 accepted, 2 rejected (stale 2), 1 blocks since start",
             "daemon 127.0.0.1:19332: not usable, height -, - ms (refused\\u{1b})",

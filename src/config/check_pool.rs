@@ -216,8 +216,11 @@ fn banning(raw: &RawBanning, keys: &Keys<'_>, judge: &mut Judge<'_>) -> Option<B
     };
     let time = seconds("time", raw.time, 600.0, 1.0..=365.0 * day);
     let purge_interval = seconds("purgeInterval", raw.purge_interval, 300.0, 1.0..=day);
+    let max_time =
+        seconds("maxTime", raw.max_time, day.max(time.as_secs_f64()), 1.0..=3650.0 * day);
     let percent =
         judge.number(keys, &path("invalidPercent"), raw.invalid_percent, 50.0, &(0.1..=100.0));
+    let burst = raw.burst.unwrap_or(50);
     let check_threshold = raw.check_threshold.unwrap_or(500);
     if check_threshold == 0 {
         let hint = "must be at least 1";
@@ -228,6 +231,8 @@ fn banning(raw: &RawBanning, keys: &Keys<'_>, judge: &mut Judge<'_>) -> Option<B
         invalid_percent: percent,
         check_threshold,
         purge_interval,
+        max_time,
+        burst,
     })
 }
 

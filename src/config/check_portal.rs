@@ -1,5 +1,6 @@
 //! `config.json` checked: everything of [`Config`](super::Config) except its pools.
 
+use super::Limits;
 use super::checked::{Forks, LogLevel, Logging, NotifyListener, Redis};
 use super::diagnostics::{nearest, shown};
 use super::raw::{RawForks, RawPortal};
@@ -30,6 +31,7 @@ pub(super) struct Portal {
     pub(super) template_fallback: Duration,
     pub(super) shutdown_timeout: Duration,
     pub(super) redis: Option<Redis>,
+    pub(super) limits: Limits,
 }
 
 /// Which ports are taken, and by what.
@@ -82,6 +84,7 @@ pub(super) fn check(
         shutdown_timeout: seconds(judge, "shutdownTimeout", raw.shutdown_timeout, 10.0),
         redis: raw.redis.as_ref().and_then(|raw| judge.redis(keys, &["redis"], raw)),
         logging: logging(raw, keys, judge),
+        limits: super::limits::check(raw, keys, judge),
     }
 }
 

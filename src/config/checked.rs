@@ -1,6 +1,6 @@
 //! The configuration as the program uses it: complete, checked, defaults filled in.
 
-use super::Secret;
+use super::{Limits, Secret};
 use crate::chain::Network;
 use crate::chain::address::Rules;
 use crate::pow::Algorithm;
@@ -40,6 +40,9 @@ pub struct Config {
     pub template_fallback: Duration,
     /// `shutdownTimeout` (default 10 s): how long a graceful stop may take.
     pub shutdown_timeout: Duration,
+    /// `limits` and `trustedProxies`.
+    #[serde(default)]
+    pub limits: Limits,
     /// Pools by coin id (lower-cased coin name).
     pub pools: BTreeMap<String, Pool>,
 }
@@ -123,7 +126,7 @@ pub struct Pool {
     pub validate_username: bool,
     /// `banning`; `None` when disabled.
     pub banning: Option<Banning>,
-    /// `tcpProxyProtocol` (needs `trustedProxies`, next issue).
+    /// `tcpProxyProtocol`: connections of trusted proxies begin with a PROXY header.
     pub proxy_protocol: bool,
     /// `extranonce2Size`, 4..=8, default 4.
     pub extranonce2_size: u8,
@@ -257,6 +260,10 @@ pub struct Banning {
     pub check_threshold: u32,
     /// How often old bans are cleared.
     pub purge_interval: Duration,
+    /// How long the longest ban of a repeater lasts.
+    pub max_time: Duration,
+    /// Bad shares and lines within ten seconds that ban; 0: no such ban.
+    pub burst: u32,
 }
 
 /// Where a pool's tally is kept.

@@ -75,6 +75,19 @@ fn folder(dir: &Path, report: &mut Report) -> Option<Config> {
     };
     let pools = pools.read(report);
     let (raw, portal, _) = portal?;
+    if raw.trusted_proxies.is_none()
+        && let Some(document) = &document
+    {
+        for pool in pools.values().filter(|pool| pool.proxy_protocol) {
+            let title = format!(
+                "`tcpProxyProtocol` of {} without `trustedProxies` in config.json",
+                pool.file
+            );
+            let hint = "only proxies on this machine (loopback) are believed; name the others' \
+                networks: \"trustedProxies\": [\"192.0.2.10\"]";
+            report.note(&Keys::of(document).at(&[]), &title, hint);
+        }
+    }
     Some(Config {
         dir: dir.to_owned(),
         data_dir: portal.data_dir,
@@ -88,6 +101,7 @@ fn folder(dir: &Path, report: &mut Report) -> Option<Config> {
         fsync: raw.fsync.unwrap_or(false),
         template_fallback: portal.template_fallback,
         shutdown_timeout: portal.shutdown_timeout,
+        limits: portal.limits,
         pools,
     })
 }

@@ -13,6 +13,7 @@ pub mod checked;
 mod decode;
 mod diagnostics;
 mod document;
+pub mod limits;
 mod load;
 mod mask;
 mod notes;
@@ -25,6 +26,7 @@ mod values;
 
 pub use checked::{Banning, Coin, Config, Daemon, Forks, Logging, NotifyListener, Pool, Port};
 pub use checked::{Endpoint, LogLevel, P2p, Redis, RewardRecipient, Store, VarDiff};
+pub use limits::Limits;
 pub use places::{Key, Places};
 pub use secret::Secret;
 

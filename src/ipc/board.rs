@@ -1,6 +1,8 @@
 //! The board: shared memory made before the first fork, one row per slot, each row written by its
 //! owner only. Levels that others read: liveness, courtesy at accept, numbers for `status`.
 
+use super::crowd::Crowd;
+use crate::stratum::Cause;
 use crate::sys::shared::Shared;
 use std::array;
 use std::io;
@@ -16,6 +18,8 @@ pub const COINS: usize = 32;
 #[derive(Debug)]
 pub struct Board {
     rows: Shared<Row>,
+    /// Connections by address.
+    pub crowd: Crowd,
 }
 
 /// What one child shows.
@@ -38,6 +42,8 @@ pub struct Row {
     pub accepted: AtomicU64,
     /// Shares rejected since the master's start.
     pub rejected: AtomicU64,
+    /// Connections refused or ended, by `Cause as usize`, since the master's start.
+    pub refused: [AtomicU64; Cause::COUNT],
     /// Counters by coin.
     cells: [CoinCell; COINS],
 }
@@ -75,6 +81,7 @@ impl Default for Row {
             miners: AtomicU32::default(),
             accepted: AtomicU64::default(),
             rejected: AtomicU64::default(),
+            refused: array::from_fn(|_| AtomicU64::default()),
             cells: array::from_fn(|_| CoinCell::default()),
         }
     }
@@ -86,7 +93,7 @@ impl Board {
     /// # Errors
     /// When there is no memory.
     pub fn new() -> io::Result<Arc<Self>> {
-        Ok(Arc::new(Self { rows: Shared::new(SLOTS)? }))
+        Ok(Arc::new(Self { rows: Shared::new(SLOTS)?, crowd: Crowd::new(SLOTS)? }))
     }
 
     /// The row of a slot; `None` from [`SLOTS`] on.
@@ -112,6 +119,13 @@ impl Row {
                 cell.key.compare_exchange(0, key, Ordering::AcqRel, Ordering::Acquire).is_ok()
             })
         })
+    }
+
+    /// For the row's owner: counts a connection that was refused or ended.
+    pub fn count(&self, cause: Cause) {
+        if let Some(counter) = self.refused.get(cause as usize) {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// For readers: the coin's cell, if the row has one.

@@ -1,8 +1,8 @@
 //! The messages between master and children: small, idempotent, JSON.
 
 use crate::chain::{Hash, Work};
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
-use std::net::IpAddr;
 
 /// A message on a child's channel. Descriptors travel beside it, in the order stated.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -40,18 +40,35 @@ pub enum Message {
         /// Block height.
         height: u64,
     },
-    /// Worker → master → every worker: an address is banned. The master keeps it for workers that
-    /// come later.
+    /// Worker → master → every other worker: a network does mostly harm. It is banned unless a
+    /// worker vouches for it at once.
+    Charge {
+        /// IPv4 address or IPv6 /64.
+        network: IpNet,
+        /// Milliseconds of a first ban.
+        time: u64,
+        /// Milliseconds of the longest ban.
+        most: u64,
+        /// What it did, in words.
+        reason: String,
+    },
+    /// Worker → master: somebody in that network mines in good standing.
+    Vouch {
+        /// As in `Charge`.
+        network: IpNet,
+    },
+    /// Master → every worker: a network is banned. The master keeps it for workers that come
+    /// later.
     Ban {
-        /// Banned address.
-        address: IpAddr,
-        /// Unix milliseconds when the ban ends.
+        /// Banned network.
+        network: IpNet,
+        /// Unix milliseconds when the ban ends; `u64::MAX`: when it is lifted.
         until: u64,
     },
     /// Master → every worker: a ban is lifted.
     Unban {
-        /// Address.
-        address: IpAddr,
+        /// Network.
+        network: IpNet,
     },
     /// `templates` → master: how a coin is doing; kept by the master for `status`.
     CoinStatus(CoinStatus),

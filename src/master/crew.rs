@@ -146,6 +146,7 @@ impl Master {
 
     /// The dead show no miners. Counters stay.
     fn clear_row(&self, row: usize) {
+        self.board.crowd.clear(row);
         let Some(row) = self.board.row(row) else { return };
         row.pid.store(0, Ordering::Relaxed);
         row.role.store(0, Ordering::Relaxed);

@@ -4,6 +4,7 @@
 //! A child leaves the master by returning from [`Master::run`]: Rust drops the poll, the signals,
 //! the lock, the desk and every other child's channel, and what the child keeps is in its seat.
 
+mod bans;
 mod changes;
 mod crew;
 mod desk;
@@ -32,12 +33,13 @@ use crate::sys::signals::{
 use crate::sys::{self, clock, fork, log as pool_log, privileges};
 use desk::{Counter, Desk};
 use fleet::{Fleet, Stop};
+use ipnet::IpNet;
 use kept::Kept;
 use mio::{Events, Interest, Poll, Token};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io;
-use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
@@ -86,7 +88,7 @@ pub enum Outcome {
 #[derive(Debug)]
 struct Line {
     channel: Channel,
-    bans: Vec<(IpAddr, u64)>,
+    bans: Vec<(IpNet, u64)>,
     works: BTreeSet<String>,
 }
 
@@ -108,6 +110,7 @@ pub struct Master {
     lines: BTreeMap<usize, Line>,
     readable: BTreeSet<usize>,
     kept: Kept,
+    court: bans::Court,
     stop: Stop,
     reload_wanted: bool,
     reloaded_at: u64,
@@ -129,6 +132,8 @@ impl Master {
         // From the lock on its pid is known, and the ports of a dying master are waited for.
         sys::signals::hold(&[SIGHUP, SIGUSR1, SIGUSR2, SIGTTIN, SIGTTOU]).map_err(os("signals"))?;
         let lock = home::enter(&config.data_dir).map_err(Error::Words)?;
+        let has_banning = config.pools.values().any(|pool| pool.banning.is_some());
+        let bans = bans::load(&config.data_dir, has_banning);
         let descriptors = limits::raise_descriptors().map_err(os("RLIMIT_NOFILE"))?;
         warn_of_few_descriptors(descriptors);
         let poll = Poll::new().map_err(os("epoll"))?;
@@ -161,7 +166,8 @@ impl Master {
             fleet: Fleet::new(now),
             lines: BTreeMap::new(),
             readable: BTreeSet::new(),
-            kept: Kept::default(),
+            kept: Kept { bans, ..Kept::default() },
+            court: bans::Court::default(),
             stop: Stop::No,
             reload_wanted: false,
             reloaded_at: 0,
@@ -192,6 +198,7 @@ impl Master {
             }
             let now = clock::monotonic_ms();
             self.hear_children();
+            self.judge(now);
             self.serve_desk(now);
             self.reap(now);
             self.reload_if_wanted(now);
@@ -297,7 +304,8 @@ impl Master {
         }
     }
 
-    fn finish(&self, code: u8) -> u8 {
+    fn finish(&mut self, code: u8) -> u8 {
+        self.save_bans();
         let _ = fs::remove_file(control_socket(&self.config.data_dir));
         special!("stopped");
         code

@@ -21,7 +21,6 @@ const WAITING_FOR_BANS: usize = 256;
 impl Master {
     /// Hears what children have to say.
     pub(super) fn hear_children(&mut self) {
-        self.kept.bans.expire(clock::unix_ms());
         for row in std::mem::take(&mut self.readable) {
             if !self.hear(row, MESSAGES_A_TURN) {
                 self.readable.insert(row);
@@ -81,11 +80,10 @@ impl Master {
                     self.kept.coins.insert(status.coin.clone(), status);
                 }
             }
-            (Role::Worker, Message::Ban { address, until }) => {
-                if until > clock::unix_ms() && self.kept.bans.add(address, until) {
-                    self.send_to_workers(&Message::Ban { address, until }, &[], Some(row));
-                }
+            (Role::Worker, Message::Charge { network, time, most, reason }) => {
+                self.charged(row, network, (time, most), reason, clock::monotonic_ms());
             }
+            (Role::Worker, Message::Vouch { network }) => self.vouched(&network),
             (Role::Worker, message @ Message::BlockFound { .. }) => {
                 self.send_to_role(Role::Templates, &message);
             }
@@ -103,7 +101,8 @@ impl Master {
             return;
         }
         let Some(line) = self.lines.get_mut(&row) else { return };
-        line.bans = self.kept.bans.all();
+        let bans = self.kept.bans.living(clock::unix_ms());
+        line.bans = bans.map(|(network, ban)| (*network, ban.until)).collect();
         line.works = self.kept.works.keys().cloned().collect();
         self.write_to(row);
     }
@@ -234,9 +233,9 @@ impl Line {
             }
         }
         while self.channel.waiting() < WAITING_FOR_BANS
-            && let Some((address, until)) = self.bans.pop()
+            && let Some((network, until)) = self.bans.pop()
         {
-            self.channel.send(&Message::Ban { address, until }, &[])?;
+            self.channel.send(&Message::Ban { network, until }, &[])?;
         }
         Ok(())
     }

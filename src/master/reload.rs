@@ -127,12 +127,7 @@ impl Master {
         self.ports.retain(|port, _| wanted.contains_key(port));
         self.ports.extend(sockets.ports);
         if had_bans && !has_bans {
-            for line in self.lines.values_mut() {
-                line.bans.clear();
-            }
-            for address in self.kept.bans.clear() {
-                self.send_to_workers(&Message::Unban { address }, &[], None);
-            }
+            self.lift_workers_bans();
         }
         self.fleet.reconfigured(now);
     }

@@ -8,7 +8,8 @@ use super::roles::Kind;
 use crate::chain::Hash;
 use crate::ipc::board::Row;
 use crate::ipc::{Role, TipState};
-use crate::stratum::Reject;
+use crate::stratum::{Cause, Reject};
+use crate::sys::clock::unix_ms;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -29,6 +30,23 @@ enum Command {
         /// Hash.
         hash: Option<String>,
     },
+    /// Living bans.
+    Bans,
+    /// Ban a network.
+    Ban {
+        /// Network or address.
+        network: String,
+        /// For so long; absent: until it is lifted.
+        seconds: Option<u64>,
+        /// Why.
+        #[serde(default)]
+        reason: String,
+    },
+    /// Lift a ban.
+    Unban {
+        /// Network or address.
+        network: String,
+    },
 }
 
 impl Master {
@@ -40,6 +58,11 @@ impl Master {
                 let hash = hash.as_deref().and_then(Hash::from_display);
                 json!({ "answer": self.notice(&coin, hash, now) }).to_string()
             }
+            Ok(Command::Bans) => self.list_bans().to_string(),
+            Ok(Command::Ban { network, seconds, reason }) => {
+                self.add_ban(&network, seconds, &reason).to_string()
+            }
+            Ok(Command::Unban { network }) => self.remove_ban(&network).to_string(),
             Err(error) => json!({ "error": error.to_string() }).to_string(),
         }
     }
@@ -73,7 +96,8 @@ impl Master {
             "children": children,
             "coins": coins,
             "ports": ports,
-            "bans": self.kept.bans.len(),
+            "bans": self.kept.bans.living(unix_ms()).count(),
+            "refused": self.show_refused(),
             "wrong_passwords": self.guard.wrong,
             "nofile": { "soft": self.descriptors.soft, "hard": self.descriptors.hard },
         })
@@ -101,6 +125,16 @@ impl Master {
             "uptime_seconds": child.map(|child| now.saturating_sub(child.started) / 1000),
             "restarts": slot.restarts,
         })
+    }
+
+    /// Connections refused or ended by cause, over all workers; only causes that occurred.
+    fn show_refused(&self) -> Map<String, Value> {
+        let sum = |cause: Cause| -> u64 {
+            let rows = self.board.rows().filter_map(|(_, row)| row.refused.get(cause as usize));
+            rows.map(|counter| counter.load(Ordering::Relaxed)).sum()
+        };
+        let all = Cause::ALL.into_iter().map(|cause| (cause.name().to_owned(), sum(cause)));
+        all.filter(|(_, count)| *count > 0).map(|(name, count)| (name, json!(count))).collect()
     }
 
     /// Whether `templates` is there and moves: what it last said is true only then.

@@ -48,6 +48,17 @@ impl Lines {
         self.bytes.get(self.taken..).is_some_and(|rest| rest.starts_with(bytes))
     }
 
+    /// What waits.
+    #[must_use]
+    pub fn waiting(&self) -> &[u8] {
+        self.bytes.get(self.taken..).unwrap_or_default()
+    }
+
+    /// Takes bytes that are no line.
+    pub fn skip(&mut self, bytes: usize) {
+        self.taken = self.taken.saturating_add(bytes).min(self.bytes.len());
+    }
+
     /// The next line. `limit` is the most bytes that a line may have, its end not counted.
     pub fn next(&mut self, limit: usize) -> Next<'_> {
         let rest = self.bytes.get(self.taken..).unwrap_or_default();

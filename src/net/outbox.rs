@@ -7,25 +7,32 @@ use std::io::{self, ErrorKind, Write};
 pub struct Outbox {
     bytes: Vec<u8>,
     sent: usize,
-    /// Millisecond at which the socket last took something, or the queue began to fill.
+    /// End of what waited at `since`: while it is not sent, some byte has waited from then on.
+    mark: usize,
+    /// Milliseconds.
     since: u64,
 }
 
 impl Outbox {
     /// Queues bytes.
     pub fn push(&mut self, bytes: &[u8], now: u64) {
-        if self.is_empty() {
-            self.since = now;
-        }
+        let was_empty = self.is_empty();
         self.bytes.extend_from_slice(bytes);
+        self.begin(was_empty, now);
     }
 
     /// Lets `write` append lines, as [`Outbox::push`] would.
     pub fn write_with<T>(&mut self, now: u64, write: impl FnOnce(&mut Vec<u8>) -> T) -> T {
-        if self.is_empty() {
-            self.since = now;
+        let was_empty = self.is_empty();
+        let result = write(&mut self.bytes);
+        self.begin(was_empty, now);
+        result
+    }
+
+    fn begin(&mut self, was_empty: bool, now: u64) {
+        if was_empty {
+            (self.mark, self.since) = (self.bytes.len(), now);
         }
-        write(&mut self.bytes)
     }
 
     /// Queues bytes, and sends what the stream takes at once: usually all, so that nothing is
@@ -62,9 +69,10 @@ impl Outbox {
         self.len() == 0
     }
 
-    /// Milliseconds for which the other side has taken nothing of what waits.
+    /// Milliseconds for which some byte has waited: at least half of the oldest one's time, so that
+    /// somebody who takes a byte now and then is found out, too.
     #[must_use]
-    pub fn stuck_for(&self, now: u64) -> u64 {
+    pub fn waited(&self, now: u64) -> u64 {
         if self.is_empty() { 0 } else { now.saturating_sub(self.since) }
     }
 
@@ -78,7 +86,9 @@ impl Outbox {
                 Ok(0) => return Err(ErrorKind::WriteZero.into()),
                 Ok(taken) => {
                     self.sent = self.sent.saturating_add(taken);
-                    self.since = now;
+                    if self.sent >= self.mark {
+                        (self.mark, self.since) = (self.bytes.len(), now);
+                    }
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     self.forget_sent();
@@ -99,6 +109,7 @@ impl Outbox {
     fn forget_sent(&mut self) {
         if self.sent > 0 && self.sent >= self.len() {
             self.bytes.drain(..self.sent);
+            self.mark = self.mark.saturating_sub(self.sent);
             self.sent = 0;
         }
     }
@@ -139,12 +150,32 @@ mod tests {
         outbox.push(b"def", 20);
         outbox.flush(&mut stream, 30).expect("open");
         assert_eq!((stream.got.as_slice(), outbox.len()), (b"abcd".as_slice(), 2));
-        assert_eq!(outbox.stuck_for(130), 100, "since the last byte that was taken");
+        assert_eq!(outbox.waited(130), 100, "since all that waited before was taken");
         stream.room = 100;
         outbox.write_with(140, |bytes| bytes.extend_from_slice(b"gh"));
         outbox.flush(&mut stream, 150).expect("open");
         assert_eq!(stream.got, b"abcdefgh");
-        assert_eq!((outbox.is_empty(), outbox.stuck_for(999)), (true, 0));
+        assert_eq!((outbox.is_empty(), outbox.waited(999)), (true, 0));
+    }
+
+    /// A reader of one byte a second must not keep its connection for ever.
+    #[test]
+    fn a_byte_now_and_then_does_not_hide_an_old_one() {
+        let mut outbox = Outbox::default();
+        let mut stream = Narrow { room: 0, got: Vec::new() };
+        outbox.push(&[0; 100], 0);
+        for now in 1..100 {
+            stream.room = 1;
+            outbox.push(&[0; 5], now);
+            outbox.flush(&mut stream, now).expect("open");
+            assert_eq!(outbox.waited(now), now);
+        }
+        stream.room = 1;
+        outbox.flush(&mut stream, 100).expect("open");
+        assert_eq!(outbox.waited(150), 50, "all that waited from the beginning is sent");
+        stream.room = 1000;
+        outbox.flush(&mut stream, 160).expect("open");
+        assert_eq!(outbox.waited(200), 0);
     }
 
     /// A reader who always leaves something waiting must not make the queue grow for ever.

@@ -1,7 +1,7 @@
 //! Clients that speak another protocol to this port: they get a clear word, then the door.
 
-use super::Action;
 use super::request::Request;
+use super::{Action, Cause};
 
 /// For browsers, `curl`, health checks and getwork miners.
 pub(super) const HTTP: &str = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\n\
@@ -15,9 +15,14 @@ pub(super) fn line(line: &[u8], out: &mut Vec<u8>) -> Option<Action> {
     let verbs: [&[u8]; 6] = [b"GET ", b"POST ", b"HEAD ", b"PUT ", b"OPTIONS ", b"CONNECT "];
     if verbs.into_iter().any(|verb| line.starts_with(verb)) {
         out.extend_from_slice(HTTP.as_bytes());
-        return Some(Action::Close("HTTP on a stratum port"));
+        return Some(Action::Close(Cause::Http));
     }
-    line.starts_with(&TLS).then_some(Action::Close("TLS on a plain stratum port"))
+    // A PROXY header that was wanted was taken before: this one is nobody's to send. Of the binary
+    // form, empty lines apart, the first line is a zero byte.
+    if line.starts_with(b"PROXY ") || line == [0] {
+        return Some(Action::Close(Cause::ProxyHeader));
+    }
+    line.starts_with(&TLS).then_some(Action::Close(Cause::Tls))
 }
 
 /// A method of the JSON-RPC 2.0 protocols of xmrig and of Ethereum's miners. Their errors are
@@ -43,7 +48,7 @@ pub(super) fn method(request: &Request<'_>, out: &mut Vec<u8>) -> Option<Action>
         );
         out.extend_from_slice(answer.as_bytes());
     }
-    Some(Action::Close("not Stratum v1"))
+    Some(Action::Close(Cause::OtherProtocol))
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The jobs of a session: giving them out, and what changes only together with a new one.
 
-use super::{Action, Difficulty, JobId, PortRules, Seen, Session, reply};
+use super::{Action, Cause, Difficulty, JobId, PortRules, Seen, Session, reply};
 
 /// Jobs of the present tip whose shares are taken; older ones become stale.
 pub(super) const JOBS: usize = 64;
@@ -111,7 +111,7 @@ impl Session {
 
     fn change_extranonce(&mut self) -> Vec<Action> {
         if !self.knows_extranonce {
-            return vec![Action::Close("the miner cannot change its extranonce")];
+            return vec![Action::Close(Cause::Extranonce)];
         }
         self.tell_extranonce = true;
         self.needs_clean = true;

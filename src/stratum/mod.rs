@@ -4,6 +4,8 @@
 //! Times are monotonic milliseconds. A shell feeds [`Session::receive`] with lines, performs the
 //! [`Action`]s, and sends whatever bytes were appended to `out`.
 
+mod bucket;
+mod cause;
 mod configure;
 mod difficulty;
 mod foreign;
@@ -25,11 +27,13 @@ mod transcripts;
 mod vardiff;
 mod worker;
 
+pub use bucket::{Bucket, Rate};
+pub use cause::Cause;
 pub use difficulty::{Difficulty, Unit, Weight};
 pub use foreign::TLS;
 pub use job::{JobId, notify_line};
 pub use reject::Reject;
-pub use rules::{PortRules, VarDiffRules};
+pub use rules::{PortRules, SessionLimits, VarDiffRules};
 pub use seen::{Inserted, Seen};
 pub use session::{Action, Authorize, Session};
 pub use start::Start;

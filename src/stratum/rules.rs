@@ -1,6 +1,7 @@
 //! What the operator decided about one port, as far as sessions need it.
 
-use super::{Difficulty, Unit};
+use super::{Difficulty, Rate, Unit};
+use serde::{Deserialize, Serialize};
 
 /// A port's vardiff (`varDiff` in the configuration).
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -36,6 +37,41 @@ pub struct PortRules {
     pub version_mask: u32,
     /// Close a miner that had no share for so long, milliseconds; 0 never does.
     pub connection_timeout_ms: u64,
+    /// What a connection may do.
+    pub limits: SessionLimits,
+}
+
+/// What one connection may do (`limits` in the configuration).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionLimits {
+    /// Lines in a row that are no requests, after which the connection is closed.
+    pub bad_lines: u8,
+    /// Requests other than shares.
+    pub requests: Rate,
+    /// `mining.authorize` alone.
+    pub authorizes: Rate,
+    /// Shares.
+    pub submits: Rate,
+    /// Shares that are refused, for whatever reason but the pool's own.
+    pub refused: Rate,
+    /// Milliseconds after the connection is made until `mining.subscribe` must have come.
+    pub subscribe_ms: u64,
+    /// Milliseconds after the connection is made until a name must be authorised.
+    pub authorize_ms: u64,
+}
+
+impl Default for SessionLimits {
+    fn default() -> Self {
+        Self {
+            bad_lines: 3,
+            requests: Rate::per_second(100, 300),
+            authorizes: Rate { per_minute: 60, burst: 100 },
+            submits: Rate::per_second(2000, 10_000),
+            refused: Rate::per_second(50, 1000),
+            subscribe_ms: 20_000,
+            authorize_ms: 60_000,
+        }
+    }
 }
 
 impl PortRules {

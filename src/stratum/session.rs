@@ -3,20 +3,12 @@
 use super::issued::IssuedJobs;
 use super::request::{self, Line, Param, Request};
 use super::vardiff::VarDiff;
-use super::{Difficulty, PortRules, Reject, Seen, Start, Submit, reply};
+use super::{Bucket, Cause, Difficulty, PortRules, Reject, Seen, Start, Submit, reply};
 use crate::chain::hex_encode;
 use serde::{Deserialize, Serialize};
 
 /// Subscriptions of one connection: cgminer tries again after an error.
 const SUBSCRIPTIONS: u8 = 4;
-/// Lines in a row that are no requests, after which a connection is closed.
-const BAD_LINES: u8 = 3;
-/// Requests other than shares: so many at once, and so many a second.
-const BURST: u64 = 300;
-const REQUESTS_PER_SECOND: u64 = 100;
-/// Deadlines after the connection is made, milliseconds.
-const SUBSCRIBE_MS: u64 = 60_000;
-const AUTHORIZE_MS: u64 = 120_000;
 /// Characters of the miner's software name that are kept.
 const AGENT_CHARS: usize = 64;
 
@@ -36,7 +28,7 @@ pub enum Action {
     /// A line that no honest miner sends: counts towards a ban.
     BadLine,
     /// Close, after what stands in `out` is sent. Why, for the log.
-    Close(&'static str),
+    Close(Cause),
 }
 
 /// A name that wants to mine.
@@ -92,8 +84,10 @@ pub struct Session {
     connected: u64,
     /// When a share last came that was work, were it late; first, when it was authorised.
     pub(super) last_share: u64,
-    /// Requests still allowed, in thousandths, and when that was so.
-    allowance: (u64, u64),
+    requests: Bucket,
+    authorizes: Bucket,
+    submits: Bucket,
+    refused_shares: Bucket,
 }
 
 /// Answers what has no sense as the method's parameters.
@@ -132,7 +126,10 @@ impl Session {
             bad_in_row: 0,
             connected: now,
             last_share: now,
-            allowance: (BURST * 1000, now),
+            requests: Bucket::new(now),
+            authorizes: Bucket::new(now),
+            submits: Bucket::new(now),
+            refused_shares: Bucket::new(now),
         }
     }
 
@@ -149,18 +146,18 @@ impl Session {
         }
         let request = match request::parse(line) {
             Line::Empty => return Vec::new(),
-            Line::Malformed => return self.bad_line(),
+            Line::Malformed => return self.bad_line(rules),
             Line::NoMethod(id) => {
                 reply::error(out, id, 20, "No method");
-                return self.bad_line();
+                return self.bad_line(rules);
             }
             Line::Answer => None,
             Line::Request(request) => Some(request),
         };
         self.bad_in_row = 0;
-        let is_submit = request.as_ref().is_some_and(|request| request.method == "mining.submit");
-        if !is_submit && !self.is_allowed(now) {
-            return vec![Action::BadLine, Action::Close("flood of requests")];
+        let method = request.as_ref().map(|request| &*request.method);
+        if let Some(flood) = self.flood(method, rules, now) {
+            return flood;
         }
         request.map_or_else(Vec::new, |request| self.request(request, rules, now, out))
     }
@@ -180,7 +177,12 @@ impl Session {
         };
         let id = request.id;
         match &*request.method {
-            "mining.submit" => return vec![self.submit(&request, &params, out)],
+            "mining.submit" => {
+                let action = self.submit(&request, &params, out);
+                let refused = matches!(action, Action::Rejected(..));
+                let close = refused.then(|| self.refused_share(rules, now)).flatten();
+                return std::iter::once(action).chain(close).collect();
+            }
             "mining.subscribe" => return self.subscribe(id, &params, rules, out),
             "mining.authorize" => return self.authorize(&request, &params, rules, out),
             "mining.configure" => return self.configure(&request, &params, rules, out),
@@ -252,8 +254,13 @@ impl Session {
             Ok(()) => reply::result(out, &submit.id, "true"),
             Err(reject) => reply::reject(out, &submit.id, reject),
         }
+        // Not the miner's doing: a disk of ours, or a difficulty that is too low for it.
+        let ours = matches!(result, Ok(()) | Err(Reject::Storage | Reject::TooMany));
+        if !ours && let Some(close) = self.refused_share(rules, now) {
+            return vec![close];
+        }
         // Late work is work all the same; anything else says nothing about the miner's rate.
-        if !matches!(result, Ok(()) | Err(Reject::Stale | Reject::Storage | Reject::TooMany)) {
+        if !ours && result != Err(Reject::Stale) {
             return Vec::new();
         }
         self.last_share = now;
@@ -270,16 +277,16 @@ impl Session {
         // Nothing is said of itself; a keep-alive is the shell's next job.
         let _ = out;
         let connected = now.saturating_sub(self.connected);
-        if !self.is_subscribed() && connected >= SUBSCRIBE_MS {
-            return vec![Action::Close("not subscribed in time")];
+        if !self.is_subscribed() && connected >= rules.limits.subscribe_ms {
+            return vec![Action::Close(Cause::NotSubscribed)];
         }
         if self.names.is_empty() {
-            let late = connected >= AUTHORIZE_MS;
-            return if late { vec![Action::Close("not authorized in time")] } else { Vec::new() };
+            let late = connected >= rules.limits.authorize_ms;
+            return if late { vec![Action::Close(Cause::NotAuthorized)] } else { Vec::new() };
         }
         let idle = now.saturating_sub(self.last_share);
         if rules.connection_timeout_ms > 0 && idle >= rules.connection_timeout_ms {
-            return vec![Action::Close("no share within connectionTimeout")];
+            return vec![Action::Close(Cause::Idle)];
         }
         let Some(var_diff) = self.var_diff(rules) else { return Vec::new() };
         match self.vardiff.tick(self.difficulty, &var_diff, now) {
@@ -293,24 +300,35 @@ impl Session {
         if self.is_subscribed() { vec![Action::SendWork] } else { Vec::new() }
     }
 
-    fn bad_line(&mut self) -> Vec<Action> {
+    fn bad_line(&mut self, rules: &PortRules) -> Vec<Action> {
         self.bad_in_row = self.bad_in_row.saturating_add(1);
-        if self.bad_in_row < BAD_LINES {
+        if self.bad_in_row < rules.limits.bad_lines {
             return vec![Action::BadLine];
         }
-        vec![Action::BadLine, Action::Close("three bad lines in a row")]
+        vec![Action::BadLine, Action::Close(Cause::BadLines)]
     }
 
-    /// Takes one request from the allowance.
-    const fn is_allowed(&mut self, now: u64) -> bool {
-        let (left, at) = self.allowance;
-        // A thousandth of a request a millisecond for each request a second.
-        let gained = now.saturating_sub(at).saturating_mul(REQUESTS_PER_SECOND);
-        let left = left.saturating_add(gained);
-        let left = if left > BURST * 1000 { BURST * 1000 } else { left };
-        let allowed = left >= 1000;
-        self.allowance = (if allowed { left - 1000 } else { left }, now);
-        allowed
+    /// Counts a request by its method; too many of a kind end the connection.
+    fn flood(&mut self, method: Option<&str>, rules: &PortRules, now: u64) -> Option<Vec<Action>> {
+        let limits = &rules.limits;
+        let is_authorize = method == Some("mining.authorize");
+        if method == Some("mining.submit") {
+            let allowed = self.submits.take(limits.submits, now);
+            (!allowed).then(|| vec![Action::Close(Cause::SubmitRate)])
+        } else if !self.requests.take(limits.requests, now)
+            || is_authorize && !self.authorizes.take(limits.authorizes, now)
+        {
+            Some(vec![Action::BadLine, Action::Close(Cause::RequestRate)])
+        } else {
+            None
+        }
+    }
+
+    /// Counts a refused share. A flood of them costs the connection, also of late work, which
+    /// never counts towards a ban.
+    fn refused_share(&mut self, rules: &PortRules, now: u64) -> Option<Action> {
+        let allowed = self.refused_shares.take(rules.limits.refused, now);
+        (!allowed).then_some(Action::Close(Cause::RefusedRate))
     }
 
     /// The pool's part of the extranonce.

@@ -3,7 +3,7 @@
 //! The format is described in `tests/transcripts/README.md`.
 
 use super::{Action, Authorize, Difficulty, JobId, PortRules, Reject, Session, Submit, Unit};
-use super::{Start, VarDiffRules, notify_line};
+use super::{SessionLimits, Start, VarDiffRules, notify_line};
 use crate::chain::Work;
 use std::collections::VecDeque;
 use std::path::Path;
@@ -52,6 +52,7 @@ pub(super) fn rules() -> PortRules {
         extranonce2_size: 4,
         version_mask: 0x1fff_e000,
         connection_timeout_ms: 600_000,
+        limits: SessionLimits::default(),
     }
 }
 

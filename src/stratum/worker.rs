@@ -2,7 +2,7 @@
 
 use super::request::{self, Param, Request};
 use super::session::bad_params;
-use super::{Action, Authorize, Difficulty, PortRules, Session, reply};
+use super::{Action, Authorize, Cause, Difficulty, PortRules, Session, reply};
 
 /// Most names of one connection, being checked or authorised: proxies bring several.
 const NAMES: usize = 64;
@@ -139,7 +139,7 @@ impl Session {
         if self.refused < REFUSALS {
             return Vec::new();
         }
-        vec![Action::Close("too many refused worker names")]
+        vec![Action::Close(Cause::RefusedNames)]
     }
 }
 

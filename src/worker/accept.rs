@@ -4,13 +4,13 @@ use super::courtesy::{FRESH_MS, may_accept};
 use super::miner::Miner;
 use super::{MINERS, Now, Worker};
 use crate::ipc::Role;
-use crate::stratum::{PortRules, Session};
+use crate::stratum::{Cause, PortRules, Session};
 use mio::event::Source;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Interest, Registry, Token};
 use socket2::{SockRef, TcpKeepalive};
 use std::io::{self, ErrorKind, Write};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -112,6 +112,7 @@ impl Worker {
 
     /// Leaves newcomers waiting for a while, and tells the operator why.
     fn rest(&mut self, port: u16, why: &str, now: Now) {
+        self.count(Cause::Descriptors);
         if let Some(gate) = self.gates.get_mut(&port) {
             gate.rest_until = now.mono.saturating_add(REST_MS);
         }
@@ -126,8 +127,10 @@ impl Worker {
 
     fn welcome(&mut self, stream: TcpStream, peer: SocketAddr, port: u16, now: Now) {
         let address = peer.ip().to_canonical();
-        if !self.may_enter(&address, now) {
-            return;
+        let is_proxy = self.awaits_header(port, &address);
+        if !is_proxy && let Err(cause) = self.admit(&address, now) {
+            self.count(cause);
+            return refuse(stream, &self.refusal(cause, &address, now));
         }
         let Some(gate) = self.gates.get(&port) else { return };
         if let Some(why) = self.coins.get(&gate.coin).and_then(|coin| coin.closed(now.mono)) {
@@ -136,6 +139,7 @@ impl Worker {
         let Some(extranonce1) = self.extranonces.take() else {
             return refuse(stream, "the pool is full");
         };
+        let counted = if is_proxy { None } else { self.enter(address, now) };
         prepare(&stream);
         self.serials += 1;
         let entry = self.miners.vacant_entry();
@@ -143,22 +147,19 @@ impl Worker {
         let rules = &gate.rules;
         let mut miner =
             Miner::new(stream, self.serials, address, port, extranonce1, rules, now.mono);
+        (miner.awaits_header, miner.counted) = (is_proxy, counted);
         let interest = Interest::READABLE | Interest::WRITABLE;
         let token = Token(MINERS.saturating_add(key));
         if let Err(error) = self.poll.registry().register(&mut miner.stream, token, interest) {
             log::error!("port {port}: a newcomer cannot be watched: {error}");
             self.extranonces.release(extranonce1);
+            self.leave(&miner);
             return;
         }
         entry.insert(miner);
         self.ready.push(key);
         // At once, so that siblings see it before they accept the next one.
         self.publish_miners();
-    }
-
-    /// Whether an address may come in. The place for limits per address, too.
-    fn may_enter(&self, address: &IpAddr, now: Now) -> bool {
-        !self.bans.is_banned(address, now.unix)
     }
 
     /// Miners of this worker.

@@ -4,10 +4,11 @@ use super::Now;
 use super::candidate::Submission;
 use super::fallback::Fallback;
 use super::jobs::Jobs;
+use super::rigs::Rigs;
 use crate::chain::{Hash, Network};
 use crate::config::{Config, Pool, Port};
 use crate::journal::{self, Record, Writer};
-use crate::stratum::{Difficulty, PortRules, Reject, Unit, VarDiffRules};
+use crate::stratum::{Difficulty, PortRules, Reject, SessionLimits, Unit, VarDiffRules};
 use crate::sys::clock::ms;
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
@@ -29,6 +30,11 @@ const FOUND: usize = 64;
 #[derive(Debug)]
 pub(crate) struct Coin {
     pub(crate) pool: Pool,
+    /// What a connection may do.
+    pub(crate) limits: SessionLimits,
+    /// Rig names of an address that are kept apart; 0: any number.
+    pub(crate) most_rigs: usize,
+    pub(crate) rigs: Rigs,
     /// Unit of the coin's ledger.
     pub(crate) unit: Unit,
     pub(crate) jobs: Jobs,
@@ -74,6 +80,9 @@ impl Coin {
         })?;
         Ok(Self {
             pool,
+            limits: config.limits.session,
+            most_rigs: config.limits.rigs,
+            rigs: Rigs::default(),
             unit,
             jobs: Jobs::default(),
             work_at: now,
@@ -270,6 +279,7 @@ impl Coin {
             extranonce2_size: self.pool.extranonce2_size,
             version_mask: self.pool.version_mask,
             connection_timeout_ms: ms(self.pool.connection_timeout),
+            limits: self.limits,
         }
     }
 }

@@ -8,15 +8,16 @@ use super::miner::{Miner, SUBMITS_A_TURN, SUBMITS_OF_ALL, Waiting};
 use super::starts::Starts;
 use super::trial::{Piece, Said};
 use super::{Now, Worker};
-use crate::config::Pool;
+use crate::config::{Limits, Pool};
 use crate::daemon;
 use crate::net::lines::Next;
-use crate::stratum::{Action, Authorize, PortRules, Submit, TLS};
+use crate::stratum::{Action, Authorize, Cause, PortRules, Session, Submit, TLS};
 use std::collections::VecDeque;
 
 /// What the loop lends while it deals with one miner.
 pub(super) struct Room<'a> {
     pub(super) coin: &'a mut Coin,
+    pub(super) limits: &'a Limits,
     pub(super) rules: &'a PortRules,
     pub(super) numbers: &'a mut Numbers,
     pub(super) addresses: &'a mut Addresses,
@@ -37,6 +38,7 @@ impl Worker {
         let gate = self.gates.get(&miner.port)?;
         let mut room = Room {
             coin: self.coins.get_mut(&gate.coin)?,
+            limits: &self.config.limits,
             rules: &gate.rules,
             numbers: &mut self.numbers,
             addresses: &mut self.addresses,
@@ -62,6 +64,7 @@ impl Worker {
         while submits < SUBMITS_OF_ALL {
             let Some(key) = keys.next() else { break };
             self.last_heard = key;
+            self.take_header(key, &mut scratch, now);
             let heard = self.with_miner(key, now, |miner, room| {
                 let said = hear(key, miner, room, &mut scratch);
                 (said, miner.more)
@@ -110,7 +113,7 @@ fn hear(key: usize, miner: &mut Miner, room: &mut Room<'_>, scratch: &mut [u8]) 
     let mut submits = 0;
     let mut has_read = false;
     while miner.may_speak() && submits < SUBMITS_A_TURN {
-        let limit = miner.line_limit();
+        let limit = miner.line_limit(room.limits);
         match miner.input.next(limit) {
             Next::Line([]) => {}
             Next::Line(line) => {
@@ -121,11 +124,15 @@ fn hear(key: usize, miner: &mut Miner, room: &mut Room<'_>, scratch: &mut [u8]) 
                     pieces.push(Piece::Share { submit, verdict: Ok(()) });
                 }
             }
-            Next::TooLong => miner.close("line too long"),
+            Next::TooLong => {
+                let told = Cause::LineTooLong.advice().unwrap_or_default();
+                Session::message(told, &mut out);
+                miner.end(Cause::LineTooLong);
+            }
             Next::Nothing => {
                 if miner.input.starts_with(&TLS) {
                     // A handshake has no line ends: its sender would wait for the deadline.
-                    miner.close("TLS on a plain stratum port");
+                    miner.end(Cause::Tls);
                 }
                 if has_read || !miner.readable {
                     break;
@@ -164,11 +171,19 @@ impl Room<'_> {
                 Action::Rejected(worker, reject) => {
                     self.coin.rejected(&worker, reject);
                     if reject.is_misbehaviour() {
-                        miner.conduct.bad();
+                        miner.conduct.bad(self.now.mono);
                     }
                 }
-                Action::BadLine => miner.conduct.bad(),
-                Action::Close(why) => miner.close(why),
+                Action::BadLine => miner.conduct.bad(self.now.mono),
+                Action::Close(cause) => {
+                    if let Some(text) = cause.advice() {
+                        Session::message(text, out);
+                    }
+                    if cause == Cause::RequestRate {
+                        miner.conduct.flood(self.now.mono);
+                    }
+                    miner.end(cause);
+                }
             }
         }
         submits

@@ -1,9 +1,11 @@
 //! One connection: its socket, its session (plain data) and what waits in either direction.
 
-use super::bans::Conduct;
+use super::conduct::Conduct;
+use crate::config::Limits;
 use crate::net::lines::Lines;
 use crate::net::outbox::Outbox;
-use crate::stratum::{Authorize, Difficulty, PortRules, Session};
+use crate::stratum::{Authorize, Cause, Difficulty, PortRules, Session};
+use crate::sys::clock::ms;
 use mio::net::TcpStream;
 use std::io::{self, ErrorKind, Read};
 use std::net::IpAddr;
@@ -21,14 +23,6 @@ pub(crate) const SUBMITS_OF_ALL: usize = 128;
 /// Late shares of one miner and tip that are hashed. They are never credited, only looked at for a
 /// block, and cost the sender nothing.
 pub(crate) const LATE_A_TIP: u16 = 64;
-/// Longest line of an authorised miner.
-const LINE: usize = 16 * 1024;
-/// Longest line before that.
-const LINE_OF_STRANGER: usize = 4 * 1024;
-/// Bytes that may wait for a miner who does not read.
-const OUTBOX: usize = 64 * 1024;
-/// Milliseconds after which a miner who takes nothing of what waits is given up.
-const STUCK_MS: u64 = 30_000;
 
 /// An authorisation that waits for the network's name or a daemon's word.
 #[derive(Debug)]
@@ -64,6 +58,18 @@ pub(crate) struct Miner {
     pub(crate) ended: bool,
     /// To be closed once its output was offered to the socket, and why.
     pub(crate) closing: Option<&'static str>,
+    /// The counter of that, when it was the pool's wish.
+    pub(crate) cause: Option<Cause>,
+    /// Monotonic milliseconds of the connection's begin.
+    pub(crate) since: u64,
+    /// Something was received.
+    pub(crate) heard: bool,
+    /// A trusted proxy has yet to say who this is.
+    pub(crate) awaits_header: bool,
+    /// The address that it is counted with among all workers' connections.
+    pub(crate) counted: Option<IpAddr>,
+    /// Names whose shares were accepted, and what those are credited to if that is another name.
+    pub(crate) credits: Vec<(String, Option<String>)>,
     /// Late shares that were hashed on the present tip.
     pub(crate) late: u16,
     /// Target of the difficulty that was last looked up.
@@ -97,6 +103,12 @@ impl Miner {
             more: false,
             ended: false,
             closing: None,
+            cause: None,
+            since: now,
+            heard: false,
+            awaits_header: false,
+            counted: None,
+            credits: Vec::new(),
             late: 0,
             target: None,
         }
@@ -104,12 +116,12 @@ impl Miner {
 
     /// Whether a line may be taken from the input now.
     pub(crate) fn may_speak(&self) -> bool {
-        self.closing.is_none() && self.waiting.is_none() && !self.held
+        self.closing.is_none() && self.waiting.is_none() && !self.held && !self.awaits_header
     }
 
     /// The most bytes that a line may have now.
-    pub(crate) fn line_limit(&self) -> usize {
-        if self.is_authorized() { LINE } else { LINE_OF_STRANGER }
+    pub(crate) fn line_limit(&self, limits: &Limits) -> usize {
+        if self.is_authorized() { limits.line } else { limits.line_before_authorize }
     }
 
     fn is_authorized(&self) -> bool {
@@ -126,7 +138,10 @@ impl Miner {
                     self.ended = true;
                     self.readable = false;
                 }
-                Ok(count) => self.input.push(scratch.get(..count).unwrap_or_default()),
+                Ok(count) => {
+                    self.heard = true;
+                    self.input.push(scratch.get(..count).unwrap_or_default());
+                }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => self.readable = false,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => {
@@ -138,20 +153,22 @@ impl Miner {
     }
 
     /// Sends bytes, now as far as the socket takes them.
-    pub(crate) fn send(&mut self, bytes: &[u8], now: u64) {
+    pub(crate) fn send(&mut self, bytes: &[u8], limits: &Limits, now: u64) {
         match self.outbox.send(bytes, &mut self.stream, now) {
             Err(error) => self.close(broken(&error)),
-            Ok(()) if self.outbox.len() > OUTBOX => self.close("does not read what it is sent"),
+            Ok(()) if self.outbox.len() > limits.output => self.end(Cause::OutputFull),
             Ok(()) => {}
         }
     }
 
     /// Sends what the socket takes; a miner who does not read is given up.
-    pub(crate) fn flush(&mut self, now: u64) {
+    pub(crate) fn flush(&mut self, limits: &Limits, now: u64) {
         match self.outbox.flush(&mut self.stream, now) {
             Err(error) => self.close(broken(&error)),
-            Ok(()) if self.outbox.len() > OUTBOX => self.close("does not read what it is sent"),
-            Ok(()) if self.outbox.stuck_for(now) > STUCK_MS => self.close("took nothing for 30 s"),
+            Ok(()) if self.outbox.len() > limits.output => self.end(Cause::OutputFull),
+            Ok(()) if self.outbox.waited(now) > ms(limits.output_age) => {
+                self.end(Cause::OutputOld);
+            }
             Ok(()) => {}
         }
     }
@@ -159,6 +176,19 @@ impl Miner {
     /// Marks the connection for closing; the first reason stays.
     pub(crate) fn close(&mut self, why: &'static str) {
         self.closing.get_or_insert(why);
+    }
+
+    /// Marks the connection for closing, to be counted.
+    pub(crate) fn end(&mut self, cause: Cause) {
+        if self.closing.is_none() {
+            self.cause = Some(cause);
+            self.close(cause.words());
+        }
+    }
+
+    /// Tells the miner's operator something.
+    pub(crate) fn say(&mut self, text: &str, now: u64) {
+        self.outbox.write_with(now, |out| Session::message(text, out));
     }
 
     /// Whether all was said and done on a connection whose other side has ended.

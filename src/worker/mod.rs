@@ -2,14 +2,16 @@
 //! records them and answers. What would block it goes to helper threads.
 //!
 //! `turn` is the loop; `accept`, `hear`, `trial` and `reply` are its steps in their order;
-//! `orders` is what comes from the master, `reports` what comes from helpers. `judge`, `jobs`,
-//! `bans`, `courtesy`, `extranonce`, `fallback`, `memory` and `authorize` know no sockets.
+//! `admit` says who may come in, `charge` who is banned for what. `orders` is what comes from the
+//! master, `reports` what comes from helpers. `judge`, `jobs`, `conduct`, `rigs`, `courtesy`, `extranonce`, `fallback`, `memory` and `authorize` know no sockets.
 
 mod accept;
+mod admit;
 mod authorize;
-mod bans;
 mod candidate;
+mod charge;
 mod coin;
+mod conduct;
 mod courtesy;
 mod desk;
 mod extranonce;
@@ -23,19 +25,22 @@ mod orders;
 mod reload;
 mod reply;
 mod reports;
+mod rigs;
 mod rollout;
 mod rounds;
 mod starts;
 mod trial;
 mod turn;
 
+use crate::net::bans::Bans;
 use accept::Gate;
 use authorize::Addresses;
-use bans::Bans;
 use coin::Coin;
+use conduct::Conduct;
 use desk::Desk;
 use extranonce::Extranonces;
 use jobs::Numbers;
+use memory::Memory;
 use miner::Miner;
 use reply::Batches;
 pub use starts::Starts;
@@ -44,6 +49,7 @@ use crate::config::Config;
 use crate::ipc::board::{Board, CoinCell};
 use crate::ipc::{Channel, Message, Seat};
 use crate::sys::{clock, log as logging, signals};
+use ipnet::IpNet;
 use mio::unix::SourceFd;
 use mio::{Interest, Poll, Token, Waker};
 use slab::Slab;
@@ -58,6 +64,9 @@ const CHANNEL: Token = Token(1 << 16);
 const SIGNALS: Token = Token((1 << 16) + 1);
 const WAKER: Token = Token((1 << 16) + 2);
 const MINERS: usize = 1 << 17;
+
+/// Networks whose departed connections are remembered.
+const DEPARTED: usize = 10_000;
 
 /// The moment of a turn.
 #[derive(Debug, Clone, Copy)]
@@ -96,6 +105,8 @@ struct Worker {
     extranonces: Extranonces,
     numbers: Numbers,
     bans: Bans,
+    /// Conduct of connections that have left, by network.
+    departed: Memory<IpNet, Conduct>,
     addresses: Addresses,
     starts: Starts,
     batches: Batches,
@@ -167,6 +178,7 @@ impl Worker {
             extranonces: Extranonces::new(lane, unix),
             numbers: Numbers::new(lane, unix),
             bans: Bans::default(),
+            departed: Memory::new(DEPARTED),
             addresses: Addresses::default(),
             starts: Starts::default(),
             batches: Batches::default(),
@@ -189,6 +201,7 @@ impl Worker {
             row.miners.store(0, Ordering::Relaxed);
             row.coins().for_each(|cell| cell.miners.store(0, Ordering::Relaxed));
         }
+        worker.board.crowd.clear(slot);
         for (id, pool) in &config.pools {
             let coin = Coin::new(pool.clone(), &config, slot, mono)?;
             worker.coins.insert(id.clone(), coin);

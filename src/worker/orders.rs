@@ -5,7 +5,6 @@ use super::{Now, Worker};
 use crate::chain::{Hash, Work};
 use crate::ipc::{Message, Received};
 use crate::sys::clock::ms;
-use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::Ordering;
 
@@ -44,13 +43,19 @@ impl Worker {
                 None => log::error!("{}: work came without its transactions", work.plan.coin),
             },
             Message::Blocknotify { coin, hash } => self.take_notice(&coin, hash, now),
-            Message::Ban { address, until } => self.take_ban(address, until, now),
-            Message::Unban { address } => self.bans.lift(&address.to_canonical()),
+            Message::Charge { network, .. } => self.hear_charge(network, now),
+            Message::Ban { network, until } => self.take_ban(network, until, now),
+            Message::Unban { network } => {
+                self.bans.remove(&network);
+            }
             Message::Configure { generation, new_ports } => {
                 self.configure(generation, &new_ports, fds, now);
             }
             // Not for workers.
-            Message::Ready | Message::BlockFound { .. } | Message::CoinStatus(_) => {}
+            Message::Ready
+            | Message::Vouch { .. }
+            | Message::BlockFound { .. }
+            | Message::CoinStatus(_) => {}
         }
     }
 
@@ -115,21 +120,6 @@ impl Worker {
         let known = coin.jobs.latest().map(|latest| latest.posted.work.previous);
         if known.is_some() && (hash.is_none() || hash != known) {
             coin.fallback.expect(now.mono, wait);
-        }
-    }
-
-    /// An address is banned: its miners leave.
-    fn take_ban(&mut self, address: IpAddr, until: u64, now: Now) {
-        let address = address.to_canonical();
-        if until <= now.unix {
-            return;
-        }
-        self.bans.add(address, until);
-        for (key, miner) in &mut self.miners {
-            if miner.address == address {
-                miner.close("its address is banned");
-                self.touched.push(key);
-            }
         }
     }
 }

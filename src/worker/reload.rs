@@ -92,6 +92,8 @@ impl Worker {
         for (id, pool) in &config.pools {
             if let Some(coin) = self.coins.get_mut(id) {
                 coin.pool = pool.clone();
+                coin.limits = config.limits.session;
+                coin.most_rigs = config.limits.rigs;
                 continue;
             }
             match Coin::new(pool.clone(), config, self.slot, now.mono) {

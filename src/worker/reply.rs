@@ -162,7 +162,7 @@ impl Worker {
                     };
                     match verdict {
                         Ok(()) => {
-                            miner.conduct.good();
+                            miner.conduct.good(now.mono);
                             if let Some(row) = row {
                                 row.accepted.fetch_add(1, Ordering::Relaxed);
                                 if let Some(cell) = row.coin(room.coin.id()) {
@@ -170,7 +170,7 @@ impl Worker {
                                 }
                             }
                         }
-                        Err(reject) if reject.is_misbehaviour() => miner.conduct.bad(),
+                        Err(reject) if reject.is_misbehaviour() => miner.conduct.bad(now.mono),
                         Err(_) => {}
                     }
                     let (rules, mono) = (room.rules, now.mono);
@@ -180,12 +180,12 @@ impl Worker {
                 // the miner at another difficulty than the session.
                 let wishes = std::mem::take(&mut wishes);
                 let _no_submits = room.perform(miner, wishes, &mut out);
-                miner.send(&out, now.mono);
-                judge_conduct(miner, room.coin)
+                miner.send(&out, room.limits, now.mono);
+                judge_conduct(miner, room.coin, now)
             });
             self.touched.push(key);
             if let Some(Some(banning)) = ban {
-                self.ban(key, &banning, now);
+                self.charge(key, &banning, now);
             }
         }
         self.line = out;
@@ -199,10 +199,10 @@ impl Worker {
     }
 }
 
-/// Whether the miner's conduct leads to a ban now, and by which settings.
-pub(super) fn judge_conduct(miner: &mut Miner, coin: &Coin) -> Option<Banning> {
+/// Whether the miner's conduct leads to a charge now, and by which settings.
+pub(super) fn judge_conduct(miner: &mut Miner, coin: &Coin, now: Now) -> Option<Banning> {
     let banning = coin.pool.banning.as_ref()?;
-    miner.conduct.judge(banning).then(|| banning.clone())
+    miner.conduct.judge(banning, now.mono).then(|| banning.clone())
 }
 
 /// Nothing of it could be recorded. That much is, with the next turn that can.

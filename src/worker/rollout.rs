@@ -68,7 +68,7 @@ impl Worker {
         let notify = if clean { &issue.clean_line } else { &issue.line };
         line.clear();
         miner.session.offer(issue.id, notify, clean, &gate.rules, now.mono, line);
-        miner.send(line, now.mono);
+        miner.send(line, &self.config.limits, now.mono);
         if miner.closing.is_some() {
             self.touched.push(key);
         }

@@ -1,11 +1,8 @@
 //! The worker's rounds: what is looked at once a second, and who leaves.
 
-use super::bans::can_be_banned;
 use super::reply::judge_conduct;
 use super::{Now, Worker};
-use crate::config::Banning;
-use crate::ipc::Message;
-use crate::stratum::Session;
+use crate::stratum::{Cause, Session};
 use crate::sys::clock::ms;
 use crate::sys::limits;
 use mio::event::Source;
@@ -27,7 +24,7 @@ impl Worker {
             let intervals = self.coins.values().filter_map(|coin| coin.pool.banning.as_ref());
             let shortest = intervals.map(|banning| ms(banning.purge_interval)).min();
             self.next_purge = now.mono.saturating_add(shortest.unwrap_or(300_000).max(1000));
-            self.bans.purge(now.unix);
+            self.bans.expire(now.unix);
         }
     }
 
@@ -41,11 +38,17 @@ impl Worker {
                 if miner.closing.is_some() {
                     return None;
                 }
+                let age = now.mono.saturating_sub(miner.since);
+                if miner.awaits_header && age >= ms(room.limits.proxy_header) {
+                    miner.end(Cause::ProxyHeader);
+                } else if !miner.heard && age >= ms(room.limits.first_byte) {
+                    miner.end(Cause::Silent);
+                }
                 let actions = miner.session.tick(room.rules, now.mono, &mut out);
                 let _no_submits = room.perform(miner, actions, &mut out);
-                miner.send(&out, now.mono);
+                miner.send(&out, room.limits, now.mono);
                 out.clear();
-                judge_conduct(miner, room.coin)
+                judge_conduct(miner, room.coin, now)
             });
             if self.miners.get(key).is_some_and(|miner| {
                 // What a socket did not take for long is looked at without an event, too.
@@ -54,7 +57,7 @@ impl Worker {
                 self.touched.push(key);
             }
             if let Some(Some(banning)) = ban {
-                self.ban(key, &banning, now);
+                self.charge(key, &banning, now);
             }
         }
         self.next_round = (end < self.miners.capacity()).then_some(end);
@@ -102,28 +105,6 @@ impl Worker {
         }
     }
 
-    /// Bans a miner's address, everywhere; one that must not be banned is only disconnected.
-    pub(super) fn ban(&mut self, key: usize, banning: &Banning, now: Now) {
-        let Some(miner) = self.miners.get_mut(key) else { return };
-        miner.close("too many bad shares");
-        self.touched.push(key);
-        let address = miner.address;
-        if !can_be_banned(&address) {
-            log::warn!("{address}: too many bad shares: disconnected (never banned: loopback)");
-            return;
-        }
-        let until = now.unix.saturating_add(ms(banning.time));
-        log::warn!("{address}: too many bad shares: banned for {} s", banning.time.as_secs());
-        self.bans.add(address, until);
-        for (other, miner) in &mut self.miners {
-            if miner.address == address {
-                miner.close("its address is banned");
-                self.touched.push(other);
-            }
-        }
-        self.tell_master(&Message::Ban { address, until }, now);
-    }
-
     /// Sends what waits, and sees off those who are done.
     pub(super) fn flush(&mut self, now: Now) {
         let mut touched = std::mem::take(&mut self.touched);
@@ -132,7 +113,7 @@ impl Worker {
         let mut left = false;
         for key in touched.drain(..) {
             let Some(miner) = self.miners.get_mut(key) else { continue };
-            miner.flush(now.mono);
+            miner.flush(&self.config.limits, now.mono);
             if miner.is_finished() {
                 miner.close("closed by the miner");
             }
@@ -154,9 +135,15 @@ impl Worker {
         // Dropping the socket closes it all the same.
         let _ = miner.stream.deregister(self.poll.registry());
         self.extranonces.release(miner.extranonce1);
+        self.leave(&miner);
+        self.remember_conduct(&miner, now);
         if let Some(gate) = self.gates.get(&miner.port) {
             let (session, rules) = (&miner.session, &gate.rules);
             self.starts.keep(&gate.coin, session, rules, miner.address, now.mono);
+        }
+        // A flood of newcomers must not be one of the log.
+        if matches!(miner.cause, Some(Cause::Banned | Cause::TooMany | Cause::ConnectRate)) {
+            return;
         }
         log::debug!(
             "port {}: {} {} left: {}",

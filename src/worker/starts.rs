@@ -84,7 +84,7 @@ fn network(address: IpAddr) -> IpAddr {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::stratum::{Action, Difficulty, JobId, Reject, Unit, VarDiffRules};
+    use crate::stratum::{Action, Difficulty, JobId, Reject, SessionLimits, Unit, VarDiffRules};
 
     const HERE: [u8; 4] = [203, 0, 113, 7];
     const NEIGHBOUR: [u8; 4] = [203, 0, 113, 99];
@@ -107,6 +107,7 @@ mod tests {
             extranonce2_size: 4,
             version_mask: 0,
             connection_timeout_ms: 0,
+            limits: SessionLimits::default(),
         }
     }
 

@@ -168,7 +168,7 @@ fn close(
         Inserted::Duplicate => return Err(Reject::Duplicate),
         Inserted::Full => Err(Reject::TooMany),
         Inserted::New => {
-            let worker = submit.name.clone();
+            let worker = credited(miner, &submit.name, coin, now);
             // On a chain easier than the share difficulty a block below it is taken, but at the
             // least weight: shares that do meet the difficulty are the whole pay already (S8).
             let met = target(miner, difficulty, shift).is_met_by(&case.hash);
@@ -181,6 +181,16 @@ fn close(
         candidate::take(coin, &case.posted, &case.prepared, &submit.name, now.unix);
     }
     result
+}
+
+/// The name that accepted work is credited to, remembered per miner.
+fn credited(miner: &mut Miner, name: &str, coin: &mut Coin, now: Now) -> String {
+    if let Some((_, other)) = miner.credits.iter().find(|(known, _)| known == name) {
+        return other.as_deref().unwrap_or(name).to_owned();
+    }
+    let other = coin.rigs.credited(name, coin.most_rigs, now.mono);
+    miner.credits.push((name.to_owned(), other.clone()));
+    other.unwrap_or_else(|| name.to_owned())
 }
 
 /// The target of a difficulty, remembered per miner: a miner's difficulty seldom changes.

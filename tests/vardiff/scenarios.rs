@@ -37,6 +37,7 @@ fn port(start: f64, min: f64, max: f64) -> PortRules {
         extranonce2_size: 4,
         version_mask: 0,
         connection_timeout_ms: 600_000,
+        limits: romp::stratum::SessionLimits::default(),
     }
 }
 

@@ -4,11 +4,13 @@
 //! everything. The doc comments here are the descriptions in `romp schema`.
 
 mod coin;
+mod limits;
 mod parts;
 mod pool;
 mod portal;
 
 pub(super) use coin::{RawBytes, RawCoin};
+pub(super) use limits::RawLimits;
 pub(super) use parts::{RawDaemon, RawForks, RawRedis, RawSecret};
 pub(super) use pool::{RawBanning, RawPool, RawVarDiff};
 pub(super) use portal::RawPortal;

@@ -128,6 +128,10 @@ pub(in crate::config) struct RawBanning {
     pub(in crate::config) invalid_percent: Option<f64>,
     /// Shares between checks; default 500.
     pub(in crate::config) check_threshold: Option<u32>,
+    /// Seconds that the longest ban of a repeater lasts; default 86400.
+    pub(in crate::config) max_time: Option<f64>,
+    /// Bad shares and lines within ten seconds that ban; default 50; 0: no such ban.
+    pub(in crate::config) burst: Option<u32>,
     /// Seconds between removals of old bans; default 300.
     pub(in crate::config) purge_interval: Option<f64>,
 }

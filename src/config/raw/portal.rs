@@ -1,5 +1,6 @@
 //! `config.json` as written.
 
+use super::limits::RawLimits;
 use super::parts::{RawForks, RawRedis, RawSecret};
 use super::pool::{RawPool, RawPort};
 use schemars::JsonSchema;
@@ -39,6 +40,10 @@ pub(in crate::config) struct RawPortal {
     pub(in crate::config) shutdown_timeout: Option<f64>,
     /// Port on 127.0.0.1 for blocknotify without password.
     pub(in crate::config) cli_port: Option<u16>,
+    /// What connections and addresses may do.
+    pub(in crate::config) limits: Option<RawLimits>,
+    /// Networks of HAProxy and the like whose PROXY headers are believed; default loopback.
+    pub(in crate::config) trusted_proxies: Option<Vec<String>>,
     /// Worker processes.
     pub(in crate::config) clustering: Option<RawClustering>,
     /// Listener for blocknotify with a password.

@@ -331,3 +331,50 @@ proptest! {
         }
     }
 }
+
+/// Late work never bans anybody (A10), but a flood of it ends the connection; what was the pool's
+/// own fault does not.
+#[test]
+fn floods_end_a_connection() {
+    let line = |id: u32| {
+        format!(
+            "{{\"id\":{id},\"method\":\"mining.submit\",\"params\":[\"wk\",\"001\",\"00000000\",\
+             \"53724dff\",\"{id:08x}\"]}}"
+        )
+    };
+    let refused = rules().limits.refused.burst;
+    let flood = |reject: Reject| {
+        let mut session = mining();
+        let answered = (0..2 * refused).take_while(|id| {
+            let submit = share(&mut session, &line(*id));
+            let actions = session.answer(&submit, Err(reject), &rules(), 1000, &mut Vec::new());
+            !actions.contains(&Action::Close(Cause::RefusedRate))
+        });
+        u32::try_from(answered.count()).unwrap()
+    };
+    assert_eq!(flood(Reject::Stale), refused);
+    assert_eq!(flood(Reject::UnknownJob), refused);
+    assert_eq!(flood(Reject::LowDifficulty), refused);
+    assert_eq!(flood(Reject::Storage), 2 * refused);
+
+    let mut session = Session::new([0; 4], &rules(), 0);
+    let unsubscribed = (0..2 * refused).take_while(|id| {
+        !receive(&mut session, &line(*id)).0.contains(&Action::Close(Cause::RefusedRate))
+    });
+    assert_eq!(u32::try_from(unsubscribed.count()).unwrap(), refused, "refused at the door, too");
+
+    let mut session = mining();
+    let count = |session: &mut Session, line: &str, cause: Cause| {
+        (0..20_000)
+            .take_while(|_| !receive(session, line).0.contains(&Action::Close(cause)))
+            .count()
+    };
+    assert_eq!(count(&mut session, &line(1), Cause::SubmitRate), 10_000);
+    let mut session = mining();
+    let ping = "{\"id\":1,\"method\":\"mining.ping\"}";
+    // The subscription was one.
+    assert_eq!(count(&mut session, ping, Cause::RequestRate), 299);
+    let mut session = mining();
+    let authorize = "{\"id\":1,\"method\":\"mining.authorize\",\"params\":[\"wk\"]}";
+    assert_eq!(count(&mut session, authorize, Cause::RequestRate), 100, "M13");
+}

@@ -5,6 +5,7 @@
 use super::*;
 use crate::chain::{Hash, Network, Plan, hex_array, hex_decode, hex_encode};
 use crate::rewards::Amount;
+use crate::stratum::SessionLimits;
 use crate::stratum::{
     Action, Difficulty, Extranonce2, Inserted, JobId, PortRules, Session, Unit, notify_line,
 };
@@ -211,6 +212,7 @@ fn session(work: &Work) -> (Session, PortRules) {
         extranonce2_size: 4,
         version_mask: 0,
         connection_timeout_ms: 0,
+        limits: SessionLimits::default(),
     };
     let mut session = Session::new(EXTRANONCE1, &rules, 0);
     let mut out = Vec::new();

@@ -31,6 +31,7 @@ pub(crate) fn rules(which: u8) -> PortRules {
         extranonce2_size: if which == 2 { 8 } else { 4 },
         version_mask: if which == 1 { 0 } else { 0x1fff_e000 },
         connection_timeout_ms: 600_000,
+        limits: romp::stratum::SessionLimits::default(),
     }
 }
 

@@ -15,7 +15,9 @@
 
 use super::miners::{UNIT, bounds, is_answer, lines, rules, work};
 use romp::chain::{Header, Work};
-use romp::stratum::{Action, Authorize, Difficulty, Inserted, JobId, PortRules, Reject, Session};
+use romp::stratum::{
+    Action, Authorize, Cause, Difficulty, Inserted, JobId, PortRules, Reject, Session,
+};
 use romp::stratum::{Start, Submit, notify_line};
 use romp::worker::judge;
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -159,7 +161,7 @@ impl Stage {
                 }
                 Action::Submit(submit) => self.shares.push_back(submit),
                 Action::Close(why) => {
-                    foreign |= why.starts_with("HTTP");
+                    foreign |= why == Cause::Http;
                     self.closed = true;
                 }
                 Action::Rejected(name, _) => {

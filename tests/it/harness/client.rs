@@ -124,6 +124,34 @@ impl Client {
         &self.writer
     }
 
+    /// Connects as a proxy on loopback that names `source` as the miner's address.
+    pub(crate) fn connect_as(port: u16, source: &str) -> Result<Self> {
+        let mut client = Self::connect(port)?;
+        let family = if source.contains(':') { "TCP6" } else { "TCP4" };
+        let own = if source.contains(':') { "::1" } else { "127.0.0.1" };
+        let header = format!("PROXY {family} {source} {own} 40000 {port}\r\n");
+        client.send_raw(header.as_bytes())?;
+        Ok(client)
+    }
+
+    /// Sends bytes as they are.
+    pub(crate) fn send_raw(&mut self, bytes: &[u8]) -> Result<()> {
+        self.writer.write_all(bytes)
+    }
+
+    /// Waits until the pool ends the connection; `false` when it does not.
+    pub(crate) fn is_ended(&mut self, wait: Duration) -> bool {
+        let deadline = Instant::now() + wait;
+        while Instant::now() < deadline {
+            if let Err(error) = self.pump(Duration::from_millis(100))
+                && error.kind() != ErrorKind::Other
+            {
+                return true;
+            }
+        }
+        false
+    }
+
     /// Subscribes and keeps what the pool says.
     pub(crate) fn subscribe(&mut self) -> Result<()> {
         let answer = self.request("mining.subscribe", &json!(["romp-test/1"]))?;

@@ -1,0 +1,237 @@
+//! How many connections an address has over all workers, and how fast they come.
+//!
+//! All workers accept from one socket, so that none knows of more than its part. Each writes a
+//! table of its own on a shared page, and asks all tables. The tables are count-min sketches: two
+//! rows of cells, an address has one cell in each, and the smaller one counts. Other addresses may
+//! share a cell, so a count may be too high by what falls there by chance (20,000 connections of
+//! as many addresses: 4 on average), never too low, and two workers that accept at the same moment
+//! may let one too many in. The key of the hash is drawn before the first fork: nobody outside can
+//! make addresses collide.
+
+use crate::sys::shared::Shared;
+use std::array;
+use std::hash::{BuildHasher, RandomState};
+use std::io;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
+
+/// Cells of a row.
+const CELLS: usize = 4096;
+/// Rows.
+const ROWS: usize = 2;
+/// Milliseconds of a window over which newcomers are counted.
+const WINDOW_MS: u64 = 10_000;
+/// Most newcomers of one window that a cell can hold.
+const MOST: u32 = 0x3ff;
+
+/// One worker's counts.
+#[derive(Debug)]
+#[repr(C, align(64))]
+struct Table {
+    /// Connections that are here.
+    here: [[AtomicU16; CELLS]; ROWS],
+    /// Newcomers: number of the window (12 bits), count of the one before (10), of this one (10).
+    came: [[AtomicU32; CELLS]; ROWS],
+}
+
+impl Default for Table {
+    fn default() -> Self {
+        Self {
+            here: array::from_fn(|_| array::from_fn(|_| AtomicU16::default())),
+            came: array::from_fn(|_| array::from_fn(|_| AtomicU32::default())),
+        }
+    }
+}
+
+/// All workers' tables.
+#[derive(Debug)]
+pub struct Crowd {
+    tables: Shared<Table>,
+    keys: RandomState,
+}
+
+/// A set of addresses that are counted together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Group {
+    /// An IPv4 address, or an IPv6 /64: what one customer has.
+    Address(u128),
+    /// An IPv6 /48: what one site has.
+    Site(u128),
+}
+
+impl Group {
+    fn address(address: &IpAddr) -> Self {
+        match address.to_canonical() {
+            IpAddr::V4(address) => Self::Address(u128::from(address.to_bits())),
+            // Below 2^32 stands no /64.
+            IpAddr::V6(address) => Self::Address(address.to_bits() >> 64 << 64),
+        }
+    }
+
+    fn site(address: &IpAddr) -> Option<Self> {
+        match address.to_canonical() {
+            IpAddr::V4(_) => None,
+            IpAddr::V6(address) => Some(Self::Site(address.to_bits() >> 80 << 80)),
+        }
+    }
+}
+
+impl Crowd {
+    pub(super) fn new(slots: usize) -> io::Result<Self> {
+        Ok(Self { tables: Shared::new(slots)?, keys: RandomState::new() })
+    }
+
+    fn places(&self, group: Group) -> [usize; ROWS] {
+        let hash = self.keys.hash_one(group);
+        let cell = |bits: u64| usize::try_from(bits % CELLS as u64).unwrap_or(0);
+        [cell(hash), cell(hash >> 32)]
+    }
+
+    fn cells<'a, T>(
+        &self,
+        rows: &'a [[T; CELLS]; ROWS],
+        group: Group,
+    ) -> impl Iterator<Item = &'a T> + use<'a, T> {
+        let places = self.places(group);
+        rows.iter().zip(places).filter_map(|(row, place)| row.get(place))
+    }
+
+    /// For the slot's owner: a connection is here, as a newcomer of `now` (monotonic ms).
+    pub fn enter(&self, slot: usize, address: &IpAddr, now: u64) {
+        let Some(table) = self.tables.as_slice().get(slot) else { return };
+        let group = Group::address(address);
+        for cell in [Some(group), Group::site(address)]
+            .into_iter()
+            .flatten()
+            .flat_map(|group| self.cells(&table.here, group))
+        {
+            cell.store(cell.load(Ordering::Relaxed).saturating_add(1), Ordering::Relaxed);
+        }
+        for cell in self.cells(&table.came, group) {
+            let (before, this) = counts(cell.load(Ordering::Relaxed), now);
+            let number = window(now) << 20;
+            cell.store(number | before << 10 | (this + 1).min(MOST), Ordering::Relaxed);
+        }
+    }
+
+    /// For the slot's owner: a connection that entered is gone.
+    pub fn leave(&self, slot: usize, address: &IpAddr) {
+        let Some(table) = self.tables.as_slice().get(slot) else { return };
+        for cell in [Some(Group::address(address)), Group::site(address)]
+            .into_iter()
+            .flatten()
+            .flat_map(|group| self.cells(&table.here, group))
+        {
+            cell.store(cell.load(Ordering::Relaxed).saturating_sub(1), Ordering::Relaxed);
+        }
+    }
+
+    /// Forgets everything of a slot: its owner is new, or dead.
+    pub fn clear(&self, slot: usize) {
+        let Some(table) = self.tables.as_slice().get(slot) else { return };
+        table.here.iter().flatten().for_each(|cell| cell.store(0, Ordering::Relaxed));
+        table.came.iter().flatten().for_each(|cell| cell.store(0, Ordering::Relaxed));
+    }
+
+    /// Connections of the address's IPv4 address or IPv6 /64, and of its IPv6 /48 (else 0).
+    pub fn here(&self, address: &IpAddr) -> (u32, u32) {
+        let site = Group::site(address).map_or(0, |site| self.count(site));
+        (self.count(Group::address(address)), site)
+    }
+
+    fn count(&self, group: Group) -> u32 {
+        let tables = self.tables.as_slice().iter();
+        tables
+            .map(|table| {
+                let cells = self.cells(&table.here, group);
+                cells.map(|cell| u32::from(cell.load(Ordering::Relaxed))).min().unwrap_or(0)
+            })
+            .sum()
+    }
+
+    /// Newcomers of the IPv4 address or IPv6 /64 within the last ten seconds. Of the window that
+    /// has passed as much is counted as ten seconds still reach into it.
+    pub fn came(&self, address: &IpAddr, now: u64) -> u32 {
+        let group = Group::address(address);
+        let reach = u32::try_from(WINDOW_MS - now % WINDOW_MS).unwrap_or(0);
+        let tables = self.tables.as_slice().iter();
+        tables
+            .map(|table| {
+                let cells = self.cells(&table.came, group).map(|cell| {
+                    let (before, this) = counts(cell.load(Ordering::Relaxed), now);
+                    this + before * reach / 10_000
+                });
+                cells.min().unwrap_or(0)
+            })
+            .sum()
+    }
+}
+
+/// The number of a moment's window, 12 bits: it comes again after eleven hours.
+fn window(now: u64) -> u32 {
+    u32::try_from(now / WINDOW_MS % 0x1000).unwrap_or(0)
+}
+
+/// What a cell says at a moment: newcomers of the window before and of this one.
+fn counts(cell: u32, now: u64) -> (u32, u32) {
+    let (number, before, this) = (cell >> 20, cell >> 10 & MOST, cell & MOST);
+    match window(now).wrapping_sub(number) & 0xfff {
+        0 => (before, this),
+        1 => (this, 0),
+        _ => (0, 0),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn connections_are_counted_over_all_slots_by_what_one_customer_has() {
+        let crowd = Crowd::new(4).unwrap();
+        crowd.enter(0, &ip("192.0.2.1"), 0);
+        crowd.enter(3, &ip("::ffff:192.0.2.1"), 0);
+        crowd.enter(1, &ip("2001:db8:1:2::1"), 0);
+        crowd.enter(2, &ip("2001:db8:1:2::ffff"), 0);
+        crowd.enter(2, &ip("2001:db8:1:3::1"), 0);
+        assert_eq!(crowd.here(&ip("192.0.2.1")), (2, 0));
+        assert_eq!(crowd.here(&ip("2001:db8:1:2::7")), (2, 3));
+        crowd.leave(0, &ip("192.0.2.1"));
+        crowd.clear(2);
+        assert_eq!(crowd.here(&ip("192.0.2.1")), (1, 0));
+        assert_eq!(crowd.here(&ip("2001:db8:1:2::7")), (1, 1));
+    }
+
+    #[test]
+    fn strangers_hardly_count_for_each_other() {
+        let crowd = Crowd::new(1).unwrap();
+        for number in 0..20_000_u32 {
+            crowd.enter(0, &IpAddr::from(number.to_be_bytes()), 0);
+        }
+        let too_much: u32 = (0..1000_u32)
+            .map(|number| crowd.here(&IpAddr::from((number + (10 << 24)).to_be_bytes())).0)
+            .sum();
+        assert!(too_much < 8000, "{too_much} for 1000 addresses that have none");
+        (0..20_000_u32).for_each(|number| crowd.leave(0, &IpAddr::from(number.to_be_bytes())));
+        assert_eq!(crowd.here(&ip("0.0.0.5")), (0, 0), "what came has left");
+    }
+
+    #[test]
+    fn newcomers_are_forgotten_as_time_goes() {
+        let crowd = Crowd::new(2).unwrap();
+        let address = ip("192.0.2.1");
+        (0..100).for_each(|_| crowd.enter(0, &address, 1_009_000));
+        (0..100).for_each(|_| crowd.enter(1, &address, 1_009_999));
+        assert_eq!(crowd.came(&address, 1_009_999), 200);
+        assert_eq!(crowd.came(&address, 1_010_000), 200);
+        assert_eq!(crowd.came(&address, 1_015_000), 100);
+        assert_eq!(crowd.came(&address, 1_020_000), 0);
+        (0..5000).for_each(|_| crowd.enter(0, &address, 1_020_000));
+        assert_eq!(crowd.came(&address, 1_020_000), MOST, "full, not overflown");
+    }
+}
