@@ -96,6 +96,8 @@ struct Ending {
     how: Stop,
     kill_at: u64,
     killed: bool,
+    /// Whether nobody served miners any more when it was asked.
+    last: bool,
 }
 
 /// A stable place for one child.
@@ -109,6 +111,20 @@ pub(crate) struct Slot {
     pub(crate) refused: bool,
     failures: u32,
     not_before: u64,
+    /// Whether its last child has dealt with everything that those who serve miners left behind.
+    settled: bool,
+}
+
+impl Slot {
+    /// Whether a graceful stop still needs a child here.
+    fn is_owed(&self, stop: Stop) -> bool {
+        stop == Stop::Graceful
+            && Kind::of(self.role).finishes_last
+            && self.child.is_none()
+            && !self.settled
+            && !self.refused
+            && self.failures < 2
+    }
 }
 
 /// What the master should say about an ended child.
@@ -172,6 +188,11 @@ impl Fleet {
         !self.slots.is_empty() && self.slots.iter().all(|slot| slot.refused && slot.child.is_none())
     }
 
+    /// Whether a stop is complete.
+    pub(crate) fn has_ended(&self, stop: Stop) -> bool {
+        self.children().next().is_none() && !self.slots.iter().any(|slot| slot.is_owed(stop))
+    }
+
     /// A lane that no living worker has: the one that was freed longest ago.
     pub(crate) fn take_lane(&mut self) -> Option<u8> {
         self.lanes.pop_front()
@@ -184,6 +205,7 @@ impl Fleet {
     pub(crate) fn started(&mut self, row: usize, pid: u32, lane: Option<u8>, now: u64) {
         if let Some(slot) = self.slot_mut(row) {
             let (ready, replace, reported) = (false, false, false);
+            slot.settled = false;
             slot.child =
                 Some(Child { pid, lane, started: now, ready, replace, reported, ending: None });
         }
@@ -221,6 +243,7 @@ impl Fleet {
         let child = slot.child.take()?;
         let lane = child.lane;
         slot.restarts += 1;
+        slot.settled = child.ending.as_ref().is_some_and(|ending| ending.last);
         let farewell = if child.ending.is_some() {
             (slot.failures, slot.not_before) = (0, now);
             Farewell::Planned
@@ -267,9 +290,10 @@ impl Fleet {
                 Stop::No if !wanted => Stop::Graceful,
                 stop => stop,
             };
+            let is_owed = slot.is_owed(stop);
             let Some(child) = &mut slot.child else {
                 let due = now >= slot.not_before && !slot.refused;
-                if wanted && stop == Stop::No && due {
+                if wanted && due && (stop == Stop::No || is_owed) {
                     effects.push(Effect::Start { row: slot.row });
                 }
                 continue;
@@ -282,7 +306,8 @@ impl Fleet {
                     _ => (Effect::Terminate(pid), shutdown),
                 };
                 effects.push(effect);
-                child.ending = Some(Ending { how, kill_at: now + time, killed: false });
+                let (kill_at, last) = (now + time, !serving);
+                child.ending = Some(Ending { how, kill_at, killed: false, last });
             } else if let Some(ending) = &mut child.ending {
                 if now >= ending.kill_at && !ending.killed {
                     ending.killed = true;
@@ -292,7 +317,8 @@ impl Fleet {
                 let last = tick(row).max(child.started).max(self.awake_since);
                 let silent = now.saturating_sub(last);
                 if silent >= HUNG {
-                    child.ending = Some(Ending { how: Stop::Fast, kill_at: now, killed: true });
+                    let (how, kill_at, killed) = (Stop::Fast, now, true);
+                    child.ending = Some(Ending { how, kill_at, killed, last: false });
                     effects.push(Effect::KillHung { pid, row, silent });
                 } else if silent >= SILENT && !child.reported {
                     child.reported = true;
@@ -323,6 +349,7 @@ impl Fleet {
                         refused: false,
                         failures: 0,
                         not_before: 0,
+                        settled: false,
                     });
                 }
             }

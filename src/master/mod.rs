@@ -204,7 +204,7 @@ impl Master {
             self.reload_if_wanted(now);
             self.announce();
             self.write_to_children();
-            if self.stop > Stop::No && self.fleet.children().next().is_none() {
+            if self.stop > Stop::No && self.fleet.has_ended(self.stop) {
                 return Outcome::Exit(self.finish(0));
             }
             if self.fleet.is_hopeless() {

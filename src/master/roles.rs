@@ -16,6 +16,9 @@ pub(crate) struct Kind {
     pub(crate) serves_miners: bool,
     /// Whether a new configuration is sent to it; otherwise it is replaced by a new child.
     pub(crate) reloads_in_place: bool,
+    /// Whether it deals with what those who serve miners leave behind: a graceful stop starts it
+    /// again if it is missing when the last of them has ended.
+    pub(crate) finishes_last: bool,
 }
 
 /// Every kind, in the order of their start. Those that serve miners are stopped first, so that the
@@ -27,6 +30,7 @@ pub(crate) const KINDS: [Kind; 3] = [
         rows: (120, 1),
         serves_miners: false,
         reloads_in_place: false,
+        finishes_last: false,
     },
     Kind {
         role: Role::Bookkeeper,
@@ -34,6 +38,7 @@ pub(crate) const KINDS: [Kind; 3] = [
         rows: (121, 1),
         serves_miners: false,
         reloads_in_place: false,
+        finishes_last: true,
     },
     Kind {
         role: Role::Worker,
@@ -41,6 +46,7 @@ pub(crate) const KINDS: [Kind; 3] = [
         rows: (0, 120),
         serves_miners: true,
         reloads_in_place: true,
+        finishes_last: false,
     },
 ];
 
@@ -54,6 +60,7 @@ impl Kind {
             rows: (crate::ipc::board::SLOTS, 0),
             serves_miners: false,
             reloads_in_place: false,
+            finishes_last: false,
         })
     }
 

@@ -158,6 +158,40 @@ fn a_stop_ends_who_serves_miners_first() {
 }
 
 #[test]
+fn a_stop_during_a_reload_still_books_the_last_shares() {
+    let mut world = World::new();
+    world.turn(1, Stop::No);
+    world.fleet.reconfigured(world.now);
+    let (worker, book) = (world.pid(0), world.pid(121));
+    assert!(world.turn(1, Stop::No).contains(&Effect::Terminate(book)));
+    assert_eq!(world.turn(1, Stop::Graceful), [Effect::Terminate(worker)]);
+    world.die(120, Ended::Exit(0));
+    world.die(121, Ended::Exit(0));
+    world.die(0, Ended::Exit(0));
+    assert!(!world.fleet.has_ended(Stop::Graceful) && world.fleet.has_ended(Stop::Fast));
+    assert_eq!(world.turn(1, Stop::Graceful), [Effect::Start { row: 121 }]);
+    assert_eq!(world.turn(1, Stop::Graceful), [Effect::Terminate(world.pid(121))]);
+    world.die(121, Ended::Exit(0));
+    assert!(world.fleet.has_ended(Stop::Graceful));
+    assert_eq!(world.turn(1, Stop::Graceful), []);
+}
+
+#[test]
+fn a_stop_does_not_wait_for_books_that_cannot_be_kept() {
+    let mut world = World::new();
+    world.turn(1, Stop::No);
+    world.turn(1, Stop::Graceful);
+    world.die(0, Ended::Exit(0));
+    world.die(120, Ended::Exit(0));
+    for _ in 0..2 {
+        assert!(!world.fleet.has_ended(Stop::Graceful));
+        world.die(121, Ended::Signal(6));
+        world.turn(1, Stop::Graceful);
+    }
+    assert!(world.fleet.has_ended(Stop::Graceful));
+}
+
+#[test]
 fn fewer_workers_are_asked_to_end_and_not_replaced() {
     let mut world = World::new();
     world.turn(3, Stop::No);
