@@ -1,7 +1,7 @@
 //! The judge of shares: from a submit and its job to a verdict. Pure, no JSON, no sockets.
 //!
 //! In two steps, so that a turn's proofs of work can be hashed together between them: [`prepare`]
-//! makes the header after the cheap checks, [`decide`] compares the hash with the targets.
+//! makes the header after the cheap checks, `decide` compares the hash with the targets.
 
 use crate::chain::{Hash, Header, Target, Work, sha256d};
 use crate::pow::Algorithm;
