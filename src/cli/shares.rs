@@ -92,6 +92,9 @@ fn table(shares: &Shares<'_>) {
         Some(height) => print(&format!("current round, for height {height} or later:")),
         None => print("current round, the first:"),
     }
+    if shares.round.miners.is_empty() {
+        print("  no shares yet");
+    }
     let mut miners: Vec<_> = shares.round.miners.iter().collect();
     miners.sort_by(|a, b| b.1.total_cmp(a.1));
     for (name, difficulty) in miners {
