@@ -10,6 +10,8 @@
 )]
 
 mod clients;
+#[path = "../../tests/it/harness/http.rs"]
+mod http;
 mod report;
 mod scenarios;
 mod server;

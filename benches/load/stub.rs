@@ -1,9 +1,10 @@
 //! A coin daemon of the bench: JSON-RPC over HTTP, a template as large as a main network's, and a
 //! new tip on command. A thread per connection; its CPU is not the pool's.
 
+use crate::http;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant, SystemTime};
@@ -131,25 +132,7 @@ fn serve(stream: TcpStream, shared: &(Mutex<State>, Condvar), transactions: &str
     let mut writer = stream.try_clone().ok()?;
     let mut reader = BufReader::new(stream);
     loop {
-        let mut length = 0;
-        loop {
-            let mut line = String::new();
-            if reader.read_line(&mut line).ok()? == 0 {
-                return None;
-            }
-            let line = line.trim_end();
-            if line.is_empty() {
-                break;
-            }
-            if let Some((name, value)) = line.split_once(':')
-                && name.eq_ignore_ascii_case("content-length")
-            {
-                length = value.trim().parse().ok()?;
-            }
-        }
-        let mut body = vec![0; length];
-        reader.read_exact(&mut body).ok()?;
-        let request: Value = serde_json::from_slice(&body).ok()?;
+        let request: Value = serde_json::from_slice(&http::body(&mut reader)?).ok()?;
         let mut begun = Instant::now();
         let is_template = request["method"] == "getblocktemplate";
         let text = match &request {

@@ -2,7 +2,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr)] // A command's output.
 
-use super::status::{command, duration, is_down};
+use super::status::{command, duration, is_down, unanswered};
 use super::{DONE, FAILED, NOT_RUNNING, USAGE};
 use crate::config::{self, limits::network};
 use crate::master;
@@ -15,14 +15,14 @@ use std::path::Path;
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Action {
-    /// Show who is banned (as without a word)
+    /// Show who is banned; the same as `romp bans` alone
     List,
     /// Ban an address or a network, and close its connections
     Add {
         /// Such as 192.0.2.7, 192.0.2.0/24 or 2001:db8::/64
         #[arg(value_name = "NET")]
         network: String,
-        /// How long, such as 90s, 10m, 24h or 7d; without it until it is removed
+        /// How long, such as 90s, 10m, 24h or 7d; left out: until it is removed
         #[arg(long = "for", value_name = "DURATION", value_parser = seconds)]
         time: Option<u64>,
         /// Why, for the list
@@ -86,7 +86,7 @@ pub fn run(dir: &Path, action: &Action, as_json: bool) -> u8 {
             return NOT_RUNNING;
         }
         Err(error) => {
-            eprintln!("{}: {error}", socket.display());
+            eprintln!("{}", unanswered(&socket, &error));
             return FAILED;
         }
     };
@@ -95,7 +95,11 @@ pub fn run(dir: &Path, action: &Action, as_json: bool) -> u8 {
         (Some(error), _) => eprintln!("{}", escape(error)),
         _ if as_json => println!("{answer}"),
         (None, Action::List) => print!("{}", table(&answer, clock::unix_ms())),
-        (None, Action::Add { .. }) => println!("{} is banned", text(&answer, "network")),
+        (None, Action::Add { time, .. }) => {
+            let time =
+                time.map_or("until removed".to_owned(), |time| format!("for {}", duration(time)));
+            println!("{} is banned {time}", text(&answer, "network"));
+        }
         (None, Action::Remove { .. }) => println!("{} is free again", text(&answer, "network")),
     }
     if error.is_some() { FAILED } else { DONE }

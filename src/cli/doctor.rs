@@ -2,7 +2,7 @@
 
 #![allow(clippy::print_stderr)] // A command's output.
 
-use super::shares::{print, print_json, printable};
+use super::shares::{pool_of, print, print_json, printable};
 use super::{CONFIGURATION, DONE, FAILED, USAGE};
 use crate::config::{self, Config, Places, Pool};
 use crate::doctor::{Finding, Patient, Verdict, contradicts, examine};
@@ -34,17 +34,11 @@ pub fn run(dir: &Path, coin: Option<&str>, json: bool) -> u8 {
         loaded.errors.iter().for_each(|error| eprintln!("{error}"));
         return CONFIGURATION;
     };
-    let wanted = coin.map(str::to_lowercase);
-    let pools: Vec<&Pool> = match &wanted {
+    let pools: Vec<&Pool> = match coin.map(|coin| pool_of(&config, coin)) {
         None => config.pools.values().collect(),
-        Some(coin) => config.pools.get(coin).into_iter().collect(),
+        Some(Some(pool)) => vec![pool],
+        Some(None) => return USAGE,
     };
-    if let Some(coin) = wanted.filter(|_| pools.is_empty()) {
-        let known: Vec<_> = config.pools.keys().map(String::as_str).collect();
-        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-        eprintln!("error: no pool mines `{}`; pools of this folder: {known}", printable(&coin));
-        return USAGE;
-    }
     let places = Places::read(dir, &config);
     let patients = examine(&pools, PATIENCE);
     let rows: Vec<Row<'_>> = patients.iter().flat_map(|it| rows(it, &config, &places)).collect();
@@ -145,6 +139,7 @@ fn child(config: &Config, dir: &Path, pools: &[&Pool]) -> u8 {
     }
     let patients = examine(pools, PATIENCE);
     for patient in &patients {
+        say_what_is_well(patient);
         for finding in &patient.findings {
             say(patient, finding, place(patient, finding, config, &places), config);
         }
@@ -152,14 +147,22 @@ fn child(config: &Config, dir: &Path, pools: &[&Pool]) -> u8 {
     if contradicts(&patients) { CONFIGURATION } else { DONE }
 }
 
+/// One line a daemon: `romp doctor` shows each check.
+fn say_what_is_well(patient: &Patient) {
+    let Patient { coin, daemon, findings, .. } = patient;
+    let well = findings.iter().filter(|finding| finding.verdict == Verdict::Ok);
+    let well: Vec<_> = well.map(|finding| finding.what).collect();
+    if !well.is_empty() {
+        log::debug!("{coin}: daemon {daemon} is examined; in order: {}", well.join(", "));
+    }
+}
+
 fn say(patient: &Patient, finding: &Finding, place: Option<String>, config: &Config) {
-    let Patient { coin, daemon, .. } = patient;
+    let coin = &patient.coin;
     let place = place.map_or_else(String::new, |place| format!("{place}: "));
     let words = &finding.words;
     match finding.verdict {
-        Verdict::Ok | Verdict::Skip => {
-            log::debug!("{coin}: daemon {daemon}: {}: {words}", finding.what);
-        }
+        Verdict::Ok | Verdict::Skip => {}
         Verdict::Warn => log::warn!("{coin}: {place}{words}"),
         Verdict::Fail => {
             log::error!("{coin}: {place}{words}");

@@ -3,7 +3,7 @@
 
 #![allow(clippy::print_stderr)] // a command prints
 
-use super::shares::{print, printable};
+use super::shares::{pool_of, print};
 use super::{CONFIGURATION, DONE, FAILED, USAGE};
 use crate::bookkeeper::rebuild;
 use crate::config::{Config, Loaded, Pool};
@@ -25,10 +25,7 @@ pub fn run(dir: &Path, coin: &str, accept_loss: bool) -> u8 {
         errors.iter().for_each(|error| eprintln!("{error}"));
         return CONFIGURATION;
     };
-    let Some(pool) = config.pools.get(&coin.to_lowercase()) else {
-        eprintln!("error: no pool mines `{}`", printable(coin));
-        return USAGE;
-    };
+    let Some(pool) = pool_of(&config, coin) else { return USAGE };
     match if_owned(&config).and_then(|()| rebuilt(&config, pool, accept_loss)) {
         Ok(report) => {
             report.lines().for_each(print);

@@ -4,7 +4,7 @@
 #![allow(clippy::print_stderr)] // a command prints
 
 use super::{CONFIGURATION, DONE, FAILED, USAGE};
-use crate::config::{Loaded, Pool};
+use crate::config::{Config, Loaded, Pool};
 use crate::journal::{self, HEADER_LEN, Peek, Reader};
 use crate::ledger::{Overview, Tally, TallyError, open_for_reading};
 use crate::sys::clock::unix_ms;
@@ -92,6 +92,9 @@ fn table(shares: &Shares<'_>) {
         Some(height) => print(&format!("current round, for height {height} or later:")),
         None => print("current round, the first:"),
     }
+    if shares.round.miners.is_empty() {
+        print("  no shares yet");
+    }
     let mut miners: Vec<_> = shares.round.miners.iter().collect();
     miners.sort_by(|a, b| b.1.total_cmp(a.1));
     for (name, difficulty) in miners {
@@ -160,6 +163,17 @@ pub(super) fn lag(data_dir: &Path, coin: &str, positions: &BTreeMap<String, u64>
     lag
 }
 
+/// The pool of a coin; without one, says so and which there are.
+pub(super) fn pool_of<'a>(config: &'a Config, coin: &str) -> Option<&'a Pool> {
+    let pool = config.pools.get(&coin.to_lowercase());
+    if pool.is_none() {
+        let known: Vec<_> = config.pools.keys().map(String::as_str).collect();
+        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        eprintln!("error: no pool mines `{}`; pools of this folder: {known}", printable(coin));
+    }
+    pool
+}
+
 /// Reads the configuration, finds the coin, opens its ledger, and says what is wrong with that.
 pub(super) fn with_ledger(
     dir: &Path,
@@ -171,12 +185,7 @@ pub(super) fn with_ledger(
         errors.iter().for_each(|error| eprintln!("{error}"));
         return CONFIGURATION;
     };
-    let Some(pool) = config.pools.get(&coin.to_lowercase()) else {
-        let known: Vec<_> = config.pools.keys().map(String::as_str).collect();
-        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-        eprintln!("error: no pool mines `{}`; pools of this folder: {known}", printable(coin));
-        return USAGE;
-    };
+    let Some(pool) = pool_of(&config, coin) else { return USAGE };
     let opened = open_for_reading(pool, &config.data_dir);
     match opened.and_then(|tally| show(pool, &config.data_dir, tally)) {
         Ok(()) => DONE,

@@ -48,7 +48,7 @@ pub fn run(dir: &Path, as_json: bool) -> u8 {
             NOT_RUNNING
         }
         Err(error) => {
-            eprintln!("{}: {error}", socket.display());
+            eprintln!("{}", unanswered(&socket, &error));
             FAILED
         }
     }
@@ -56,6 +56,15 @@ pub fn run(dir: &Path, as_json: bool) -> u8 {
 
 pub(super) fn is_down(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused)
+}
+
+/// Why a pool that may be running was not asked.
+pub(super) fn unanswered(socket: &Path, error: &io::Error) -> String {
+    let advice = match error.kind() {
+        io::ErrorKind::PermissionDenied => "; run this as the pool's user",
+        _ => "",
+    };
+    format!("{}: {error}{advice}", socket.display())
 }
 
 /// What a running pool says of itself.
@@ -174,6 +183,10 @@ fn coin_table(out: &mut String, coin: &str, of: &Value, status: &Value) {
             .map(|port| text(port, "port"))
             .collect();
         let _ = writeln!(out, ": {}, port {}", tip(of), ports.join(", "));
+        if text(of, "state") == "fresh" {
+            let difficulty = of.get("difficulty").and_then(Value::as_f64).unwrap_or_default();
+            let _ = writeln!(out, "  tip {}, difficulty {}", text(of, "tip"), short(difficulty));
+        }
         let _ = writeln!(
             out,
             "  {} miners, {}, {} accepted, {} rejected{}, {} blocks since start",
@@ -246,13 +259,7 @@ fn tip(of: &Value) -> String {
             let ago = clock::unix_ms().saturating_sub(since) / 1000;
             format!("no usable daemon since {}", duration(ago))
         }
-        state => format!(
-            "{state}, height {}, difficulty {}, tip {}, last work {}",
-            text(of, "height"),
-            text(of, "difficulty"),
-            text(of, "tip"),
-            work_age(of),
-        ),
+        state => format!("{state}, height {}, last work {}", text(of, "height"), work_age(of),),
     }
 }
 
@@ -273,6 +280,15 @@ fn list_of_counts(counts: Option<&Value>, sum: bool) -> String {
     }
     let words: Vec<String> = each().map(|(reason, count)| format!("{reason} {count}")).collect();
     if words.is_empty() { String::new() } else { format!(" ({})", words.join(", ")) }
+}
+
+/// A difficulty of at most five digits that count: they span twenty powers of ten.
+fn short(difficulty: f64) -> String {
+    match difficulty {
+        small if small < 1e-3 => format!("{small:.2e}"),
+        large if large >= 100.0 => format!("{large:.0}"),
+        other => ((other * 1000.0).round() / 1000.0).to_string(),
+    }
 }
 
 fn hash_rate(of: &Value) -> String {
@@ -341,7 +357,7 @@ mod tests {
         for part in [
             "pid 7, up 1 h 1 min, configuration 2, 1 bans",
             "connections refused or ended: 4 (banned 3, http 1)",
-            "litecoin: fresh, height 431, difficulty 1.5, tip 00ab, last work never, port 3032",
+            "litecoin: fresh, height 431, last work never, port 3032\n  tip 00ab, difficulty 1.5\n",
             "3 miners, 1.23 MH/s, 10 accepted, 2 rejected (stale 2), 1 blocks since start",
             "daemon 127.0.0.1:19332: not usable, height -, - ms (refused\\u{1b})",
             "ledger since ever: 12 accepted, 2 rejected, 1 blocks",

@@ -224,7 +224,13 @@ fn banning(raw: &RawBanning, keys: &Keys<'_>, judge: &mut Judge<'_>) -> Option<B
     let check_threshold = raw.check_threshold.unwrap_or(500);
     if check_threshold == 0 {
         let hint = "must be at least 1";
-        judge.report.error(&keys.at(&path("checkThreshold")), "no shares to judge by", hint);
+        let title = "`banning.checkThreshold` is out of range";
+        judge.report.error(&keys.at(&path("checkThreshold")), title, hint);
+    }
+    if max_time < time {
+        let title = "`banning.maxTime` is shorter than `banning.time`";
+        let hint = "no ban lasts longer than this, the first one neither";
+        judge.report.warning(&keys.at(&path("maxTime")), title, hint);
     }
     raw.enabled.unwrap_or(false).then_some(Banning {
         time,

@@ -90,12 +90,32 @@ fn number_in_quotes(found: &Value, message: &str) -> Option<Value> {
     (number.to_string() == text).then(|| Value::from(number))
 }
 
+/// The kinds of files, as they are named to operators.
+const FILES: [(&str, &str); 3] =
+    [("config", "config.json"), ("pool", "pool files"), ("coin", "coin files")];
+
 /// Which other kind of file has this top-level key.
 fn elsewhere(key: &str, path: &[String]) -> Option<&'static str> {
     let schema = super::schema();
-    let files = [("config", "config.json"), ("pool", "pool files"), ("coin", "coin files")];
     let has = |kind: &str| schema.get(kind).and_then(|kind| kind.get("properties")?.get(key));
-    files.into_iter().find(|(kind, _)| path.len() == 1 && has(kind).is_some()).map(|(_, file)| file)
+    FILES.into_iter().find(|(kind, _)| path.len() == 1 && has(kind).is_some()).map(|(_, file)| file)
+}
+
+/// Which section of which kind of file has this key, that stands at the top of one.
+fn inside(key: &str, path: &[String]) -> Option<String> {
+    let schema = super::schema();
+    FILES.into_iter().filter(|_| path.len() == 1).find_map(|(kind, file)| {
+        let kind = schema.get(kind)?;
+        let sections = kind.get("$defs")?.as_object()?;
+        let (section, _) = kind.get("properties")?.as_object()?.iter().find(|(_, property)| {
+            let property = property.to_string();
+            sections.iter().any(|(name, section)| {
+                property.contains(&format!("/{name}\""))
+                    && section.get("properties").is_some_and(|keys| keys.get(key).is_some())
+            })
+        })?;
+        Some(format!("`{section}` in {file}"))
+    })
 }
 
 fn expected(message: &str) -> Option<&str> {
@@ -117,7 +137,10 @@ fn explain<'a>(
             Some(file) => format!("that is a key of {file}"),
             None => match nearest(key, known.iter().copied()) {
                 Some(near) => format!("did you mean `{near}`?"),
-                None => format!("known keys here: {}", known.join(", ")),
+                None => match inside(key, path) {
+                    Some(section) => format!("that is a key of {section}"),
+                    None => format!("known keys here: {}", known.join(", ")),
+                },
             },
         };
         let title = format!("unknown key `{}`", shown(&path.join(".")));

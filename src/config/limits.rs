@@ -112,6 +112,12 @@ pub fn network(text: &str) -> Result<IpNet, String> {
     }
 }
 
+/// The shortest prefix that somebody can mean by one network of many: 8 bits, IPv6 16.
+#[must_use]
+pub fn widest(network: &IpNet) -> u8 {
+    if network.addr().is_ipv4() { 8 } else { 16 }
+}
+
 /// Checks them.
 pub(super) fn check(raw: &RawPortal, keys: &Keys<'_>, judge: &mut Judge<'_>) -> Limits {
     let none = RawLimits::default();
@@ -156,6 +162,14 @@ pub(super) fn check(raw: &RawPortal, keys: &Keys<'_>, judge: &mut Judge<'_>) -> 
         f64::from(default.connects_per_second),
         &(0.0..=100.0),
     ) as u32;
+    let usual = default.session;
+    let bad_lines = judge.number(
+        keys,
+        &["limits", "badLines"],
+        written.bad_lines.map(f64::from),
+        f64::from(usual.bad_lines),
+        &(1.0..=f64::from(u8::MAX)),
+    ) as u8;
     let mut rate = |key: &str, count: Option<u32>, a_minute: u32, burst, default: Rate| {
         let most = f64::from(u32::MAX / 60);
         let value = judge.number(
@@ -175,9 +189,8 @@ pub(super) fn check(raw: &RawPortal, keys: &Keys<'_>, judge: &mut Judge<'_>) -> 
         );
         Rate { per_minute: value as u32 * a_minute, burst: burst as u32 }
     };
-    let usual = default.session;
     let session = SessionLimits {
-        bad_lines: written.bad_lines.unwrap_or(usual.bad_lines).max(1),
+        bad_lines,
         requests: rate(
             "requestsPerSecond",
             written.requests_per_second,
@@ -210,10 +223,14 @@ pub(super) fn check(raw: &RawPortal, keys: &Keys<'_>, judge: &mut Judge<'_>) -> 
         authorize_ms: milliseconds(authorize),
     };
     let proxies = match &raw.trusted_proxies {
-        Some(proxies) => networks(proxies, keys, &["trustedProxies"], judge),
+        Some(proxies) => {
+            let wide = "nearly everybody may pretend to be any address: name the proxies only";
+            networks(proxies, keys, &["trustedProxies"], wide, judge)
+        }
         None => default.proxies,
     };
     let allow = written.allow.as_deref().unwrap_or_default();
+    let wide = "nearly everybody is free of limits of connections and of bans";
     Limits {
         session,
         line_before_authorize,
@@ -226,7 +243,7 @@ pub(super) fn check(raw: &RawPortal, keys: &Keys<'_>, judge: &mut Judge<'_>) -> 
         per_site: written.connections_per_site.unwrap_or(default.per_site),
         connects_per_second,
         rigs: written.rigs_per_address.map_or(default.rigs, |rigs| rigs as usize),
-        allow: networks(allow, keys, &["limits", "allow"], judge),
+        allow: networks(allow, keys, &["limits", "allow"], wide, judge),
         proxies,
     }
 }
@@ -235,15 +252,21 @@ fn networks(
     written: &[String],
     keys: &Keys<'_>,
     path: &[&str],
+    wide: &str,
     judge: &mut Judge<'_>,
 ) -> Vec<IpNet> {
     let mut networks = Vec::new();
     for (index, text) in written.iter().enumerate() {
+        let index = index.to_string();
+        let at = keys.at(&[path, &[&index]].concat());
         match network(text) {
-            Ok(network) => networks.push(network),
+            Ok(network) => {
+                if network.prefix_len() < widest(&network) {
+                    judge.report.warning(&at, &format!("`{network}` is very wide"), wide);
+                }
+                networks.push(network);
+            }
             Err(why) => {
-                let index = index.to_string();
-                let at = keys.at(&[path, &[&index]].concat());
                 judge.report.error(&at, &format!("`{}` is no network", shown(text)), &why);
             }
         }

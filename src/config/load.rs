@@ -75,17 +75,20 @@ fn folder(dir: &Path, report: &mut Report) -> Option<Config> {
     };
     let pools = pools.read(report);
     let (raw, portal, _) = portal?;
-    if raw.trusted_proxies.is_none()
-        && let Some(document) = &document
-    {
+    let believed = match &raw.trusted_proxies {
+        None => Some("only proxies on this machine (loopback) are"),
+        Some(proxies) if proxies.is_empty() => Some("no proxy is"),
+        Some(_) => None,
+    };
+    if let (Some(believed), Some(document)) = (believed, &document) {
         for pool in pools.values().filter(|pool| pool.proxy_protocol) {
             let title = format!(
                 "`tcpProxyProtocol` of {} without `trustedProxies` in config.json",
                 pool.file
             );
-            let hint = "only proxies on this machine (loopback) are believed; name the others' \
-                networks: \"trustedProxies\": [\"192.0.2.10\"]";
-            report.note(&Keys::of(document).at(&[]), &title, hint);
+            let hint =
+                format!("{believed} believed; name yours: \"trustedProxies\": [\"192.0.2.10\"]");
+            report.warning(&Keys::of(document).at(&[]), &title, &hint);
         }
     }
     Some(Config {

@@ -240,17 +240,43 @@ fn odd_values_that_are_accepted_are_told() {
         )
         .replace(
             "\"enabled\": true,",
-            "\"blockRefreshInterval\": 0, \"versionMask\": \"ffffffff\",",
+            r#""blockRefreshInterval": 0, "versionMask": "ffffffff",
+            "banning": {"enabled": true, "time": 600, "maxTime": 60},"#,
         );
-    let portal = r#"{"clustering": {"enabled": true, "forks": 10000}}"#;
+    let portal = r#"{"clustering": {"enabled": true, "forks": 10000},
+        "trustedProxies": ["0.0.0.0/0"], "limits": {"allow": ["2000::/3", "10.0.0.0/8"]}}"#;
     let dir = over_base(&[("config.json", portal), ("pool_configs/litecoin.json", &pool)]);
     let (config, warnings) = loaded(dir.path());
     assert_eq!(config.pools["litecoin"].daemons[0].port, 19332);
     assert_eq!(config.pools["litecoin"].block_refresh, Duration::ZERO);
     assert_eq!(config.forks, Forks::Count(128));
-    for told in ["a number in quotes", "too many workers", "outside of `minDiff`", "nodes look at"]
-    {
+    for told in [
+        "a number in quotes",
+        "too many workers",
+        "outside of `minDiff`",
+        "nodes look at",
+        "`banning.maxTime` is shorter",
+        "`0.0.0.0/0` is very wide",
+        "`2000::/3` is very wide",
+    ] {
         assert!(warnings.contains(told), "{told}: {warnings}");
+    }
+    assert!(!warnings.contains("`10.0.0.0/8` is"), "{warnings}");
+}
+
+#[test]
+fn whose_proxy_headers_are_believed_is_told() {
+    let pool = fs::read_to_string(fixture("base/pool_configs/litecoin.json")).unwrap();
+    let pool = pool.replace("\"enabled\": true,", "\"enabled\": true, \"tcpProxyProtocol\": true,");
+    for (portal, told) in [
+        ("{}", "only proxies on this machine (loopback) are believed"),
+        (r#"{"trustedProxies": []}"#, "no proxy is believed"),
+        (r#"{"trustedProxies": ["192.0.2.10"]}"#, ""),
+    ] {
+        let dir = over_base(&[("config.json", portal), ("pool_configs/litecoin.json", &pool)]);
+        let (_, warnings) = loaded(dir.path());
+        assert!(warnings.contains(told), "{portal}: {warnings}");
+        assert_eq!(warnings.contains("tcpProxyProtocol"), !told.is_empty(), "{portal}: {warnings}");
     }
 }
 

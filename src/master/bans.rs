@@ -2,7 +2,7 @@
 //! each time. Kept over a restart in a small file. Operators see, add and lift them.
 
 use super::Master;
-use crate::config::limits::network;
+use crate::config::limits::{network, widest};
 use crate::ipc::Message;
 use crate::net::bans::{Ban, Bans};
 use crate::sys::clock::unix_ms;
@@ -24,8 +24,6 @@ pub(super) const MEMORY_MS: u64 = 24 * 3_600_000;
 const SAVE_MS: u64 = 5000;
 /// Bans in the file, those that end last: 1 MB, written in some milliseconds.
 const MOST_SAVED: usize = 10_000;
-/// Shortest prefixes that may be banned by hand: more of the internet than that is a slip.
-const WIDEST: (u8, u8) = (8, 16);
 /// Letters of a reason.
 const REASON: usize = 200;
 
@@ -223,7 +221,7 @@ impl Master {
     }
 
     fn may_be_banned(&self, network: IpNet) -> Result<IpNet, String> {
-        let widest = if network.addr().is_ipv4() { WIDEST.0 } else { WIDEST.1 };
+        let widest = widest(&network);
         if network.prefix_len() < widest {
             return Err(format!("is more than /{widest}: too wide to be meant"));
         }

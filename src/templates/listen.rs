@@ -60,6 +60,9 @@ pub(super) fn start<P: Protocol>(
     Ok(())
 }
 
+/// Peers and publishers say nothing more when the other side speaks of another network.
+const CLOSED: &str = "it closed the connection (is that the port, the coin, the network?)";
+
 /// Until the connection ends: why. `None` when nobody listens any more.
 fn converse(
     mut stream: TcpStream,
@@ -79,7 +82,7 @@ fn converse(
             Err(why) => return Some(why),
         }
         let count = match stream.read(&mut bytes) {
-            Ok(0) => return Some("it closed the connection".to_owned()),
+            Ok(0) => return Some(CLOSED.to_owned()),
             Ok(count) => count,
             Err(error) if is_pause(&error) => continue,
             Err(error) => return Some(words(&error)),

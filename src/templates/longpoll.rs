@@ -155,7 +155,8 @@ fn may_wait(client: &Client) -> Result<(), String> {
     match daemon::waiting_calls(client, "getblocktemplate") {
         Ok(waiting) if waiting < MOST_WAITING => Ok(()),
         Ok(waiting) => Err(format!(
-            "{}: {waiting} of its RPC threads wait for a block already",
+            "{}: {waiting} of its RPC threads wait for a block already, perhaps for a pool that \
+             was stopped",
             client.address()
         )),
         Err(error) if error.is_unknown_method() => Err(format!(

@@ -226,7 +226,8 @@ fn problems(standings: &[Standing], addresses: &[&str]) -> String {
     let all = standings.iter().zip(addresses).map(|(standing, address)| {
         let fine = if *standing == Standing::Fresh { "ready" } else { "no answer yet" };
         let words = words(standing).unwrap_or_else(|| fine.to_owned());
-        format!("{address}: {words}.")
+        let end = if words.ends_with(['.', '?']) { "" } else { "." };
+        format!("{address}: {words}{end}")
     });
     all.collect::<Vec<_>>().join(" ")
 }

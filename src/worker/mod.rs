@@ -102,6 +102,8 @@ struct Worker {
     serials: u64,
     /// Most descriptors that this process may have open.
     descriptors: u64,
+    /// Who left within this second.
+    left: u32,
     extranonces: Extranonces,
     numbers: Numbers,
     bans: Bans,
@@ -175,6 +177,7 @@ impl Worker {
             miners: Slab::new(),
             serials: 0,
             descriptors: crate::sys::limits::descriptors()?,
+            left: 0,
             extranonces: Extranonces::new(lane, unix),
             numbers: Numbers::new(lane, unix),
             bans: Bans::default(),

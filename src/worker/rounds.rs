@@ -9,11 +9,17 @@ use mio::event::Source;
 
 /// Miners that one turn's part of the round looks at.
 const MINERS_A_TURN: usize = 512;
+/// Who leaves has a line in the log, so many in a second: a flood must not fill the disk.
+const LINES_A_SECOND: u32 = 20;
 
 impl Worker {
     /// Silence, handshakes, old work, full disks, ended bans.
     pub(super) fn each_second(&mut self, now: Now) {
         self.publish_coins();
+        let unsaid = std::mem::take(&mut self.left).saturating_sub(LINES_A_SECOND);
+        if unsaid > 0 {
+            log::debug!("{unsaid} more left within a second");
+        }
         if let Ok(descriptors) = limits::descriptors() {
             self.descriptors = descriptors;
         }
@@ -143,6 +149,10 @@ impl Worker {
         }
         // A flood of newcomers must not be one of the log.
         if matches!(miner.cause, Some(Cause::Banned | Cause::TooMany | Cause::ConnectRate)) {
+            return;
+        }
+        self.left = self.left.saturating_add(1);
+        if self.left > LINES_A_SECOND {
             return;
         }
         log::debug!(

@@ -1,4 +1,5 @@
-//! Newcomers are shared out fairly, and a stopped worker keeps none of them waiting.
+//! Newcomers are shared out fairly, and a stopped worker keeps none of them waiting; those
+//! who leave do not fill the log.
 
 use crate::harness::{Client, Pool, Romp, Stub, alone, free_port, kill, seconds, wait_until};
 use nix::sys::signal::Signal;
@@ -34,4 +35,9 @@ fn a_stopped_worker_leaves_no_newcomer_hanging_and_the_others_share_them() {
     let most = seen.iter().map(|(_, miners)| *miners).max().unwrap();
     let mean = NEWCOMERS as f64 / f64::from(WORKERS - 1);
     assert!(most as f64 <= 1.25 * mean, "the fullest has {most}, the mean is {mean}: {seen:?}");
+    // All leave at once: that must not be as many lines in the log.
+    drop(clients);
+    wait_until("the log to count who left", seconds(30), || {
+        romp.output().contains(" more left within a second")
+    });
 }

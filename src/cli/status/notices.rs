@@ -16,7 +16,7 @@ pub(super) fn table(out: &mut String, of: &Value) {
     if let Some(lag) = of.get("notice_to_work").filter(|lag| lag.is_object()) {
         let _ = write!(
             out,
-            "; first notice to last worker {} ms (median {})",
+            "\n  first notice to last worker {} ms (median {})",
             number(lag, "last"),
             number(lag, "median")
         );
@@ -63,8 +63,8 @@ mod tests {
         table(&mut out, &of);
         assert_eq!(
             out,
-            "  notices: p2p 0 (first 0), zmq 12 (first 11, +2 ms, median +0 ms, missed 1); first \
-             notice to last worker 9 ms (median 7)\n  no notices by p2p: 127.0.0.1:9333: it does \
+            "  notices: p2p 0 (first 0), zmq 12 (first 11, +2 ms, median +0 ms, missed 1)\n  \
+             first notice to last worker 9 ms (median 7)\n  no notices by p2p: 127.0.0.1:9333: it does \
              not answer\n"
         );
         let mut out = String::new();

@@ -50,7 +50,7 @@ pub(in crate::config) struct RawPool {
     pub(in crate::config) emit_invalid_block_hashes: Option<bool>,
     /// Miners' names must be addresses of the coin; default true.
     pub(in crate::config) validate_worker_username: Option<bool>,
-    /// Connections begin with HAProxy's PROXY line.
+    /// Connections of `trustedProxies` begin with HAProxy's PROXY header.
     pub(in crate::config) tcp_proxy_protocol: Option<bool>,
     /// Temporary bans for bad shares.
     pub(in crate::config) banning: Option<RawBanning>,

@@ -3,6 +3,7 @@
 #![allow(dead_code, unused_imports, reason = "`it` and `chaos` use it, neither of them all of it")]
 
 mod client;
+mod http;
 mod litecoin;
 mod load;
 mod process;

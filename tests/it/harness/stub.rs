@@ -4,8 +4,9 @@
 //! of blocks. This one serves a sha256d template with a hard target, changes its tip on command,
 //! and can be told to hang or to fail.
 
+use super::http;
 use serde_json::{Value, json};
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -128,25 +129,7 @@ fn serve(stream: TcpStream, state: &Mutex<State>, stop: &AtomicBool) -> Option<(
     let mut writer = stream.try_clone().ok()?;
     let mut reader = BufReader::new(stream);
     while !stop.load(Ordering::Relaxed) {
-        let mut length = 0;
-        loop {
-            let mut line = String::new();
-            if reader.read_line(&mut line).ok()? == 0 {
-                return None;
-            }
-            let line = line.trim_end();
-            if line.is_empty() {
-                break;
-            }
-            if let Some((name, value)) = line.split_once(':')
-                && name.eq_ignore_ascii_case("content-length")
-            {
-                length = value.trim().parse().ok()?;
-            }
-        }
-        let mut body = vec![0; length];
-        reader.read_exact(&mut body).ok()?;
-        let request: Value = serde_json::from_slice(&body).ok()?;
+        let request: Value = serde_json::from_slice(&http::body(&mut reader)?).ok()?;
         let mood = state.lock().unwrap_or_else(PoisonError::into_inner).mood;
         let holds = mood == Mood::HoldsBlocks && request["method"] == "submitblock";
         let (status, text) = match (mood, &request) {
