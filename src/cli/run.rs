@@ -5,7 +5,7 @@
 use super::{CONFIGURATION, FAILED, doctor};
 use crate::ipc::{Role, Seat};
 use crate::master::{self, Master, Outcome};
-use crate::sys::log as pool_log;
+use crate::sys::{log as pool_log, signals};
 use crate::{bookkeeper, config, special, templates, worker};
 use std::path::Path;
 
@@ -33,7 +33,11 @@ pub fn run(dir: &Path) -> u8 {
         return CONFIGURATION;
     };
     pool_log::start(&config.logging, "MAIN");
-    crate::sys::signals::survive_large_files();
+    // A reload or a rotated log while the doctor works is heard of afterwards.
+    if let Err(error) = signals::hold(&[signals::SIGHUP, signals::SIGUSR1]) {
+        log::warn!("signals: {error}");
+    }
+    signals::survive_large_files();
     if let Some(warning) = crate::sys::room::warning(&config.data_dir) {
         log::warn!("{warning}");
     }

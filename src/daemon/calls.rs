@@ -80,9 +80,14 @@ struct RawAddress {
     script: Option<String>,
 }
 
-#[derive(Deserialize)]
-struct RawHeader {
-    confirmations: i64,
+/// What a daemon says of a block that it knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub struct BlockInfo {
+    /// Blocks from it to the tip, itself counted; -1: not in the main chain.
+    pub confirmations: i64,
+    /// Its height, where the daemon tells.
+    #[serde(default)]
+    pub height: Option<u64>,
 }
 
 /// How many of the daemon's RPC threads have been busy with `method` for a second or longer
@@ -182,12 +187,12 @@ pub fn best_block(client: &Client) -> Result<Hash, CallError> {
     read(client, "getbestblockhash", &answer)
 }
 
-/// `getblockheader`: confirmations of a block (-1: known, but not in the main chain), `None` when
-/// the daemon does not know the block. Asks `getblock` where there is no `getblockheader`.
+/// `getblockheader`, `None` when the daemon does not know the block. Asks `getblock` where there is
+/// no `getblockheader`.
 ///
 /// # Errors
 /// [`CallError`] when there is no usable answer.
-pub fn block_header(client: &Client, hash: &Hash) -> Result<Option<i64>, CallError> {
+pub fn block_info(client: &Client, hash: &Hash) -> Result<Option<BlockInfo>, CallError> {
     let mut method = "getblockheader";
     let mut answer = client.call(method, json!([hash.to_string()]));
     if answer.as_ref().is_err_and(CallError::is_unknown_method) {
@@ -195,9 +200,7 @@ pub fn block_header(client: &Client, hash: &Hash) -> Result<Option<i64>, CallErr
         answer = client.call(method, json!([hash.to_string()]));
     }
     match answer {
-        Ok(answer) => {
-            read::<RawHeader>(client, method, &answer).map(|header| Some(header.confirmations))
-        }
+        Ok(answer) => read(client, method, &answer).map(Some),
         Err(error) if error.code() == Some(-5) => Ok(None),
         Err(error) => Err(error),
     }

@@ -12,11 +12,12 @@ pub mod notice;
 mod payee;
 pub mod plan;
 mod resolve;
+pub mod sanity;
 pub mod submit;
 pub mod template;
 
-pub use calls::{ChainInfo, best_block, block_header, chain_info, script_of, submit_block};
-pub use calls::{protocol_version, waiting_calls};
+pub use calls::{BlockInfo, ChainInfo, best_block, block_info, chain_info};
+pub use calls::{protocol_version, script_of, submit_block, waiting_calls};
 pub use client::{Client, address};
 pub use error::{CallError, Fault};
 pub use inquiry::{Peers, owns, peers, propose, raw_header};

@@ -150,9 +150,10 @@ impl Asker<'_> {
                  network there, or connect a daemon of the right network",
                 self.other_network(address)
             )),
-            // Daemons that cannot tell: the coin file must know.
+            // Daemons that cannot tell, or may not (rpcwhitelist): the coin file must know.
             (local, Err(error))
-                if error.is_unknown_method() || matches!(error.fault, Fault::Garbage(_)) =>
+                if error.is_unknown_method()
+                    || matches!(error.fault, Fault::Garbage(_) | Fault::Auth(403)) =>
             {
                 match local {
                     Ok(script) => Ok(script),

@@ -14,6 +14,9 @@ use std::time::Duration;
 const TICK: Duration = Duration::from_secs(1);
 /// First and longest time to the next attempt.
 const BACK_OFF_MS: (u64, u64) = (1_000, 30_000);
+/// Bytes that are read in a second: a thousand times what blocks and transactions come to. A flood
+/// waits on the other side.
+const ALLOWANCE: usize = 256 << 10;
 /// A connection that lasted so long was a good one: the next attempt comes soon.
 const GOOD_MS: u64 = 60_000;
 
@@ -74,6 +77,7 @@ fn converse(
         return Some(words(&error));
     }
     let mut bytes = [0; 16 << 10];
+    let (mut since, mut taken) = (clock::monotonic_ms(), 0);
     loop {
         let heard = protocol.tick(clock::monotonic_ms());
         match perform(&mut stream, heard, tell) {
@@ -87,11 +91,20 @@ fn converse(
             Err(error) if is_pause(&error) => continue,
             Err(error) => return Some(words(&error)),
         };
-        let heard = protocol.feed(clock::monotonic_ms(), bytes.get(..count).unwrap_or_default());
+        let now = clock::monotonic_ms();
+        let heard = protocol.feed(now, bytes.get(..count).unwrap_or_default());
         match perform(&mut stream, heard, tell) {
             Ok(true) => {}
             Ok(false) => return None,
             Err(why) => return Some(why),
+        }
+        let left = 1_000_u64.saturating_sub(now.saturating_sub(since));
+        taken += count;
+        if taken >= ALLOWANCE {
+            thread::sleep(Duration::from_millis(left));
+        }
+        if taken >= ALLOWANCE || left == 0 {
+            (since, taken) = (clock::monotonic_ms(), 0);
         }
     }
 }

@@ -170,6 +170,30 @@ fn may_wait(client: &Client) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::daemon::stub::{self, Answer as Stub};
+
+    #[test]
+    fn no_call_waits_beside_two_that_wait() {
+        let asked = |answer: &'static str| {
+            let daemon = stub::daemon(move |_, _| match answer {
+                "" => Stub::Error(r#"{"code":-32601,"message":"Method not found"}"#.to_owned()),
+                "403" => Stub::Http(403, String::new()),
+                calls => Stub::Result(format!("{{\"active_commands\":[{calls}]}}")),
+            });
+            may_wait(&Client::new(&daemon, Duration::from_secs(20)))
+        };
+        assert_eq!(asked(r#"{"method":"getrpcinfo","duration":10}"#), Ok(()));
+        assert_eq!(asked(r#"{"method":"getblocktemplate","duration":2000000}"#), Ok(()));
+        // One that has just begun is being answered.
+        let with_new = r#"{"method":"getblocktemplate","duration":2000000},
+            {"method":"getblocktemplate","duration":900000}"#;
+        assert_eq!(asked(with_new), Ok(()));
+        let two = r#"{"method":"getblocktemplate","duration":2000000},
+            {"method":"getblocktemplate","duration":1000000}"#;
+        assert!(asked(two).is_err_and(|why| why.contains("2 of its RPC threads wait")));
+        assert!(asked("").is_err_and(|why| why.contains("getrpcinfo")));
+        assert!(asked("403").is_err_and(|why| why.contains("rpcwhitelist")));
+    }
 
     #[test]
     fn polls_again_at_once_after_a_block_and_after_transactions() {

@@ -12,7 +12,6 @@ mod listen;
 mod longpoll;
 mod notices;
 mod refresh;
-mod sanity;
 mod spread;
 mod status;
 mod tally;

@@ -5,7 +5,7 @@
 
 use crate::chain::Hash;
 use crate::config::{Config, Pool};
-use crate::daemon::{CallError, Client, block_header, submit};
+use crate::daemon::{CallError, Client, block_info, submit};
 use crate::journal::{self, Answer, Outcome, Record, Verdict, vault};
 use crate::net::helper;
 use crate::special;
@@ -183,7 +183,8 @@ impl<'a> Replay<'a> {
     }
 
     fn headers(&self, hash: &Hash) -> Vec<Known> {
-        self.clients.iter().map(|client| block_header(client, hash)).collect()
+        let depth = |client| block_info(client, hash).map(|it| it.map(|it| it.confirmations));
+        self.clients.iter().map(depth).collect()
     }
 
     fn words(&self, headers: &[Known]) -> Vec<Answer> {

@@ -1,5 +1,9 @@
 //! When a worker asks a daemon itself: no work came for a block that somebody told of, or none at
-//! all for long. Pure.
+//! all for long. Pure; the asking is in `ask`.
+
+mod ask;
+
+pub(crate) use ask::work;
 
 /// A worker's patience with the templates process, for one coin. Monotonic milliseconds.
 #[derive(Debug, Default)]

@@ -1,17 +1,16 @@
 //! What comes from helper threads.
 
-use super::candidate;
 use super::desk::News;
 use super::jobs::Posted;
 use super::orders::is_of_use;
 use super::{Now, Worker};
-use crate::chain::{Hash, Plan, Work};
-use crate::config::Pool;
+use super::{candidate, fallback};
+use crate::chain::{Hash, Work};
 use crate::ipc::{ChannelError, Message};
 use crate::journal::Answer;
 use crate::sys::clock::ms;
-use crate::{daemon, sys};
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 impl Worker {
@@ -81,11 +80,10 @@ impl Worker {
             if !coin.fallback.begin(now.mono, too_old) {
                 continue;
             }
-            let (pool, plan) = (coin.pool.clone(), latest.posted.work.plan.clone());
-            let (coin_id, tip) = (id.clone(), latest.posted.work.previous);
+            let (pool, latest) = (coin.pool.clone(), Arc::clone(&latest.posted));
             let asked = self.desk.run("template", move |reporter| {
-                let result = template(&pool, &plan, &tip);
-                reporter.tell(News::Template { coin: coin_id, result });
+                let result = fallback::work(&pool, &latest.work);
+                reporter.tell(News::Template { coin: pool.coin.id, result });
             });
             if let Err(error) = asked
                 && coin.fallback.answered(now.mono, false)
@@ -139,40 +137,4 @@ impl Worker {
         );
         self.post(Posted { work: *work, body }, now);
     }
-}
-
-/// Asks the pool's daemons in turn: the first that has another tip than `tip` is taken, else the
-/// first that answers. Blocks.
-fn template(pool: &Pool, plan: &Plan, tip: &Hash) -> Result<(Box<Work>, OwnedFd), String> {
-    let mut same_tip = None;
-    let mut problems = Vec::new();
-    for daemon in &pool.daemons {
-        let client = daemon::Client::new(daemon, pool.daemon_timeout);
-        let template = match daemon::template::fetch_for(
-            &client,
-            &pool.coin.template_rules,
-            plan,
-            &mut daemon::Payees::default(),
-        ) {
-            Ok(template) => template,
-            Err(error) => {
-                problems.push(error.to_string());
-                continue;
-            }
-        };
-        if template.previous != *tip {
-            return build(&template, plan);
-        }
-        same_tip.get_or_insert(template);
-    }
-    match same_tip {
-        Some(template) => build(&template, plan),
-        None => Err(problems.join("; ")),
-    }
-}
-
-fn build(template: &crate::chain::Template, plan: &Plan) -> Result<(Box<Work>, OwnedFd), String> {
-    let built = Work::build(template, plan).map_err(|error| error.to_string())?;
-    let body = sys::memfd::sealed("block-body", &built.body).map_err(|error| error.to_string())?;
-    Ok((Box::new(built.work), body))
 }

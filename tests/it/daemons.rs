@@ -67,6 +67,53 @@ fn a_found_block_is_submitted_by_the_next_pool_when_the_first_could_not() {
     wait_until("the share in the ledger", seconds(20), || romp.shares("bitcoin").0 == 1);
 }
 
+/// F41, NOMP M7, M8: what the ledger says of a block, for pairs of answers to it.
+#[test]
+fn the_ledger_has_each_block_as_both_daemons_answers_say() {
+    let _alone = alone();
+    let (first, second) = (Stub::start(&["segwit"]), Stub::start(&["segwit"]));
+    let both = |stub: &Stub| stub.daemons().as_array().cloned().unwrap_or_default();
+    let daemons = Value::from([both(&first), both(&second)].concat());
+    let port = free_port();
+    let pool = Pool::new("bitcoin", port, json!({"diff": 1e-9}), daemons);
+    first.make_easy();
+    second.make_easy();
+    let romp = Romp::start(1, &[&pool]);
+    let mut client = Client::login(port, ADDRESS).expect("login");
+    let word = |word: &str| Ok(json!(word));
+    let refusal = || Err((-25, "it is not good".to_owned()));
+    let queue = || Err((-32601, "Method not found".to_owned()));
+    let pairs = [
+        (Ok(Value::Null), word("high-hash"), "accepted"),
+        (word("bad-txnmrklroot"), word("duplicate"), "accepted"),
+        (refusal(), Ok(Value::Null), "accepted"),
+        (queue(), word("duplicate"), "accepted"),
+        (word("duplicate-invalid"), refusal(), "rejected"),
+        (word("inconclusive"), word("bad-cb-amount"), "unknown"),
+    ];
+    for (number, (one, other, verdict)) in pairs.into_iter().enumerate() {
+        let told = format!("{one:?} and {other:?}");
+        first.judge_blocks(one);
+        second.judge_blocks(other);
+        new_work_comes(&mut client, &[&first, &second]);
+        let height = json!(102 + number);
+        let states = || -> Vec<Value> {
+            let blocks = romp.json(&["blocks", "bitcoin", "--json"]).unwrap_or_default();
+            let blocks = blocks.as_array().cloned().unwrap_or_default();
+            let ours = blocks.into_iter().filter(|block| block["height"] == height);
+            ours.map(|block| block["state"].clone()).collect()
+        };
+        // Every second hash is a block here.
+        wait_until("a block", seconds(60), || {
+            client.mine().expect("an answer");
+            !states().is_empty()
+        });
+        wait_until(&format!("{verdict} for {told}"), seconds(30), || {
+            states().iter().all(|state| *state == json!(verdict))
+        });
+    }
+}
+
 #[test]
 fn a_syncing_daemon_is_shown_and_the_pool_begins_when_it_is_done() {
     let _alone = alone();

@@ -1,6 +1,6 @@
 //! The doctor, at will and before the start, against real daemons and against none.
 
-use crate::harness::{Pair, Pool, Romp, Stub, alone, free_port, kill, seconds, wait_until};
+use crate::harness::{Mood, Pair, Pool, Romp, Stub, alone, free_port, kill, seconds, wait_until};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use std::net::TcpListener;
@@ -106,6 +106,22 @@ fn a_daemon_that_is_away_does_not_keep_the_pool_from_starting() {
     romp.run();
     wait_until("romp to serve", seconds(30), || romp.pids("worker").len() == 1);
     assert!(romp.output().contains("not examined, it will be when it answers"));
+    assert_eq!(romp.stop(Signal::SIGTERM), Some(0));
+}
+
+#[test]
+fn a_reload_while_the_daemons_are_examined_ends_nothing() {
+    let _alone = alone();
+    let stub = Stub::start(&["segwit"]);
+    let pool = Pool::new("bitcoin", free_port(), json!({"diff": 1e-9}), stub.daemons())
+        .with("daemonTimeout", json!(2));
+    let mut romp = Romp::prepare(1, &[&pool]);
+    stub.set_mood(Mood::Hangs);
+    romp.run();
+    wait_until("the start", seconds(30), || romp.output().contains("starts, pid"));
+    romp.process().signal(Signal::SIGHUP);
+    stub.set_mood(Mood::Well);
+    romp.wait_ready(1);
     assert_eq!(romp.stop(Signal::SIGTERM), Some(0));
 }
 

@@ -19,8 +19,10 @@ fn tells_by_itself(pair: &Pair, romp: &Romp, port: u16, source: &str, mut told: 
     let mut client = Client::login(port, &pair.wallet).expect("login");
     let status = || romp.status().unwrap_or_default()["coins"]["litecoin"].clone();
     let start = Instant::now();
+    let first = |status: Value| status["notices_by"][source]["first"].as_u64().unwrap_or_default();
+    let goal = first(status()) + 3;
     // The asking whether the daemon is there, each 10 s, may win once or twice.
-    while status()["notices_by"][source]["first"].as_u64() < Some(3) {
+    while first(status()) < goal {
         assert!(start.elapsed() < seconds(60), "{source} tells nothing: {}", status());
         let before = client.job.as_ref().unwrap().previous.clone();
         let mined = pair.first.must("generatetoaddress", json!([1, pair.wallet]));
@@ -41,7 +43,7 @@ fn tells_by_itself(pair: &Pair, romp: &Romp, port: u16, source: &str, mut told: 
 #[test]
 fn a_real_daemons_inv_and_long_poll_each_bring_the_work() {
     let _alone = alone();
-    let pair = Pair::start(None);
+    let mut pair = Pair::start(None);
     pair.mine_to(110);
     let port = free_port();
     let peer = json!({"enabled": true, "port": pair.peer_port(), "disableTransactions": true});
@@ -59,15 +61,46 @@ fn a_real_daemons_inv_and_long_poll_each_bring_the_work() {
     tells_by_itself(&pair, &romp, port, "p2p", |_| {});
     romp.stop(nix::sys::signal::Signal::SIGTERM);
 
-    pool(port, &pair).with("longPoll", json!(true)).write(romp.path());
+    let only = json!([pair.daemons()[0]]);
+    pool(port, &pair).with("longPoll", json!(true)).with("daemons", only).write(romp.path());
     romp.run();
     romp.wait_ready(1);
-    wait_until("the daemon to wait for a block", seconds(20), || {
-        let info = pair.first.must("getrpcinfo", json!([]));
-        let calls = info["active_commands"].as_array().cloned().unwrap_or_default();
-        calls.iter().any(|call| call["method"] == "getblocktemplate")
-    });
+    waits_for_a_block(&pair);
     tells_by_itself(&pair, &romp, port, "longpoll", |_| {});
+
+    // The daemon is restarted while it lets the pool wait.
+    pair.kill_first();
+    pair.run(0);
+    waits_for_a_block(&pair);
+    tells_by_itself(&pair, &romp, port, "longpoll", |_| {});
+
+    // F51: its clock jumps, and back.
+    let mut client = Client::login(port, &pair.wallet).expect("login");
+    for jump in [-7_000, 7_500, 0] {
+        let now = std::time::SystemTime::UNIX_EPOCH.elapsed().expect("after 1970").as_secs();
+        let then = if jump == 0 { 0 } else { now.saturating_add_signed(jump) };
+        pair.first.must("setmocktime", json!([then]));
+        let before = client.job.as_ref().unwrap().previous.clone();
+        pair.first.must("generatetoaddress", json!([1, pair.wallet]));
+        wait_until("work on the new block", seconds(60), || {
+            // Peers that were silent for so long are dropped, and without any there is no work.
+            pair.meet(0);
+            client.pump(seconds(1)).expect("the miner stays connected");
+            client.job.as_ref().unwrap().previous != before
+        });
+    }
+}
+
+/// Until the first daemon has a long poll.
+fn waits_for_a_block(pair: &Pair) {
+    wait_until("the daemon to wait for a block", seconds(60), || {
+        pair.meet(0);
+        let info = pair.first.call("getrpcinfo", json!([])).unwrap_or_default();
+        let calls = info["active_commands"].as_array().cloned().unwrap_or_default();
+        calls.iter().any(|call| {
+            call["method"] == "getblocktemplate" && call["duration"].as_u64() > Some(1_000_000)
+        })
+    });
 }
 
 /// What libzmq's publisher sends until it may publish.

@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::daemon::stub::{self, Answer};
-use crate::daemon::{block_header, chain_info, script_of};
+use crate::daemon::{BlockInfo, block_info, chain_info, script_of};
 use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -273,9 +273,12 @@ fn reads_addresses_and_headers() {
 
     let header = |answer: fn() -> Answer| {
         let daemon = stub::daemon(move |_, _| answer());
-        block_header(&Client::new(&daemon, PATIENT), &crate::chain::Hash::default())
+        block_info(&Client::new(&daemon, PATIENT), &crate::chain::Hash::default())
     };
-    assert_eq!(header(|| Answer::Result(r#"{"confirmations":-1}"#.into())), Ok(Some(-1)));
+    let known = |confirmations, height| Ok(Some(BlockInfo { confirmations, height }));
+    assert_eq!(header(|| Answer::Result(r#"{"confirmations":-1}"#.into())), known(-1, None));
+    let deep = || Answer::Result(r#"{"confirmations":3,"height":7}"#.into());
+    assert_eq!(header(deep), known(3, Some(7)));
     let missing = || Answer::Error("{\"code\":-5,\"message\":\"Block not found\"}".into());
     assert_eq!(header(missing), Ok(None));
     assert!(header(|| Answer::Result("{}".into())).is_err());

@@ -76,6 +76,10 @@ fn an_old_daemon_leaves_it_to_the_coin_file() {
     assert!(operator(plan(None, old)).contains("coin file"));
     let none = || Answer::Error("{\"code\":-32601,\"message\":\"Method not found\"}".to_owned());
     assert!(plan(Some(0), none).is_ok());
+    // rpcwhitelist.
+    let forbidden = || Answer::Http(403, String::new());
+    assert!(plan(Some(0), forbidden).is_ok());
+    assert!(operator(plan(None, forbidden)).contains("rpcwhitelist"));
 }
 
 #[test]

@@ -87,6 +87,34 @@ fn a_refused_connection_is_tried_for_ever_and_ends_with_its_coin() {
 }
 
 #[test]
+fn a_flood_of_blocks_is_taken_slowly() {
+    let told = listen(|_, mut stream| {
+        let message = |command: &[u8], payload: &[u8]| {
+            let mut bytes = [&[1, 2, 3, 4], command].concat();
+            bytes.resize(16, 0);
+            bytes.extend(u32::try_from(payload.len()).unwrap().to_le_bytes());
+            bytes.extend(&crate::chain::sha256d(payload).0[..4]);
+            [&bytes, payload].concat()
+        };
+        let inv = message(b"inv", &[&[1, 2, 0, 0, 0], &[7; 32][..]].concat());
+        let hello = [message(b"version", &[0; 86]), message(b"verack", &[])].concat();
+        let _ = stream.write_all(&hello);
+        let flood = inv.repeat(1_000);
+        while stream.write_all(&flood).is_ok() {}
+    });
+    assert!(matches!(next(&told), Told::Up));
+    let begun = std::time::Instant::now();
+    let mut blocks = 0.0;
+    while begun.elapsed() < Duration::from_millis(1_500) {
+        assert!(matches!(next(&told), Told::Block(..)));
+        blocks += 1.0;
+    }
+    // One second's may have been read ahead, and one read goes beyond it.
+    let most = (begun.elapsed().as_secs_f64() + 2.0) * (ALLOWANCE + (16 << 10)) as f64 / 61.0;
+    assert!(blocks <= most, "{blocks} of {most}");
+}
+
+#[test]
 fn the_next_attempt_comes_later_each_time() {
     let waits: Vec<u64> = (0..8).map(back_off).collect();
     assert_eq!(waits, [1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000]);

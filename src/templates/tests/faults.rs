@@ -151,6 +151,45 @@ fn a_daemon_that_contradicts_is_refused_with_the_doctors_sentence() {
     master.work_on(hash_at(100));
 }
 
+/// What a daemon answers to a long poll goes the same way as what is asked for.
+#[test]
+fn a_template_that_comes_by_long_poll_is_checked_like_any_other() {
+    let (dir, chain) = (tempfile::tempdir().unwrap(), Chain::new(100));
+    chain.change(|state| state.more = r#","longpollid":"x""#);
+    let tells = chain.clone();
+    let daemon = stub::daemon(move |method, body| match (method, tells.answer(method, body)) {
+        ("getrpcinfo", _) => Answer::Result("{\"active_commands\":[]}".to_owned()),
+        ("getblocktemplate", Answer::Result(text)) if body.contains("\"longpollid\"") => {
+            Answer::Result(text.replace(&hash_at(100).to_string(), &"ee".repeat(32)))
+        }
+        (_, answer) => answer,
+    });
+    let mut master = Master::start(dir.path(), pool(vec![daemon]));
+    master.work_on(hash_at(100));
+    let told = |status: &CoinStatus| {
+        let problem = status.daemons[0].problem.as_deref();
+        problem.is_some_and(|words| words.contains("which is no daemon's tip"))
+    };
+    master.status("refused", told);
+    assert_eq!(master.works.iter().filter(|(work, _)| work.previous != hash_at(100)).count(), 0);
+}
+
+#[test]
+fn a_daemon_that_cannot_tell_of_addresses_is_told_of() {
+    let (dir, chain) = (tempfile::tempdir().unwrap(), Chain::new(100));
+    let tells = chain.clone();
+    let daemon = stub::daemon(move |method, body| match method {
+        "validateaddress" => rpc(-32603),
+        _ => tells.answer(method, body),
+    });
+    let mut master = Master::start(dir.path(), pool(vec![daemon]));
+    let told = |status: &CoinStatus| {
+        let problem = status.daemons[0].problem.as_deref();
+        problem.is_some_and(|words| words.contains("validateaddress: error -32603"))
+    };
+    master.status("told", told);
+}
+
 #[test]
 fn a_pool_may_leave_the_doctor_out() {
     let (dir, chain) = (tempfile::tempdir().unwrap(), Chain::new(100));

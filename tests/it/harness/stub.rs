@@ -34,6 +34,8 @@ struct State {
     tip: String,
     template_rules: Vec<String>,
     submitted: Vec<String>,
+    /// What `submitblock` is answered with: a result, or an error.
+    verdict: Result<Value, (i32, String)>,
     easy: bool,
     syncing: bool,
 }
@@ -57,6 +59,7 @@ impl Stub {
             tip: hash_of(100),
             template_rules: rules.iter().map(|&rule| rule.to_owned()).collect(),
             submitted: Vec::new(),
+            verdict: Ok(Value::Null),
             easy: false,
             syncing: false,
         }));
@@ -90,6 +93,11 @@ impl Stub {
     /// From now on every second hash is a block, as on regtest.
     pub(crate) fn make_easy(&self) {
         self.with(|state| state.easy = true);
+    }
+
+    /// What it says to a block from now on: a result, or an error.
+    pub(crate) fn judge_blocks(&self, verdict: Result<Value, (i32, String)>) {
+        self.with(|state| state.verdict = verdict);
     }
 
     /// Whether it is in its initial block download, 500 blocks behind.
@@ -211,7 +219,7 @@ fn result(method: &str, params: &Value, state: &mut State) -> Result<Value, (i32
         }),
         "submitblock" => {
             state.submitted.push(params[0].as_str().unwrap_or_default().to_owned());
-            Value::Null
+            return state.verdict.clone();
         }
         _ => return Err((-32601, "Method not found".into())),
     })

@@ -1,7 +1,8 @@
 //! Whether a template may become work: cheap checks against what the daemons say and what was
-//! mined on before (reliability 4.2.6). Pure.
+//! mined on before (reliability 4.2.6). Pure. The templates process and workers that help themselves
+//! check alike.
 
-use crate::chain::{Hash, Network, Target, Template};
+use crate::chain::{Hash, Network, Target, Template, Work};
 use crate::rewards::Amount;
 use std::collections::VecDeque;
 
@@ -17,39 +18,60 @@ const OLD_TIP: u64 = 26;
 
 /// What of a template is looked at.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Facts {
-    pub(super) height: u64,
-    pub(super) previous: Hash,
-    pub(super) time: u32,
-    pub(super) min_time: u32,
-    pub(super) bits: u32,
-    pub(super) target: Target,
-    pub(super) value: Amount,
-    pub(super) foreign_id: Option<usize>,
+pub struct Facts {
+    /// Height of the block to build.
+    pub height: u64,
+    /// Hash of the block to build on.
+    pub previous: Hash,
+    /// The daemon's time, unix seconds.
+    pub time: u32,
+    /// Compact target.
+    pub bits: u32,
+    /// Network target.
+    pub target: Target,
+    /// Reward and fees.
+    pub value: Amount,
+    /// See [`Template::foreign_id`].
+    pub foreign_id: Option<usize>,
 }
 
 impl From<&Template> for Facts {
     fn from(template: &Template) -> Self {
-        let Template { height, previous, time, min_time, bits, target, foreign_id, .. } = *template;
+        let Template { height, previous, time, bits, target, foreign_id, .. } = *template;
         let value = template.coinbase_value;
-        Self { height, previous, time, min_time, bits, target, value, foreign_id }
+        Self { height, previous, time, bits, target, value, foreign_id }
+    }
+}
+
+impl From<&Work> for Facts {
+    /// What the template of this work said; its transactions are not looked at again.
+    fn from(work: &Work) -> Self {
+        Self {
+            height: work.height,
+            previous: work.previous,
+            time: work.time,
+            bits: work.bits,
+            target: work.target,
+            value: work.coinbase_value,
+            foreign_id: None,
+        }
     }
 }
 
 /// What is known beside the template.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Known {
+pub struct Known {
     /// Height of the template's previous block, if a daemon has it as its tip.
-    pub(super) previous_height: Option<u64>,
+    pub previous_height: Option<u64>,
     /// Height of the highest tip now.
-    pub(super) top: Option<u64>,
+    pub top: Option<u64>,
     /// Height that the last work builds.
-    pub(super) current: Option<u64>,
+    pub current: Option<u64>,
 }
 
 /// What to do with a template.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Finding {
+pub enum Finding {
     /// Use it.
     Good,
     /// It builds on a block that no daemon has shown yet: look again at its daemon's tip.
@@ -59,11 +81,9 @@ pub(super) enum Finding {
 }
 
 /// Looks at a template.
-pub(super) fn check(facts: Facts, known: Known) -> Finding {
-    let Facts { height, previous, time, min_time, bits, target, .. } = facts;
-    if min_time > time {
-        return Finding::Bad(format!("mintime {min_time} is later than curtime {time}"));
-    }
+#[must_use]
+pub fn check(facts: Facts, known: Known) -> Finding {
+    let Facts { height, previous, bits, target, .. } = facts;
     if !fits(target, bits) {
         return Finding::Bad(format!("its `target` is not that of its `bits` {bits:08x}"));
     }
@@ -96,7 +116,7 @@ fn fits(target: Target, bits: u32) -> bool {
 
 /// What work was made of lately, to see jumps in it.
 #[derive(Debug, Default)]
-pub(super) struct Memory {
+pub struct Memory {
     target: Option<Target>,
     height: u64,
     /// One for each height, the newest last.
@@ -105,7 +125,7 @@ pub(super) struct Memory {
 
 impl Memory {
     /// Keeps what work was made of.
-    pub(super) fn keep(&mut self, facts: Facts) {
+    pub fn keep(&mut self, facts: Facts) {
         self.target = Some(facts.target);
         if self.height != facts.height {
             self.height = facts.height;
@@ -118,7 +138,8 @@ impl Memory {
 
     /// What makes a template strange, though it may be right: with another daemon at hand it is
     /// not used. `unix_ms` is this machine's clock.
-    pub(super) fn doubt(&self, facts: Facts, network: Network, unix_ms: u64) -> Option<String> {
+    #[must_use]
+    pub fn doubt(&self, facts: Facts, network: Network, unix_ms: u64) -> Option<String> {
         let ahead = u64::from(facts.time).saturating_sub(unix_ms / 1_000);
         if ahead > AHEAD {
             return Some(format!(
@@ -165,7 +186,8 @@ impl Memory {
 }
 
 /// Words when the daemon's clock and ours differ by more than two hours: blocks may be refused.
-pub(super) fn clock_warning(time: u32, unix_ms: u64) -> Option<String> {
+#[must_use]
+pub fn clock_warning(time: u32, unix_ms: u64) -> Option<String> {
     let ours = unix_ms / 1000;
     let apart = u64::from(time).abs_diff(ours);
     (apart > AHEAD).then(|| {
@@ -176,7 +198,8 @@ pub(super) fn clock_warning(time: u32, unix_ms: u64) -> Option<String> {
 }
 
 /// Words when a daemon's tip is so old that it may be cut off, or on a fork that died.
-pub(super) fn old_tip(
+#[must_use]
+pub fn old_tip(
     network: Option<Network>,
     tip_time: Option<u64>,
     block_time: Option<u32>,
