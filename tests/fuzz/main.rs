@@ -2,7 +2,7 @@
 //!
 //! Each target (`targets/`) first gets the kept corpus in `fuzz/corpus`, then mutations of it for a
 //! bounded time. `fuzz/` runs the same targets with coverage as a guide, and finds what belongs
-//! into the corpus. See docs/fuzzing.md.
+//! into the corpus. See docs/testing.md.
 //!
 //! | variable | meaning |
 //! |---|---|
@@ -54,4 +54,14 @@ fn journal() {
 #[test]
 fn ipc() {
     run("ipc", Shape::Bytes, targets::ipc::target);
+}
+
+#[test]
+fn notice() {
+    run("notice", Shape::Bytes, targets::notice::target);
+}
+
+#[test]
+fn proxy() {
+    run("proxy", Shape::Bytes, targets::proxy::target);
 }

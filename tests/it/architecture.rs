@@ -305,3 +305,24 @@ fn every_file_says_what_it_is_for_and_can_be_read_in_one_sitting() {
     }
     assert!(findings.is_empty(), "{}", findings.join("\n"));
 }
+
+/// Whoever starts the pool may have written anything into the environment: descriptors of another
+/// program, a role, a lane. Children get all that they need in their seat.
+#[test]
+fn the_environment_is_read_for_secrets_and_colours_only() {
+    let allowed = ["src/config/values.rs", "src/cli/check.rs"];
+    let mut findings = Vec::new();
+    for (path, code) in product() {
+        let name = path.display().to_string();
+        let tokens = tokens(&code);
+        for window in tokens.windows(3) {
+            let reads = window[0].text == "env"
+                && window[1].text == "::"
+                && ["var", "var_os", "vars", "vars_os"].contains(&window[2].text.as_str());
+            if reads && !allowed.contains(&&*name) {
+                findings.push(format!("{name}:{}: the environment is read", window[0].line));
+            }
+        }
+    }
+    assert!(findings.is_empty(), "{}", findings.join("\n"));
+}

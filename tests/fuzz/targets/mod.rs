@@ -19,6 +19,8 @@ pub(crate) mod daemon;
 pub(crate) mod ipc;
 pub(crate) mod journal;
 mod miners;
+pub(crate) mod notice;
+pub(crate) mod proxy;
 mod scratch;
 pub(crate) mod session;
 pub(crate) mod stratum;
