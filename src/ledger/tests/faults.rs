@@ -140,7 +140,7 @@ fn without_rights() {
         .unwrap_err()
         .to_string();
     assert!(words.contains("may not write it") || words.contains("cannot be opened"), "{words}");
-    println!("told");
+    eprintln!("told");
 }
 
 #[test]
@@ -164,7 +164,7 @@ fn a_file_that_may_not_be_written_is_told_in_words() {
             .env("ROMP_TEST_READONLY", &path)
             .output()
             .unwrap();
-        let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+        let printed = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(printed.contains("told"), "{output:?}");
     }
     assert_eq!(sqlite::Sqlite::open(&path).unwrap().sums().unwrap().accepted, 1);

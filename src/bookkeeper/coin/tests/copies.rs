@@ -98,7 +98,7 @@ fn whichever_call_fails_each_share_counts_once() {
                         true => fault,
                         false => 0,
                     };
-                    Ok(Faulty::new(open(), at))
+                    Ok(Faulty::around(open(), at))
                 };
                 let folder = desk.path().to_owned();
                 let mut coin = Coin::with("litecoin".into(), folder, 1, UNIT, Box::new(opener));
@@ -248,7 +248,7 @@ fn a_copy_is_taken_while_another_machine_adds() {
                 assert_eq!(other.apply(&batch).unwrap(), Applied::Done);
                 0
             };
-            let mut tally = Faulty::new((desk.open)(), add);
+            let mut tally = Faulty::around((desk.open)(), add);
             let result = checkpoint::write(desk.path(), "litecoin", &mut *tally, &there, now);
             assert_eq!(result, Ok(written), "a block before `{cut_at}`");
         }

@@ -45,7 +45,7 @@ fn live(steps: &[Step], dir: &Path, open: &Arc<dyn Fn() -> Box<dyn Tally> + Send
                 "apply" => faults.lock().unwrap().pop_front().unwrap_or(0),
                 _ => 0,
             };
-            Ok(Faulty::new(open(), next))
+            Ok(Faulty::around(open(), next))
         };
         Coin::with("litecoin".to_owned(), dir.to_owned(), 1, UNIT, Box::new(opener))
     };

@@ -12,7 +12,7 @@ pub(super) struct Faulty {
 }
 
 impl Faulty {
-    pub(super) fn new(
+    pub(super) fn around(
         inner: Box<dyn Tally>,
         fault: impl FnMut(&'static str) -> u8 + Send + 'static,
     ) -> Box<dyn Tally> {
