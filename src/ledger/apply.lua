@@ -30,6 +30,10 @@ local outcomes = pairs_of(4) -- hash, state, rank, answers
 
 local known = redis.call('HGET', meta, 'unit')
 if known and known ~= unit then return {'unit', known} end
+local begun = redis.call('EXISTS', positions) == 1
+-- Without the positions all journals would count again.
+if known and not begun then return {'lost', positions, meta} end
+if begun and not known then return {'lost', meta, positions} end
 if not known and first ~= '1' then return {'moved'} end -- emptied since it was looked at
 
 local moved, there = false, {'moved'}
@@ -55,13 +59,16 @@ for _, sum in ipairs(sums) do
   if wrong then return wrong end
 end
 local found = block[1]
-local new = found and redis.call('HEXISTS', blocks, found[1]) == 0
+local new = found and (not known or redis.call('HEXISTS', blocks, found[1]) == 0)
 if new then
   local wrong = check(meta, 'blocks', '1')
   if wrong then return wrong end
-  if redis.call('EXISTS', closed) == 1 then return {'exists', closed} end
+  if known and redis.call('EXISTS', closed) == 1 then return {'exists', closed} end
 end
 
+-- What lies about without positions is nobody's. (A deletion is allowed to a full server, and then
+-- all that follows in the script is.)
+if not known and redis.call('EXISTS', unpack(KEYS)) > 0 then redis.call('DEL', unpack(KEYS)) end
 redis.call('HSET', meta, 'unit', unit)
 for _, sum in ipairs(sums) do redis.call('HINCRBY', KEYS[tonumber(sum[1])], sum[2], sum[3]) end
 if new then

@@ -4,7 +4,8 @@
 //! `dataDir/checkpoint/<coin>/sums` holds the sums, the current round and the positions;
 //! `<block hash>.round` a closed round. A round is written as `<block hash>.new` first, the sums
 //! name the new ones, and only then they get their name: a round belongs to the checkpoint when it
-//! is a `.round`, or a `.new` that the sums name. Each file is a line of JSON and its CRC-32.
+//! is a `.round`, or a `.new` that the sums name. Each file is a line of JSON and its CRC-32, and
+//! appears whole.
 
 use super::{BlockRow, Minute, Tally, TallyError};
 use crate::chain::Hash;
@@ -83,13 +84,19 @@ pub fn folder(data_dir: &Path, coin: &str) -> PathBuf {
     data_dir.join("checkpoint").join(coin)
 }
 
+/// Writes a file whole or not at all: over a good one it never leaves half of another.
 fn store(path: &Path, value: &impl Serialize) -> io::Result<()> {
     let mut text = serde_json::to_string(value)?;
     let crc = crc32fast::hash(text.as_bytes());
     text.push_str(&format!("\n{crc:08x}\n"));
-    let mut file = create(path)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()
+    let part = path.with_extension("part");
+    let written = create(&part)
+        .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
+        .and_then(|()| std::fs::rename(&part, path));
+    if written.is_err() {
+        let _ = std::fs::remove_file(part); // room for others, on a full disk
+    }
+    written
 }
 
 fn load<T: DeserializeOwned>(path: &Path) -> io::Result<T> {
@@ -115,7 +122,8 @@ fn trouble(path: &Path) -> impl Fn(io::Error) -> TallyError + '_ {
 /// changed meanwhile, and nothing is replaced. `now` in unix milliseconds.
 ///
 /// # Errors
-/// What the tally or the disk said. The checkpoint before is whole then.
+/// What the tally or the disk said, or that the tally holds less than its copy. The checkpoint
+/// before is whole then.
 pub fn write(
     data_dir: &Path,
     coin: &str,
@@ -126,38 +134,67 @@ pub fn write(
     let folder = folder(data_dir, coin);
     let fail = trouble(&folder);
     make_folder(&folder).map_err(&fail)?;
-    // What a checkpoint before has named but not renamed any more.
-    if let Some(before) = read(data_dir, coin)? {
+    let before = match read(data_dir, coin) {
+        Err(error) => {
+            log::error!("{coin}: {error}. It is written anew");
+            None
+        }
+        read => read?,
+    };
+    if let Some(before) = &before {
+        // What it has named but not renamed any more.
         name_fresh(&folder, &before.fresh).map_err(&fail)?;
     }
     let sums = tally.sums()?;
-    if there.iter().any(|(name, at)| sums.positions.get(name).is_none_or(|now| now < at)) {
+    let reaches = |there: &BTreeMap<String, u64>, all: bool| {
+        there.iter().all(|(name, at)| sums.positions.get(name).map_or(!all, |now| now >= at))
+    };
+    if !reaches(there, true) {
         return Ok(false);
     }
+    if let Some(before) = before.as_ref().map(|before| &before.sums)
+        && (sums.accepted < before.accepted || sums.blocks < before.blocks)
+    {
+        if !reaches(&before.positions, false) {
+            return Ok(false); // another machine is about to add to it what it held before
+        }
+        return Err(TallyError::Damaged {
+            place: format!("ledger of {coin}"),
+            words: format!(
+                "it holds {} shares and {} blocks, its copy of before in {} holds {} and {}",
+                sums.accepted,
+                sums.blocks,
+                folder.display(),
+                before.accepted,
+                before.blocks
+            ),
+        });
+    }
+    // The first one files all that there are.
+    let all = tally.overview(if before.is_some() { NEWEST } else { u32::MAX })?;
     let mut fresh = BTreeSet::new();
-    for block in tally.overview(NEWEST)?.blocks {
+    for block in all.blocks {
         let hash = block.found.hash;
         let filed = folder.join(format!("{hash}.round"));
-        let same = match load::<Closed>(&filed) {
-            _ if now.saturating_sub(block.found.time) > SETTLED => filed.exists(),
-            Ok(closed) => closed.block == block,
-            Err(_) => false,
-        };
-        if !same {
-            let closed = Closed { miners: tally.round(&hash)?, unit: sums.unit, block };
+        if now.saturating_sub(block.found.time) > SETTLED && filed.exists() {
+            continue;
+        }
+        let closed = Closed { miners: tally.round(&hash)?, unit: sums.unit, block };
+        if load::<Closed>(&filed).ok().as_ref() != Some(&closed) {
             store(&folder.join(format!("{hash}.new")), &closed).map_err(&fail)?;
             fresh.insert(hash);
         }
     }
-    // Another machine may add to the same tally: the rounds must be those of these sums.
-    if tally.positions()? != sums.positions {
+    // Another machine may add to the same tally, which is no harm until it closes a round: the
+    // rounds must be those of these sums, and must not have been read while all was emptied.
+    let after = tally.positions()?;
+    let stayed = |(name, at): (&String, &u64)| after.get(name).is_some_and(|now| now >= at);
+    if all.blocks_found != sums.blocks || !sums.positions.iter().all(stayed) {
         return Ok(false);
     }
     let page = Page { time: now, sums, fresh: fresh.iter().copied().collect() };
-    let temporary = folder.join(".sums");
-    store(&temporary, &page)
-        .and_then(|()| sync(&folder))
-        .and_then(|()| std::fs::rename(&temporary, folder.join("sums")))
+    sync(&folder)
+        .and_then(|()| store(&folder.join("sums"), &page))
         .and_then(|()| sync(&folder))
         .and_then(|()| name_fresh(&folder, &fresh))
         .map_err(&fail)?;

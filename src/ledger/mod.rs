@@ -205,6 +205,12 @@ pub(crate) fn open_sqlite(data_dir: &Path, coin: &str) -> Result<Box<dyn Tally>,
     Ok(Box::new(sqlite::Sqlite::open(&sqlite_path(data_dir, coin))?))
 }
 
+/// Moves the embedded tally of a coin aside without a pool's configuration.
+#[cfg(test)]
+pub(crate) fn set_sqlite_aside(data_dir: &Path, coin: &str) -> std::io::Result<Option<PathBuf>> {
+    sqlite::set_aside(&sqlite_path(data_dir, coin), 7)
+}
+
 /// Opens a pool's tally for reading only; `None` when it was never made.
 ///
 /// # Errors

@@ -23,7 +23,11 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 /// The warning is given once in a process's life.
 static TOLD_OF_AOF: AtomicBool = AtomicBool::new(false);
 const APPLY: &str = include_str!("apply.lua");
+const FORGET: &str = include_str!("forget.lua");
 const TRIM: &str = include_str!("trim.lua");
+/// A field of `positions` that is no stream: the key stays when all streams are forgotten, so that
+/// its loss shows.
+const BEGUN: &str = "-";
 
 /// Keys in the order in which `apply.lua` has them; the closed round comes last.
 const KEYS: [&str; 10] = [
@@ -50,6 +54,7 @@ pub(super) struct Redis {
     prefix: String,
     place: String,
     apply: Script,
+    forget: Script,
     trim: Script,
 }
 
@@ -90,8 +95,8 @@ impl Redis {
             });
         let connection = opened.map_err(|error| unavailable(&place, &error))?;
         let prefix = format!("romp:{{{coin}}}:");
-        let (apply, trim) = (Script::new(APPLY), Script::new(TRIM));
-        let mut tally = Self { connection, prefix, place, apply, trim };
+        let [apply, forget, trim] = [APPLY, FORGET, TRIM].map(Script::new);
+        let mut tally = Self { connection, prefix, place, apply, forget, trim };
         tally.check_settings()?;
         Ok(tally)
     }
@@ -124,7 +129,9 @@ impl Redis {
                     .to_owned(),
             });
         }
-        if value("aof_enabled:") == Some("0") && !TOLD_OF_AOF.swap(true, Ordering::Relaxed) {
+        // While it reads its files it says that none is written.
+        let writes_none = value("aof_enabled:") == Some("0") && value("loading:") != Some("1");
+        if writes_none && !TOLD_OF_AOF.swap(true, Ordering::Relaxed) {
             log::warn!(
                 "{}: `appendonly` is off, so a Redis that is killed forgets what came since its \
                  last save. Shares are not lost by that: romp notices and adds them again from its \
@@ -189,6 +196,11 @@ impl Redis {
                 place: self.place.clone(),
                 what: format!("field `{}` of key `{}`", word(2), word(1)),
             },
+            "lost" => self.damaged(format!(
+                "key `{}` is gone, but key `{}` is there: a part of the ledger was deleted",
+                word(1),
+                word(2)
+            )),
             "exists" => self.damaged(format!(
                 "key `{}` exists, but its block is not in `{}`",
                 word(1),
@@ -211,7 +223,9 @@ impl Tally for Redis {
     fn positions(&mut self) -> Result<Numbers, TallyError> {
         let command = redis::cmd("HGETALL").arg(self.key("positions")).clone();
         let texts = self.call(&command)?;
-        self.numbers("positions", texts)
+        let mut positions = self.numbers("positions", texts)?;
+        positions.remove(BEGUN);
+        Ok(positions)
     }
 
     fn apply(&mut self, batch: &Batch) -> Result<Applied, TallyError> {
@@ -272,14 +286,18 @@ impl Tally for Redis {
     }
 
     fn forget(&mut self, instance: u16, streams: &[String]) -> Result<u64, TallyError> {
-        let field = format!("deleted-{instance:04x}");
-        let mut gone = 0_u64;
+        let mut call = self.forget.prepare_invoke();
+        call.key(self.key("meta")).key(self.key("positions"));
+        call.arg(format!("deleted-{instance:04x}")).arg(BEGUN);
         for stream in streams {
-            let command = redis::cmd("HDEL").arg(self.key("positions")).arg(stream).clone();
-            gone += self.call::<u64>(&command)?;
+            call.arg(stream);
         }
-        let command = redis::cmd("HINCRBY").arg(self.key("meta")).arg(field).arg(gone).clone();
-        self.call(&command)
+        let count: Option<u64> =
+            call.invoke(&mut self.connection).map_err(|error| unavailable(&self.place, &error))?;
+        count.ok_or_else(|| TallyError::Unavailable {
+            place: self.place.clone(),
+            words: "it was emptied just now".to_owned(),
+        })
     }
 
     fn forgotten(&mut self, instance: u16) -> Result<u64, TallyError> {

@@ -19,26 +19,43 @@ pub(crate) struct Server {
 impl Server {
     /// `None`, with a word about it, when there is no `redis-server`.
     pub(crate) fn start() -> Option<Self> {
+        Self::start_with(&["--save", ""])
+    }
+
+    fn start_with(arguments: &[&str]) -> Option<Self> {
         let dir = tempfile::tempdir().unwrap();
-        let socket = dir.path().join("s");
-        let started = Command::new("redis-server")
-            .args(["--port", "0", "--save", "", "--dir"])
-            .arg(dir.path())
-            .arg("--unixsocket")
-            .arg(&socket)
-            .stdout(Stdio::null())
-            .spawn();
-        let Ok(process) = started else {
+        let Ok(process) = Self::spawn(dir.path(), arguments) else {
             eprintln!("SKIPPED: no redis-server on this machine");
             return None;
         };
         let server = Self { process, dir };
-        let deadline = Instant::now() + Duration::from_secs(20);
-        while redis::Redis::open(&server.settings(), "probe").is_err() {
-            assert!(Instant::now() < deadline, "redis-server does not start");
-            std::thread::yield_now();
-        }
+        server.wait();
         Some(server)
+    }
+
+    fn spawn(dir: &Path, arguments: &[&str]) -> std::io::Result<Child> {
+        Command::new("redis-server")
+            .args(["--port", "0", "--unixsocket", "s", "--dir"])
+            .arg(dir)
+            .args(arguments)
+            .stdout(Stdio::null())
+            .spawn()
+    }
+
+    fn wait(&self) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while redis_at(&self.socket(), "probe").and_then(|mut tally| tally.unit()).is_err() {
+            assert!(Instant::now() < deadline, "redis-server does not start");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// kill -9, and another one on the same files.
+    fn killed_and_run(&mut self, arguments: &[&str]) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+        self.process = Self::spawn(self.dir.path(), arguments).unwrap();
+        self.wait();
     }
 
     pub(crate) fn settings(&self) -> config::Redis {
@@ -331,3 +348,5 @@ fn hash_rate_counts_the_last_ten_minutes() {
 
 #[path = "tests/faults.rs"]
 mod faults;
+#[path = "tests/parts.rs"]
+mod parts;

@@ -2,6 +2,7 @@
 //! port stays, so that no newcomer is ever refused.
 
 use crate::config::Config;
+use crate::sys::holder::{self, Holder};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -28,9 +29,18 @@ impl BindError {
     fn new(address: SocketAddr, source: io::Error) -> Self {
         let port = address.port();
         let advice = match source.kind() {
-            io::ErrorKind::AddrInUse => {
-                format!(". Another program has this port; `ss -ltnp 'sport = :{port}'` names it")
-            }
+            io::ErrorKind::AddrInUse => match holder::of(port) {
+                Some(Holder { pid, name, stopped: true }) => format!(
+                    ". Process {pid} (`{name}`) has this port and stands still (SIGSTOP?), perhaps \
+                     a child of a pool that was killed: `kill -9 {pid}` ends it"
+                ),
+                Some(Holder { pid, name, .. }) => {
+                    format!(". Process {pid} (`{name}`) has this port")
+                }
+                None => format!(
+                    ". Another program has this port; `ss -ltnp 'sport = :{port}'` names it"
+                ),
+            },
             io::ErrorKind::PermissionDenied if port < 1024 => {
                 ". Ports below 1024 need root or CAP_NET_BIND_SERVICE".to_owned()
             }
@@ -49,7 +59,11 @@ impl BindError {
 /// # Errors
 /// With the address and what to do.
 pub(crate) fn listen(address: SocketAddr) -> Result<TcpListener, BindError> {
-    let result = bind(address).or_else(|error| {
+    attempt(address).map_err(|error| BindError::new(address, error))
+}
+
+fn attempt(address: SocketAddr) -> io::Result<TcpListener> {
+    bind(address).or_else(|error| {
         let no_ipv6 = matches!(
             error.raw_os_error(),
             Some(nix::libc::EAFNOSUPPORT | nix::libc::EADDRNOTAVAIL)
@@ -59,8 +73,7 @@ pub(crate) fn listen(address: SocketAddr) -> Result<TcpListener, BindError> {
         } else {
             Err(error)
         }
-    });
-    result.map_err(|error| BindError::new(address, error))
+    })
 }
 
 fn bind(address: SocketAddr) -> io::Result<TcpListener> {
@@ -85,13 +98,11 @@ pub(crate) fn listen_until(
     deadline: Instant,
 ) -> Result<TcpListener, BindError> {
     loop {
-        match listen(address) {
-            Err(error)
-                if error.source.kind() == io::ErrorKind::AddrInUse && Instant::now() < deadline =>
-            {
+        match attempt(address) {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && Instant::now() < deadline => {
                 thread::sleep(RETRY);
             }
-            result => return result,
+            result => return result.map_err(|error| BindError::new(address, error)),
         }
     }
 }
@@ -142,7 +153,7 @@ mod tests {
         let address = first.local_addr().unwrap();
         let error = listen(address).unwrap_err().to_string();
         assert!(error.contains(&address.to_string()), "{error}");
-        assert!(error.contains("ss -ltnp"), "{error}");
+        assert!(error.contains(&format!("Process {} (", std::process::id())), "{error}");
     }
 
     #[test]

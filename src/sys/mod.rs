@@ -13,6 +13,7 @@
 pub mod clock;
 pub mod descriptors;
 pub mod fork;
+pub mod holder;
 pub mod limits;
 pub mod log;
 pub mod memfd;

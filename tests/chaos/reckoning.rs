@@ -113,7 +113,7 @@ impl Scene {
             }
         };
         let balance = books::compare(report, &journals, &ledger, &chain, &self.full);
-        for finding in balance.findings.iter().chain(&vitals.findings()) {
+        for finding in balance.findings.iter().chain(&vitals.findings(self.workers)) {
             self.diary.broke(finding.clone());
         }
         if balance.acknowledged == 0 {

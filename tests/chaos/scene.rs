@@ -11,7 +11,7 @@ use crate::random::Random;
 use nix::sys::signal::Signal;
 use rusqlite::Connection;
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -27,6 +27,9 @@ pub(crate) const DIFFICULTIES: [f64; 4] = [1.6e-5, 1.7e-5, 1.85e-5, 2e-5];
 const DISK: &str = "size=1g";
 /// How long the master may take to end after TERM: `shutdownTimeout` and some.
 pub(crate) const ENDING: Duration = Duration::from_secs(30);
+
+/// How long a process that was woken may take to let go of its ports.
+const WAKING: Duration = Duration::from_secs(3);
 
 /// What must be done later.
 #[derive(Debug)]
@@ -69,6 +72,8 @@ pub(crate) struct Scene {
     pub(crate) undo: Vec<(Instant, Undo)>,
     /// Processes that are stopped now.
     pub(crate) asleep: BTreeSet<i32>,
+    /// When those that were stopped were woken.
+    woken: BTreeMap<i32, Instant>,
     pub(crate) ports: [u16; 2],
     /// Whether the data is on a small disk of its own.
     pub(crate) disk: bool,
@@ -99,6 +104,8 @@ impl Scene {
         romp.notify_port = notify;
         romp.set("blockNotifyListener", Some(listener));
         romp.set("logFile", Some(json!("romp.log")));
+        // The books are kept by connection, and each has a name of its own.
+        romp.set("limits", Some(json!({"rigsPerAddress": 0})));
         let shared = Arc::new(Shared::new(options.clients, ports[0]));
         let workers = options.workers;
         let _ = random.next();
@@ -113,6 +120,7 @@ impl Scene {
             master: Master::Up,
             undo: Vec::new(),
             asleep: BTreeSet::new(),
+            woken: BTreeMap::new(),
             ports,
             disk,
             full: Vec::new(),
@@ -222,7 +230,7 @@ impl Scene {
             match self.master {
                 // A stopped child of a killed master holds the ports for longer than the 10 s that
                 // the next one waits for them; systemd would start it again.
-                Master::Starting(_) if status.code() == Some(1) => {
+                Master::Starting(_) if status.code() == Some(1) && self.sleeper_has_port() => {
                     self.diary.did("ports held by a stopped process", "");
                 }
                 Master::Up | Master::Starting(_) => {
@@ -254,12 +262,28 @@ impl Scene {
         }
     }
 
+    /// Whether the master that has just ended names a process as the holder of a port that is
+    /// stopped, or was until a moment ago.
+    fn sleeper_has_port(&self) -> bool {
+        let read = |name| std::fs::read(self.romp.path().join(name)).unwrap_or_default();
+        let text = [read("romp.log"), read("output")].concat();
+        let text = String::from_utf8_lossy(&text);
+        let mut named =
+            text.lines().filter(|line| line.contains("cannot listen on")).filter_map(|it| {
+                let (pid, _) = it.split_once("Process ")?.1.split_once(' ')?;
+                pid.parse::<i32>().ok()
+            });
+        let just_now = |pid: &i32| self.woken.get(pid).is_some_and(|at| at.elapsed() < WAKING);
+        named.any(|pid| self.asleep.contains(&pid) || just_now(&pid))
+    }
+
     pub(crate) fn perform(&mut self, undo: Undo) {
         self.diary.note(&format!("undo {undo:?}"));
         match undo {
             Undo::Wake(pid) => {
                 kill(pid, Signal::SIGCONT);
                 self.asleep.remove(&pid);
+                self.woken.insert(pid, Instant::now());
                 if self.romp.process().pid() == pid
                     && let Master::Ending(since) | Master::Starting(since) = &mut self.master
                 {

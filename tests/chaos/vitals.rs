@@ -6,9 +6,10 @@ use std::path::Path;
 
 /// Memory that a process may gain over what its role had after warm-up, beside half of it.
 const SPARE_KB: u64 = 16 << 10;
-/// Descriptors that a process may have more at the end than its role had without miners: work of
-/// two tips at a worker, journals that ended within the last minute at the bookkeeper.
-const SPARE_FDS: u64 = 40;
+/// Descriptors that a process may have more at the end than its role had without miners, beside one
+/// for each worker's journal: work of two tips at a worker, the journal of `templates` at the
+/// bookkeeper, connections to daemons at `templates`.
+const SPARE_FDS: u64 = 5;
 
 /// One role's.
 #[derive(Debug, Default, Clone, Copy)]
@@ -69,7 +70,7 @@ impl Vitals {
     }
 
     /// What is not flat.
-    pub(crate) fn findings(&self) -> Vec<String> {
+    pub(crate) fn findings(&self, workers: u16) -> Vec<String> {
         let mut found = Vec::new();
         for (role, vital) in &self.roles {
             let memory = vital.start.0 + (vital.start.0 / 2).max(SPARE_KB);
@@ -79,7 +80,7 @@ impl Vitals {
                     vital.end.0, vital.start.0
                 ));
             }
-            if vital.end.1 > vital.start.1 + SPARE_FDS {
+            if vital.end.1 > vital.start.1 + SPARE_FDS + u64::from(workers) {
                 found.push(format!(
                     "{role}: {} descriptors at the end, {} at the start",
                     vital.end.1, vital.start.1

@@ -17,7 +17,8 @@ const ROWS: &str = "S1 S2 S3 S4 S5 S6 S7 S8 S10 A1 A2 A3 A4 A5 A6 A7 A8 A10 A11 
     in-C1 in-C3 in-C4 in-C5 in-C7 in-C8 in-C9 in-C11 in-C12 in-C13 in-C15 in-C16 in-C17 in-C19 \
     in-C20 in-C21 in-C23 \
     in-B1 in-B2 in-B3 in-B5 in-B6 in-B7 in-B9 in-B10 in-I1 in-I3 in-I4 in-I5 \
-    in-D2 in-D3 in-D4 in-D6 in-D7 in-D8 in-D10 in-D11 in-D12 in-D14 in-D15 in-D16 in-D18 in-P1";
+    in-D2 in-D3 in-D4 in-D6 in-D7 in-D8 in-D10 in-D11 in-D12 in-D14 in-D15 in-D16 in-D18 in-P1 \
+    in-R1";
 
 /// What is wrong with a test that is named, if anything: `file::name`, or a file or folder alone.
 fn fault(root: &Path, named: &str) -> Option<String> {

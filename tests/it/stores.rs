@@ -179,6 +179,7 @@ fn miners_notice_nothing_of_what_befalls_redis_and_no_share_is_lost() {
             "SET romp:{bitcoin}:positions x",
             "DEL romp:{bitcoin}:positions romp:{bitcoin}:meta romp:{bitcoin}:round romp:{bitcoin}:minutes romp:{bitcoin}:shares",
         ],
+        ["CONFIG SET appendonly no", "CLIENT KILL TYPE normal SKIPME yes"],
     ] {
         for words in fault {
             let answer = tell(&redis, words);
@@ -186,11 +187,12 @@ fn miners_notice_nothing_of_what_befalls_redis_and_no_share_is_lost() {
             more(60);
         }
     }
+    wait_until("the warning", seconds(20), || server.output().contains("`appendonly` is off"));
     redis.signal(Signal::SIGSTOP);
     more(150);
     redis.signal(Signal::SIGCONT);
     more(50);
-    redis.kill();
+    redis.kill(); // and what it was told last with it
     redis.run();
     more(50);
     let counts = load.finish();

@@ -5,6 +5,7 @@ use crate::journal;
 use crate::ledger::checkpoint::{self, Checkpoint};
 use crate::ledger::{Tally, TallyError};
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::PathBuf;
 
 /// What this machine's journal folder remembers of deleted streams.
@@ -70,7 +71,9 @@ impl Coin {
     pub(super) fn remember(&self, deleted: &Deleted) -> std::io::Result<()> {
         let path = self.deleted_path();
         let temporary = path.with_extension("new");
-        std::fs::write(&temporary, deleted.text())?;
+        let mut file = journal::create(&temporary)?;
+        file.write_all(deleted.text().as_bytes())?;
+        file.sync_all()?;
         std::fs::rename(temporary, path)
     }
 

@@ -1,9 +1,9 @@
 //! The tally in Redis as a checkpoint holds it.
 
-use super::{KEYS, Redis, unavailable};
+use super::{BEGUN, KEYS, Redis, unavailable};
 use crate::ledger::checkpoint::{Closed, Sums};
 use crate::ledger::{BlockState, Minute, TallyError};
-use redis::{Commands, Pipeline, RedisError, Value};
+use redis::{Commands, Connection, Pipeline, RedisError, Value};
 use std::collections::HashMap;
 
 /// Most fields of one command: none keeps the server busy for long.
@@ -39,6 +39,7 @@ impl Redis {
             }
         }
         sums.positions = self.numbers("positions", positions)?;
+        sums.positions.remove(BEGUN);
         sums.rejected = self.numbers("rejected", rejected)?;
         sums.round = self.numbers("round", round)?;
         let shares = self.numbers("shares", shares)?;
@@ -60,24 +61,54 @@ impl Redis {
         sums: &Sums,
         rounds: &mut dyn Iterator<Item = Result<Closed, TallyError>>,
     ) -> Result<bool, TallyError> {
-        if self.is_used()? {
+        let (meta, positions) = (self.key("meta"), self.key("positions"));
+        let used = is_used(&mut self.connection, &meta, &positions);
+        if used.map_err(|error| unavailable(&self.place, &error))? {
             return Ok(false);
         }
+        // The blocks come with the rest: a block that is there already cuts no round, and another
+        // machine may be ahead of us with a copy that knows less of them.
+        let mut blocks = Vec::new();
         for closed in rounds {
-            self.fill_round(&closed?)?;
+            let Closed { block, miners, .. } = closed?;
+            let key = self.closed(&block.found.hash);
+            let mut pipe = redis::pipe();
+            pipe.atomic().del(&key).ignore();
+            put(&mut pipe, &key, miners);
+            pipe.query::<()>(&mut self.connection)
+                .map_err(|error| unavailable(&self.place, &error))?;
+            blocks.push(block);
+        }
+        let json = |error| self.damaged(format!("a block that is no JSON: {error}"));
+        let (mut found, mut states, mut answers, mut order) = (vec![], vec![], vec![], vec![]);
+        for block in blocks {
+            let hash = block.found.hash.to_string();
+            found.push((hash.clone(), serde_json::to_string(&block.found).map_err(json)?));
+            order.push((block.found.time, hash.clone()));
+            if block.state != BlockState::Found {
+                states.push((hash.clone(), block.state.name()));
+                answers.push((hash, serde_json::to_string(&block.answers).map_err(json)?));
+            }
         }
         let watched = [self.key("meta"), self.key("positions")];
         let keys = KEYS.map(|name| self.key(name));
-        let [meta, positions, rejected, round, .., minutes, shares] = &keys;
+        let [meta, positions, rejected, round, rows @ .., minutes, shares] = &keys;
+        let [blocks, states_key, answers_key, order_key] = rows;
         let filled = redis::transaction(&mut self.connection, &watched, |connection, pipe| {
-            if connection.exists::<_, u64>(&watched)? > 0 {
+            if is_used(connection, meta, positions)? {
                 return Ok(Some(false));
             }
-            // A round that lies about without positions is nobody's.
-            pipe.del(round).ignore();
+            // What lies about without positions is nobody's.
+            pipe.del(&keys).ignore();
             put(pipe, positions, &sums.positions);
             put(pipe, rejected, &sums.rejected);
             put(pipe, round, &sums.round);
+            put(pipe, blocks, found.iter().map(|(hash, text)| (hash, text)));
+            put(pipe, states_key, states.iter().map(|(hash, text)| (hash, text)));
+            put(pipe, answers_key, answers.iter().map(|(hash, text)| (hash, text)));
+            for some in order.chunks(CHUNK) {
+                pipe.zadd_multiple(order_key, some).ignore();
+            }
             put(pipe, minutes, sums.minutes.iter().map(|(at, work)| (at, work.weight)));
             put(pipe, shares, sums.minutes.iter().map(|(at, work)| (at, work.shares)));
             put(pipe, meta, [("accepted", sums.accepted), ("blocks", sums.blocks)]);
@@ -88,55 +119,39 @@ impl Redis {
                 sums.deleted.iter().map(|(id, count)| (format!("deleted-{id}"), count)),
             );
             put(pipe, meta, sums.unit.map(|unit| ("unit", i64::from(unit))));
+            put(pipe, positions, sums.unit.map(|_| (BEGUN, 0)));
             let done: Option<Value> = pipe.query(connection)?;
             Ok(done.map(|_| true))
         });
         filled.map_err(|error| unavailable(&self.place, &error))
     }
 
-    fn is_used(&mut self) -> Result<bool, TallyError> {
-        let keys = [self.key("meta"), self.key("positions")];
-        self.call::<u64>(redis::cmd("EXISTS").arg(&keys)).map(|count| count > 0)
-    }
-
-    fn fill_round(&mut self, closed: &Closed) -> Result<(), TallyError> {
-        let Closed { block, miners, .. } = closed;
-        let hash = block.found.hash.to_string();
-        let json = |error| self.damaged(format!("a block that is no JSON: {error}"));
-        let found = serde_json::to_string(&block.found).map_err(json)?;
-        let answers = serde_json::to_string(&block.answers).map_err(json)?;
-        let round = self.closed(&block.found.hash);
-        let mut pipe = redis::pipe();
-        pipe.atomic().del(&round).ignore();
-        put(&mut pipe, &round, miners);
-        pipe.hset(self.key("blocks"), &hash, found).ignore();
-        pipe.zadd(self.key("order"), &hash, block.found.time).ignore();
-        if block.state != BlockState::Found {
-            pipe.hset(self.key("states"), &hash, block.state.name()).ignore();
-            pipe.hset(self.key("answers"), &hash, answers).ignore();
-        }
-        pipe.query(&mut self.connection).map_err(|error| unavailable(&self.place, &error))
-    }
-
-    /// Deletes all of the coin's keys: closed rounds first, the rest at once.
+    /// Deletes all of the coin's keys at once: positions without their rounds would pass for whole.
     pub(in crate::ledger) fn clear(&mut self) -> Result<(), TallyError> {
         let pattern = format!("{}round:*", self.prefix.replace(['[', ']', '*', '?', '\\'], "?"));
-        let mut cursor = 0_u64;
+        let (mut cursor, mut all) = (0_u64, KEYS.map(|name| self.key(name)).to_vec());
         loop {
             let mut scan = redis::cmd("SCAN");
             scan.arg(cursor).arg("MATCH").arg(&pattern).arg("COUNT").arg(CHUNK);
             let (next, keys): (u64, Vec<String>) = self.call(&scan)?;
-            if !keys.is_empty() {
-                self.call::<Value>(redis::cmd("DEL").arg(keys))?;
-            }
+            all.extend(keys);
             cursor = next;
             if cursor == 0 {
                 break;
             }
         }
-        let keys = KEYS.map(|name| self.key(name));
-        self.call::<Value>(redis::cmd("DEL").arg(&keys)).map(drop)
+        let mut pipe = redis::pipe();
+        pipe.atomic();
+        for some in all.chunks(CHUNK) {
+            pipe.unlink(some).ignore();
+        }
+        pipe.query(&mut self.connection).map_err(|error| unavailable(&self.place, &error))
     }
+}
+
+/// Whether somebody has begun to count here.
+fn is_used(connection: &mut Connection, meta: &str, positions: &str) -> Result<bool, RedisError> {
+    Ok(connection.exists(positions)? || connection.hexists(meta, "unit")?)
 }
 
 /// Sets fields of a hash, in commands of a bounded size.

@@ -118,7 +118,7 @@ fn a_locked_full_or_readonly_file_is_told_in_words() {
     assert_eq!(tally.apply(&large).unwrap(), Applied::Done);
     assert_eq!(tally.sums().unwrap().accepted, 5002);
     drop(tally);
-    // Truncated: told as damage, with the way out. Root may write what is read-only.
+    // Truncated: told as damage, with the way out.
     let whole = std::fs::read(&path).unwrap();
     std::fs::write(&path, &whole[..whole.len() / 2]).unwrap();
     let words = sqlite::Sqlite::open(&path)
@@ -128,13 +128,44 @@ fn a_locked_full_or_readonly_file_is_told_in_words() {
     assert!(words.contains("romp rebuild"), "{words}");
     std::fs::write(&path, &whole).unwrap();
     assert_eq!(sqlite::Sqlite::open(&path).unwrap().sums().unwrap().accepted, 5002);
-    let root = std::fs::metadata("/proc/self").is_ok_and(|facts| facts.uid() == 0);
-    if !root {
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o400)).unwrap();
-        let words = sqlite::Sqlite::open(&path)
-            .and_then(|mut tally| tally.apply(&next).map(drop))
-            .unwrap_err()
-            .to_string();
-        assert!(words.contains("user"), "{words}");
+}
+
+/// Opens the file that the test below names, without the right to write it.
+#[test]
+#[ignore = "the child of another test"]
+fn without_rights() {
+    let Some(path) = std::env::var_os("ROMP_TEST_READONLY").map(PathBuf::from) else { return };
+    let words = sqlite::Sqlite::open(&path)
+        .and_then(|mut tally| tally.apply(&batch("s", 10, vec![share(1, "a", 2)])).map(drop))
+        .unwrap_err()
+        .to_string();
+    assert!(words.contains("may not write it") || words.contains("cannot be opened"), "{words}");
+    eprintln!("told");
+}
+
+#[test]
+fn a_file_that_may_not_be_written_is_told_in_words() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = sqlite_path(dir.path(), "litecoin");
+    sqlite::Sqlite::open(&path).unwrap().apply(&batch("s", 0, vec![share(1, "a", 1)])).unwrap();
+    let folder = path.parent().unwrap();
+    for (what, mode) in [(path.as_path(), 0o400), (folder, 0o500)] {
+        std::fs::set_permissions(what, std::fs::Permissions::from_mode(mode)).unwrap();
+        // Root may write what is read-only, unless it has given up that right.
+        let root = std::fs::metadata("/proc/self").is_ok_and(|facts| facts.uid() == 0);
+        let mut command = Command::new(if root { "setpriv" } else { "env" });
+        if root {
+            command.arg("--bounding-set=-all");
+        }
+        let child = "ledger::tests::faults::without_rights";
+        let output = command
+            .arg(std::env::current_exe().unwrap())
+            .args(["--exact", child, "--ignored", "--nocapture"])
+            .env("ROMP_TEST_READONLY", &path)
+            .output()
+            .unwrap();
+        let printed = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(printed.contains("told"), "{output:?}");
     }
+    assert_eq!(sqlite::Sqlite::open(&path).unwrap().sums().unwrap().accepted, 1);
 }

@@ -1,66 +1,12 @@
 //! Histories of committed shares, dying writers and lost replies: the sums stay the journals'.
 
+use super::faulty::Faulty;
 use super::*;
 use crate::ledger::BlockRow;
-use crate::ledger::checkpoint::{Closed, Sums};
 use crate::ledger::tests::Server;
 use proptest::prelude::*;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
-
-/// A tally whose calls fail as told, before or after the work was done.
-struct Faulty {
-    inner: Box<dyn Tally>,
-    faults: Arc<Mutex<VecDeque<u8>>>,
-}
-
-impl Faulty {
-    fn error() -> TallyError {
-        TallyError::Unavailable { place: "test".to_owned(), words: "told to".to_owned() }
-    }
-}
-
-impl Tally for Faulty {
-    fn unit(&mut self) -> Result<Option<Unit>, TallyError> {
-        self.inner.unit()
-    }
-    fn positions(&mut self) -> Result<BTreeMap<String, u64>, TallyError> {
-        self.inner.positions()
-    }
-    fn apply(&mut self, batch: &Batch) -> Result<Applied, TallyError> {
-        let fault = self.faults.lock().unwrap().pop_front().unwrap_or(0);
-        if fault == 1 {
-            return Err(Self::error());
-        }
-        let applied = self.inner.apply(batch)?;
-        if fault == 2 { Err(Self::error()) } else { Ok(applied) }
-    }
-    fn forget(&mut self, instance: u16, streams: &[String]) -> Result<u64, TallyError> {
-        self.inner.forget(instance, streams)
-    }
-    fn forgotten(&mut self, instance: u16) -> Result<u64, TallyError> {
-        self.inner.forgotten(instance)
-    }
-    fn trim(&mut self, oldest_minute: u64) -> Result<(), TallyError> {
-        self.inner.trim(oldest_minute)
-    }
-    fn overview(&mut self, blocks: u32) -> Result<Overview, TallyError> {
-        self.inner.overview(blocks)
-    }
-    fn round(&mut self, block: &Hash) -> Result<BTreeMap<String, Weight>, TallyError> {
-        self.inner.round(block)
-    }
-    fn sums(&mut self) -> Result<Sums, TallyError> {
-        self.inner.sums()
-    }
-    fn restore(
-        &mut self,
-        sums: &Sums,
-        rounds: &mut dyn Iterator<Item = Result<Closed, TallyError>>,
-    ) -> Result<bool, TallyError> {
-        self.inner.restore(sums, rounds)
-    }
-}
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -94,8 +40,12 @@ fn live(steps: &[Step], dir: &Path, open: &Arc<dyn Fn() -> Box<dyn Tally> + Send
     let new_coin = || {
         let (open, faults) = (Arc::clone(open), Arc::clone(&faults));
         let opener = move || {
-            let tally = Faulty { inner: open(), faults: Arc::clone(&faults) };
-            Ok(Box::new(tally) as Box<dyn Tally>)
+            let faults = Arc::clone(&faults);
+            let next = move |call: &str| match call {
+                "apply" => faults.lock().unwrap().pop_front().unwrap_or(0),
+                _ => 0,
+            };
+            Ok(Faulty::around(open(), next))
         };
         Coin::with("litecoin".to_owned(), dir.to_owned(), 1, UNIT, Box::new(opener))
     };

@@ -7,21 +7,21 @@ use crate::ledger::tests::Server;
 use crate::ledger::{BlockRow, checkpoint, sqlite_path};
 use std::sync::Arc;
 
-type Open = Arc<dyn Fn() -> Box<dyn Tally> + Send + Sync>;
+pub(super) type Open = Arc<dyn Fn() -> Box<dyn Tally> + Send + Sync>;
 
 /// Sums, and each block with its round.
-type Books = (checkpoint::Sums, Vec<(BlockRow, BTreeMap<String, Weight>)>);
+pub(super) type Books = (checkpoint::Sums, Vec<(BlockRow, BTreeMap<String, Weight>)>);
 
 /// A coin's folder and tally, on either engine.
-struct Desk {
-    dir: tempfile::TempDir,
-    open: Open,
-    clear: Box<dyn Fn()>,
-    _server: Option<Arc<Server>>,
+pub(super) struct Desk {
+    pub(super) dir: tempfile::TempDir,
+    pub(super) open: Open,
+    pub(super) clear: Box<dyn Fn()>,
+    pub(super) server: Option<Arc<Server>>,
 }
 
 impl Desk {
-    fn sqlite() -> Self {
+    pub(super) fn sqlite() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let (folder, path) = (dir.path().to_owned(), sqlite_path(dir.path(), "litecoin"));
         let clear = move || {
@@ -30,29 +30,29 @@ impl Desk {
             }
         };
         let open: Open = Arc::new(move || sqlite(&folder).unwrap());
-        Self { dir, open, clear: Box::new(clear), _server: None }
+        Self { dir, open, clear: Box::new(clear), server: None }
     }
 
-    fn redis() -> Option<Self> {
+    pub(super) fn redis() -> Option<Self> {
         let server = Arc::new(Server::start()?);
         let (one, two) = (Arc::clone(&server), Arc::clone(&server));
         let open: Open = Arc::new(move || one.tally("litecoin"));
         let clear = Box::new(move || two.command(&["FLUSHALL"]));
-        Some(Self { dir: tempfile::tempdir().unwrap(), open, clear, _server: Some(server) })
+        Some(Self { dir: tempfile::tempdir().unwrap(), open, clear, server: Some(server) })
     }
 
-    fn path(&self) -> &Path {
+    pub(super) fn path(&self) -> &Path {
         self.dir.path()
     }
 
-    fn coin(&self) -> Coin {
+    pub(super) fn coin(&self) -> Coin {
         let open = Arc::clone(&self.open);
         let opener = move || Ok(open());
         Coin::with("litecoin".to_owned(), self.path().to_owned(), 1, UNIT, Box::new(opener))
     }
 
     /// All that the tally says.
-    fn books(&self) -> Books {
+    pub(super) fn books(&self) -> Books {
         let mut tally = (self.open)();
         let blocks = tally.overview(u32::MAX).unwrap().blocks;
         let rounds = blocks.into_iter().map(|block| {
@@ -66,7 +66,7 @@ impl Desk {
         (sums, rounds)
     }
 
-    fn rebuild(&self, coin: &mut Coin, accept_loss: bool) -> Result<String, TallyError> {
+    pub(super) fn rebuild(&self, coin: &mut Coin, accept_loss: bool) -> Result<String, TallyError> {
         let clear = || {
             (self.clear)();
             Ok(None)
@@ -75,14 +75,14 @@ impl Desk {
     }
 }
 
-fn both(test: impl Fn(&Desk)) {
+pub(super) fn both(test: impl Fn(&Desk)) {
     test(&Desk::sqlite());
     if let Some(desk) = Desk::redis() {
         test(&desk);
     }
 }
 
-fn outcome(time: u64, n: u64, verdict: Verdict) -> Record {
+pub(super) fn outcome(time: u64, n: u64, verdict: Verdict) -> Record {
     let mut hash = [0; 32];
     hash[..8].copy_from_slice(&n.to_le_bytes());
     let answers = vec![Answer { daemon: "d:1".to_owned(), verdict, words: "x".to_owned() }];
@@ -90,7 +90,7 @@ fn outcome(time: u64, n: u64, verdict: Verdict) -> Record {
 }
 
 /// Two rounds and a bit in streams that are deleted afterwards, and a living one.
-fn history(desk: &Desk) -> (Coin, Writer) {
+pub(super) fn history(desk: &Desk) -> (Coin, Writer) {
     let mut old = writer(desk.path(), 0);
     let records = [share(1, "a", 1), share(2, "b", 2), block(3, 1), share(4, "a", 4), block(5, 2)];
     write(&mut old, &records);
