@@ -106,6 +106,13 @@ pub fn network(text: &str) -> Result<IpNet, String> {
     let network: IpNet = text
         .parse()
         .map_err(|_| "must be an address or a network such as 192.0.2.0/24".to_owned())?;
+    // Miners' addresses are looked at in this form, too.
+    if let IpNet::V6(wide) = network
+        && let (Some(address), Some(length)) =
+            (wide.addr().to_ipv4_mapped(), wide.prefix_len().checked_sub(96))
+    {
+        return self::network(&format!("{address}/{length}"));
+    }
     match network.trunc() {
         same if same == network => Ok(network),
         meant => Err(format!("has bits behind its prefix; did you mean {meant}?")),
@@ -283,6 +290,8 @@ mod tests {
     fn networks_are_read_as_people_write_them() {
         assert_eq!(network("192.0.2.7").unwrap().to_string(), "192.0.2.7/32");
         assert_eq!(network("::ffff:192.0.2.7").unwrap().to_string(), "192.0.2.7/32");
+        assert_eq!(network("::ffff:192.0.2.0/120").unwrap().to_string(), "192.0.2.0/24");
+        assert!(network("::ffff:192.0.2.7/120").unwrap_err().contains("192.0.2.0/24"));
         assert_eq!(network("2001:db8::/32").unwrap().to_string(), "2001:db8::/32");
         assert!(network("192.0.2.7/24").unwrap_err().contains("192.0.2.0/24"));
         for text in ["", "pool.example.com", "1.2.3", "1.2.3.4/33", "10/8", "1.2.3.4/-1"] {

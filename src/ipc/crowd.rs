@@ -23,6 +23,9 @@ const ROWS: usize = 2;
 const WINDOW_MS: u64 = 10_000;
 /// Most newcomers of one window that a cell can hold.
 const MOST: u32 = 0x3ff;
+/// Limits of newcomers above this would never be reached: what a cell holds, and some for the part
+/// of a window that has passed.
+pub const MOST_CAME: u32 = 1000;
 
 /// One worker's counts.
 #[derive(Debug)]
@@ -74,6 +77,11 @@ impl Group {
             IpAddr::V6(address) => Some(Self::Site(address.to_bits() >> 80 << 80)),
         }
     }
+
+    /// All that an address counts for.
+    fn of(address: &IpAddr) -> impl Iterator<Item = Self> + use<> {
+        std::iter::once(Self::address(address)).chain(Self::site(address))
+    }
 }
 
 impl Crowd {
@@ -99,29 +107,22 @@ impl Crowd {
     /// For the slot's owner: a connection is here, as a newcomer of `now` (monotonic ms).
     pub fn enter(&self, slot: usize, address: &IpAddr, now: u64) {
         let Some(table) = self.tables.as_slice().get(slot) else { return };
-        let group = Group::address(address);
-        for cell in [Some(group), Group::site(address)]
-            .into_iter()
-            .flatten()
-            .flat_map(|group| self.cells(&table.here, group))
-        {
-            cell.store(cell.load(Ordering::Relaxed).saturating_add(1), Ordering::Relaxed);
-        }
-        for cell in self.cells(&table.came, group) {
-            let (before, this) = counts(cell.load(Ordering::Relaxed), now);
-            let number = window(now) << 20;
-            cell.store(number | before << 10 | (this + 1).min(MOST), Ordering::Relaxed);
+        for group in Group::of(address) {
+            for cell in self.cells(&table.here, group) {
+                cell.store(cell.load(Ordering::Relaxed).saturating_add(1), Ordering::Relaxed);
+            }
+            for cell in self.cells(&table.came, group) {
+                let (before, this) = counts(cell.load(Ordering::Relaxed), now);
+                let number = window(now) << 20;
+                cell.store(number | before << 10 | (this + 1).min(MOST), Ordering::Relaxed);
+            }
         }
     }
 
     /// For the slot's owner: a connection that entered is gone.
     pub fn leave(&self, slot: usize, address: &IpAddr) {
         let Some(table) = self.tables.as_slice().get(slot) else { return };
-        for cell in [Some(Group::address(address)), Group::site(address)]
-            .into_iter()
-            .flatten()
-            .flat_map(|group| self.cells(&table.here, group))
-        {
+        for cell in Group::of(address).flat_map(|group| self.cells(&table.here, group)) {
             cell.store(cell.load(Ordering::Relaxed).saturating_sub(1), Ordering::Relaxed);
         }
     }
@@ -149,10 +150,14 @@ impl Crowd {
             .sum()
     }
 
-    /// Newcomers of the IPv4 address or IPv6 /64 within the last ten seconds. Of the window that
+    /// Newcomers within the last ten seconds of what [`Crowd::here`] counts. Of the window that
     /// has passed as much is counted as ten seconds still reach into it.
-    pub fn came(&self, address: &IpAddr, now: u64) -> u32 {
-        let group = Group::address(address);
+    pub fn came(&self, address: &IpAddr, now: u64) -> (u32, u32) {
+        let site = Group::site(address).map_or(0, |site| self.arrivals(site, now));
+        (self.arrivals(Group::address(address), now), site)
+    }
+
+    fn arrivals(&self, group: Group, now: u64) -> u32 {
         let reach = u32::try_from(WINDOW_MS - now % WINDOW_MS).unwrap_or(0);
         let tables = self.tables.as_slice().iter();
         tables
@@ -227,11 +232,15 @@ mod tests {
         let address = ip("192.0.2.1");
         (0..100).for_each(|_| crowd.enter(0, &address, 1_009_000));
         (0..100).for_each(|_| crowd.enter(1, &address, 1_009_999));
-        assert_eq!(crowd.came(&address, 1_009_999), 200);
-        assert_eq!(crowd.came(&address, 1_010_000), 200);
-        assert_eq!(crowd.came(&address, 1_015_000), 100);
-        assert_eq!(crowd.came(&address, 1_020_000), 0);
+        assert_eq!(crowd.came(&address, 1_009_999), (200, 0));
+        assert_eq!(crowd.came(&address, 1_010_000), (200, 0));
+        assert_eq!(crowd.came(&address, 1_015_000), (100, 0));
+        assert_eq!(crowd.came(&address, 1_020_000), (0, 0));
         (0..5000).for_each(|_| crowd.enter(0, &address, 1_020_000));
-        assert_eq!(crowd.came(&address, 1_020_000), MOST, "full, not overflown");
+        assert_eq!(crowd.came(&address, 1_020_000), (MOST, 0), "full, not overflown");
+        for number in 0..50 {
+            crowd.enter(0, &ip(&format!("2001:db8:1:{number}::1")), 1_020_000);
+        }
+        assert_eq!(crowd.came(&ip("2001:db8:1:7::2"), 1_020_000), (1, 50), "by /64, and by /48");
     }
 }

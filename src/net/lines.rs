@@ -1,6 +1,9 @@
 //! Lines out of a stream of bytes: complete ones are taken, the rest waits, and what has no end is
 //! noticed.
 
+/// Bytes already taken that may stay in front of a part of a line.
+const KEPT: usize = 1024;
+
 /// Bytes received and not yet taken.
 #[derive(Debug, Default)]
 pub struct Lines {
@@ -68,6 +71,11 @@ impl Lines {
                 // Idle connections are many: they keep no buffer.
                 self.bytes = Vec::new();
                 self.taken = 0;
+            } else if self.taken > KEPT {
+                // Nor may a byte after many lines keep the room of all those.
+                self.bytes.drain(..self.taken);
+                self.bytes.shrink_to_fit();
+                self.taken = 0;
             }
             return if too_long { Next::TooLong } else { Next::Nothing };
         };
@@ -104,6 +112,19 @@ mod tests {
         }
         assert_eq!(lines.next(10), Next::Line(b"third"));
         assert!(lines.is_empty());
+    }
+
+    /// Thousands of connections may each leave a byte behind a burst of lines.
+    #[test]
+    fn a_part_of_a_line_keeps_no_room_for_those_before() {
+        let mut lines = Lines::default();
+        lines.push(&[b"0123456789\n".repeat(6000), b"x".to_vec()].concat());
+        while let Next::Line(line) = lines.next(100) {
+            assert_eq!(line, b"0123456789");
+        }
+        assert!(lines.bytes.capacity() <= KEPT, "{} bytes kept", lines.bytes.capacity());
+        lines.push(b"y\n");
+        assert_eq!(lines.next(100), Next::Line(b"xy"));
     }
 
     #[test]

@@ -51,6 +51,8 @@ pub enum Cause {
     RefusedNames,
     /// It cannot be given another extranonce.
     Extranonce,
+    /// It had no share accepted, and the worker is full.
+    MadeRoom,
 }
 
 impl Cause {
@@ -58,7 +60,7 @@ impl Cause {
     pub const COUNT: usize = Self::ALL.len();
 
     /// Every cause, in the order of the discriminants.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::Banned,
         Self::TooMany,
         Self::ConnectRate,
@@ -81,6 +83,7 @@ impl Cause {
         Self::ProxyHeader,
         Self::RefusedNames,
         Self::Extranonce,
+        Self::MadeRoom,
     ];
 
     /// The stable name in `romp status --json`.
@@ -109,6 +112,7 @@ impl Cause {
             Self::ProxyHeader => "proxy-header",
             Self::RefusedNames => "refused-names",
             Self::Extranonce => "extranonce",
+            Self::MadeRoom => "made-room",
         }
     }
 
@@ -138,6 +142,7 @@ impl Cause {
             Self::ProxyHeader => "no sound PROXY header from a trusted proxy",
             Self::RefusedNames => "too many refused worker names",
             Self::Extranonce => "the miner cannot change its extranonce",
+            Self::MadeRoom => "made room for newcomers: it had no share accepted",
         }
     }
 
@@ -160,6 +165,7 @@ impl Cause {
             Self::NotAuthorized => "no mining.authorize in time",
             Self::Idle => "no share for too long",
             Self::RefusedNames => "too many refused worker names",
+            Self::MadeRoom => "the pool is full: who has no share yet makes room for others",
             _ => return None,
         })
     }

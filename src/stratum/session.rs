@@ -145,7 +145,11 @@ impl Session {
             return vec![action];
         }
         let request = match request::parse(line) {
-            Line::Empty => return Vec::new(),
+            Line::Empty => {
+                // Allowed as often as shares, so that a flood of line ends is one, too.
+                let allowed = self.submits.take(rules.limits.submits, now);
+                return if allowed { Vec::new() } else { vec![Action::Close(Cause::RequestRate)] };
+            }
             Line::Malformed => return self.bad_line(rules),
             Line::NoMethod(id) => {
                 reply::error(out, id, 20, "No method");

@@ -24,6 +24,13 @@ const COMPLAIN_MS: u64 = 60_000;
 /// theirs: so many, and for each coin the works of two tips (32 each) and calls to daemons.
 const RESERVE: usize = 64;
 const RESERVE_PER_COIN: usize = 96;
+/// Bytes that the kernel keeps of what is not sent yet. By itself it takes up to 4 MB for each
+/// miner who does not read; what it does not take is ours to bound.
+const UNSENT: u32 = 16 * 1024;
+/// Miners without an accepted share that make room in a full worker, each time that it rests ...
+const MAKE_ROOM: usize = 32;
+/// ... and the milliseconds that each of them had.
+const CHANCE_MS: u64 = 60_000;
 
 /// One stratum port: its socket, and what it leads to.
 #[derive(Debug)]
@@ -34,6 +41,8 @@ pub(crate) struct Gate {
     pub(crate) rules: PortRules,
     /// Newcomers may be waiting.
     pub(crate) pending: bool,
+    /// A turn's bound was reached: more of them surely are.
+    pub(crate) more: bool,
     /// Monotonic milliseconds before which accepting rests.
     rest_until: u64,
 }
@@ -50,7 +59,8 @@ impl Gate {
         socket.set_nonblocking(true)?;
         let mut listener = TcpListener::from_std(socket);
         listener.register(registry, Token(usize::from(port)), Interest::READABLE)?;
-        Ok(Self { listener: Some(listener), coin, rules, pending: true, rest_until: 0 })
+        let listener = Some(listener);
+        Ok(Self { listener, coin, rules, pending: true, more: false, rest_until: 0 })
     }
 
     /// Stops listening; miners keep what they have.
@@ -59,7 +69,7 @@ impl Gate {
             // Dropping closes it all the same.
             let _ = listener.deregister(registry);
         }
-        self.pending = false;
+        (self.pending, self.more) = (false, false);
     }
 }
 
@@ -73,10 +83,9 @@ impl Worker {
             .map(|(port, _)| *port)
             .collect();
         for port in ports {
-            for _ in 0..A_TURN {
-                if !self.accept_one(port, now) {
-                    break;
-                }
+            let more = (0..A_TURN).all(|_| self.accept_one(port, now));
+            if let Some(gate) = self.gates.get_mut(&port) {
+                gate.more = more;
             }
         }
     }
@@ -87,6 +96,7 @@ impl Worker {
             return false;
         }
         if self.miners.len() >= most_miners(self.descriptors, self.coins.len()) {
+            self.make_room(now);
             self.rest(port, "the rest of the open files is for work and blocks", now);
             return false;
         }
@@ -125,12 +135,29 @@ impl Worker {
         }
     }
 
+    /// Ends the oldest connections that have never had a share accepted, so that somebody with many
+    /// addresses cannot fill a worker for good with connections that cost nothing.
+    fn make_room(&mut self, now: Now) {
+        let limits = &self.config.limits;
+        let idle = self
+            .miners
+            .iter()
+            .filter(|(_, miner)| !miner.conduct.has_worked() && !limits.is_exempt(&miner.address));
+        for key in oldest(idle.map(|(key, miner)| (miner.since, key)), now.mono) {
+            if let Some(miner) = self.miners.get_mut(key) {
+                miner.say(Cause::MadeRoom.advice().unwrap_or_default(), now.mono);
+                miner.end(Cause::MadeRoom);
+                self.touched.push(key);
+            }
+        }
+    }
+
     fn welcome(&mut self, stream: TcpStream, peer: SocketAddr, port: u16, now: Now) {
         let address = peer.ip().to_canonical();
         let is_proxy = self.awaits_header(port, &address);
         if !is_proxy && let Err(cause) = self.admit(&address, now) {
             self.count(cause);
-            return refuse(stream, &self.refusal(cause, &address, now));
+            return refuse(stream, &self.refusal(cause, &address));
         }
         let Some(gate) = self.gates.get(&port) else { return };
         if let Some(why) = self.coins.get(&gate.coin).and_then(|coin| coin.closed(now.mono)) {
@@ -189,6 +216,14 @@ fn most_miners(descriptors: u64, coins: usize) -> usize {
     descriptors - reserve.min(descriptors / 2)
 }
 
+/// Of connections, each with its begin, the oldest that had their chance.
+fn oldest(connections: impl Iterator<Item = (u64, usize)>, now: u64) -> Vec<usize> {
+    let had_chance = |(since, _): &(u64, usize)| now.saturating_sub(*since) >= CHANCE_MS;
+    let mut had: Vec<_> = connections.filter(had_chance).collect();
+    had.sort_unstable();
+    had.into_iter().take(MAKE_ROOM).map(|(_, key)| key).collect()
+}
+
 /// Socket options of a miner's connection. A failure of one is no reason to refuse the miner.
 fn prepare(stream: &TcpStream) {
     let socket = SockRef::from(stream);
@@ -199,7 +234,8 @@ fn prepare(stream: &TcpStream) {
     let set = socket
         .set_tcp_nodelay(true)
         .and_then(|()| socket.set_tcp_keepalive(&keepalive))
-        .and_then(|()| socket.set_tcp_user_timeout(Some(Duration::from_secs(60))));
+        .and_then(|()| socket.set_tcp_user_timeout(Some(Duration::from_secs(60))))
+        .and_then(|()| socket.set_tcp_notsent_lowat(UNSENT));
     if let Err(error) = set {
         log::debug!("a miner's socket option cannot be set: {error}");
     }
@@ -222,7 +258,14 @@ fn is_shortage(error: &io::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::most_miners;
+    use super::{CHANCE_MS, MAKE_ROOM, most_miners, oldest};
+
+    #[test]
+    fn the_oldest_without_a_share_make_room() {
+        let keys = |ages: &[u64]| oldest(ages.iter().copied().zip(0..), CHANCE_MS + 100);
+        assert_eq!(keys(&[100, 101, 0, 50]), [2, 3, 0], "oldest first, after their chance only");
+        assert_eq!(keys(&[0; 1000]).len(), MAKE_ROOM);
+    }
 
     #[test]
     fn newcomers_never_get_the_last_descriptors() {

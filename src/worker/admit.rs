@@ -3,12 +3,16 @@
 
 use super::miner::Miner;
 use super::{Now, Worker};
+use crate::ipc::crowd;
 use crate::net::proxy::{self, Parsed};
 use crate::stratum::Cause;
+use crate::sys::clock::unix_ms;
 use std::net::IpAddr;
 
 /// Seconds over which the rate of newcomers is taken, as on the board.
 const WINDOW_S: u32 = 10;
+/// A site's newcomers may be so many times those of an address.
+const SITE: u32 = 4;
 
 impl Worker {
     /// Whether the pool of a port has proxies before it, and this address is one.
@@ -24,7 +28,7 @@ impl Worker {
         if limits.is_exempt(address) {
             return Ok(());
         }
-        if self.bans.find(address, now.unix).is_some() {
+        if self.bans.find(address, unix_ms()).is_some() {
             return Err(Cause::Banned);
         }
         let crowd = &self.board.crowd;
@@ -33,8 +37,14 @@ impl Worker {
         if is_full(limits.per_address, own) || is_full(limits.per_site, site) {
             return Err(Cause::TooMany);
         }
-        let rate = limits.connects_per_second;
-        if is_full(rate.saturating_mul(WINDOW_S), crowd.came(address, now.mono)) {
+        // Who may be here together may come together: a farm after a power cut.
+        let rate = limits.connects_per_second.saturating_mul(WINDOW_S);
+        let most = |rate: u32, here: u32| rate.max(here).min(crowd::MOST_CAME);
+        let (own, site) = crowd.came(address, now.mono);
+        if rate > 0
+            && (own >= most(rate, limits.per_address)
+                || site >= most(rate.saturating_mul(SITE), limits.per_site))
+        {
             return Err(Cause::ConnectRate);
         }
         Ok(())
@@ -68,11 +78,12 @@ impl Worker {
     }
 
     /// What a refused newcomer is told.
-    pub(super) fn refusal(&self, cause: Cause, address: &IpAddr, now: Now) -> String {
-        let ban = self.bans.find(address, now.unix).filter(|_| cause == Cause::Banned);
+    pub(super) fn refusal(&self, cause: Cause, address: &IpAddr) -> String {
+        let now = unix_ms();
+        let ban = self.bans.find(address, now).filter(|_| cause == Cause::Banned);
         match ban {
             Some((_, ban)) if ban.until < u64::MAX => {
-                let minutes = ban.until.saturating_sub(now.unix).div_ceil(60_000);
+                let minutes = ban.until.saturating_sub(now).div_ceil(60_000);
                 format!("your address is banned for {minutes} more minutes")
             }
             Some(_) => "your address is banned".to_owned(),
@@ -106,7 +117,7 @@ impl Worker {
         let counted = match self.admit(&address, now) {
             Ok(()) => self.enter(address, now),
             Err(cause) => {
-                let words = self.refusal(cause, &address, now);
+                let words = self.refusal(cause, &address);
                 if let Some(miner) = self.miners.get_mut(key) {
                     miner.say(&words, now.mono);
                     miner.end(cause);

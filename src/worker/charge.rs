@@ -10,11 +10,16 @@ use crate::config::Banning;
 use crate::ipc::Message;
 use crate::net::bans::{self, Ban};
 use crate::stratum::Cause;
-use crate::sys::clock::ms;
+use crate::sys::clock::{ms, unix_ms};
 use ipnet::IpNet;
+use log::Level;
 
 /// Milliseconds for which the conduct of departed connections is remembered.
 const DEPARTED_MS: u64 = 600_000;
+/// A connection is so young, in milliseconds, that no share is to be expected of it yet.
+const YOUNG_MS: u64 = 60_000;
+/// Milliseconds between warnings: each connection of an attacker could be good for one.
+const WARN_MS: u64 = 10_000;
 /// What is charged, in the list of bans.
 const REASON: &str = "mostly bad shares or lines";
 
@@ -29,7 +34,9 @@ impl Worker {
         self.touched.push(key);
         let (address, conduct) = (miner.address, miner.conduct);
         if self.config.limits.is_exempt(&address) {
-            log::warn!(
+            let level = self.level(now);
+            log::log!(
+                level,
                 "{address}: too many bad shares: disconnected (this address is never banned)"
             );
             return;
@@ -43,14 +50,16 @@ impl Worker {
             sum.add(departed);
         }
         self.living(&network).for_each(|miner| sum.add(&miner.conduct));
-        if self.vouches(&network) || !sum.is_mostly_bad(banning) {
-            log::warn!(
+        if self.vouches(&network, now) || !sum.is_mostly_bad(banning) {
+            let level = self.level(now);
+            log::log!(
+                level,
                 "{network}: too many bad shares of one miner: disconnected (not banned: others \
                  there mine well)"
             );
             return;
         }
-        log::warn!("{network}: mostly bad shares: charged");
+        log::debug!("{network}: mostly bad shares: charged");
         self.departed.put(network, Conduct::default(), 0);
         let message = Message::Charge {
             network,
@@ -61,25 +70,39 @@ impl Worker {
         self.tell_master(&message, now);
     }
 
+    /// Warns now and then; the others are for whoever looks closer.
+    fn level(&mut self, now: Now) -> Level {
+        if self.warned_at.is_some_and(|at| now.mono.saturating_sub(at) < WARN_MS) {
+            return Level::Debug;
+        }
+        self.warned_at = Some(now.mono);
+        Level::Warn
+    }
+
     /// Connections from a network that stay.
     fn living<'a>(&'a self, network: &'a IpNet) -> impl Iterator<Item = &'a Miner> + 'a {
         let all = self.miners.iter().map(|(_, miner)| miner);
         all.filter(|miner| miner.closing.is_none() && network.contains(&miner.address))
     }
 
-    /// Whether an authorised miner in good standing lives there.
-    fn vouches(&self, network: &IpNet) -> bool {
+    /// Whether an authorised miner in good standing lives there, or one that came just now: after
+    /// a power cut the broken rig of a farm must not be faster than the first share of the others.
+    fn vouches(&self, network: &IpNet, now: Now) -> bool {
         self.living(network).any(|miner| {
+            let is_young = now.mono.saturating_sub(miner.since) < YOUNG_MS;
+            let is_new = is_young && miner.conduct.is_blank();
             let gate = self.gates.get(&miner.port);
             let coin = gate.and_then(|gate| self.coins.get(&gate.coin));
             let banning = coin.and_then(|coin| coin.pool.banning.as_ref());
-            banning.is_some_and(|banning| miner.conduct.is_good(banning))
+            let is_authorized = miner.session.workers().next().is_some();
+            let may_vouch = |banning| is_new || miner.conduct.is_good(banning);
+            is_authorized && banning.is_some_and(may_vouch)
         })
     }
 
     /// Another worker's charge.
     pub(super) fn hear_charge(&mut self, network: IpNet, now: Now) {
-        if self.vouches(&network) {
+        if self.vouches(&network, now) {
             self.tell_master(&Message::Vouch { network }, now);
         }
     }
@@ -107,8 +130,9 @@ impl Worker {
     }
 
     /// A network is banned: its miners leave.
-    pub(super) fn take_ban(&mut self, network: IpNet, until: u64, now: Now) {
-        if until <= now.unix {
+    pub(super) fn take_ban(&mut self, network: IpNet, until: u64) {
+        // The clock as it is: after a jump it may be behind the one of shares, which never is.
+        if until <= unix_ms() {
             return;
         }
         self.bans.add(network, Ban { until, offences: 0, reason: String::new() });

@@ -25,6 +25,11 @@ const KEPT_OUT_MS: u64 = 30_000;
 const KEPT_OUT_LEAST_MS: u64 = 3_000;
 /// Found blocks that are remembered, so that none is handled twice.
 const FOUND: usize = 64;
+/// Milliseconds between the records of refused shares, which cost their sender nothing: they must
+/// not fill the disk as fast as they come ...
+const REJECTS_MS: u64 = 1000;
+/// ... and as many names and reasons at most wait for that.
+const MOST_REJECTS: usize = 4096;
 
 /// One coin.
 #[derive(Debug)]
@@ -49,8 +54,12 @@ pub(crate) struct Coin {
     pub(crate) submissions: Vec<Submission>,
     found: VecDeque<Hash>,
     journal: Journal,
-    /// Refused shares of this turn.
+    /// Refused shares that are not written yet.
     rejects: BTreeMap<(String, Reject), u32>,
+    /// Monotonic milliseconds at which they are.
+    rejects_due: u64,
+    /// Refused shares of this turn.
+    refused: BTreeMap<Reject, u32>,
 }
 
 #[derive(Debug)]
@@ -104,6 +113,8 @@ impl Coin {
                 closed_until: 0,
             },
             rejects: BTreeMap::new(),
+            rejects_due: now,
+            refused: BTreeMap::new(),
         })
     }
 
@@ -115,10 +126,11 @@ impl Coin {
         &self.journal.data_dir
     }
 
-    /// Counts a refused share; it is written with the turn's other records.
+    /// Counts a refused share; it is written with others of its kind.
     pub(crate) fn rejected(&mut self, worker: &str, reject: Reject) {
         let count = self.rejects.entry((worker.to_owned(), reject)).or_insert(0);
         *count = count.saturating_add(1);
+        *self.refused.entry(reject).or_insert(0) += 1;
     }
 
     /// A record of this turn, in the order in which things happened: a share that is a block
@@ -155,18 +167,26 @@ impl Coin {
         new
     }
 
+    /// Has the next commit write all that was refused.
+    pub(crate) fn hurry(&mut self) {
+        self.rejects_due = 0;
+    }
+
     /// Writes the turn's records with one `write`. On an error none of the shares count.
     /// Returns what was refused in this turn, for the counters.
     pub(crate) fn commit(&mut self, mono: u64, unix: u64) -> (Vec<(Reject, u32)>, io::Result<()>) {
-        let rejects = std::mem::take(&mut self.rejects);
-        let counts = rejects.iter().map(|((_, reject), count)| (*reject, *count)).collect();
-        let refused = rejects.into_iter().map(|((worker, reject), count)| Record::Rejected {
-            time: unix,
-            worker,
-            reject,
-            count,
-        });
-        self.journal.records.extend(refused);
+        let counts = std::mem::take(&mut self.refused).into_iter().collect();
+        if self.rejects_due <= mono || self.rejects.len() >= MOST_REJECTS {
+            self.rejects_due = mono.saturating_add(REJECTS_MS);
+            let rejects = std::mem::take(&mut self.rejects);
+            let refused = rejects.into_iter().map(|((worker, reject), count)| Record::Rejected {
+                time: unix,
+                worker,
+                reject,
+                count,
+            });
+            self.journal.records.extend(refused);
+        }
         let id = &self.pool.coin.id;
         (counts, self.journal.commit(id, self.unit, mono, unix))
     }

@@ -58,6 +58,16 @@ impl Conduct {
         self.all_good == 0 && self.all_bad == 0
     }
 
+    /// Whether a share of it was accepted.
+    pub(crate) fn has_worked(&self) -> bool {
+        self.all_good > 0
+    }
+
+    /// Whether more of its shares were accepted than not.
+    pub(crate) fn is_useful(&self) -> bool {
+        self.all_good > self.all_bad
+    }
+
     /// Adds what another connection of the same network did.
     pub(crate) fn add(&mut self, other: &Self) {
         self.good = self.good.saturating_add(other.good);
@@ -100,7 +110,7 @@ impl Conduct {
 
     /// Whether real work came, and little else.
     pub(crate) fn is_good(&self, banning: &Banning) -> bool {
-        self.all_good > 0 && !self.is_mostly_bad(banning)
+        self.has_worked() && !self.is_mostly_bad(banning)
     }
 }
 
@@ -179,5 +189,8 @@ mod tests {
         assert!(conduct.is_good(&BANNING) && !conduct.is_blank());
         acts(&mut conduct, 0, 2, 0);
         assert!(!conduct.is_good(&BANNING) && conduct.is_mostly_bad(&BANNING));
+        assert!(conduct.has_worked() && !conduct.is_useful());
+        acts(&mut conduct, 2, 0, 0);
+        assert!(conduct.is_useful());
     }
 }

@@ -4,7 +4,7 @@ use super::authorize::{self, Addresses, Check, PATIENCE_MS, TRY_AGAIN};
 use super::coin::Coin;
 use super::desk::{Desk, News};
 use super::jobs::Numbers;
-use super::miner::{Miner, SUBMITS_A_TURN, SUBMITS_OF_ALL, Waiting};
+use super::miner::{Miner, SUBMITS_OF_ALL, Waiting};
 use super::starts::Starts;
 use super::trial::{Piece, Said};
 use super::{Now, Worker};
@@ -110,12 +110,11 @@ impl Worker {
 fn hear(key: usize, miner: &mut Miner, room: &mut Room<'_>, scratch: &mut [u8]) -> Option<Said> {
     let mut pieces = Vec::new();
     let mut out = Vec::new();
-    let mut submits = 0;
+    let (mut submits, most) = (0, miner.submits_a_turn());
     let mut has_read = false;
-    while miner.may_speak() && submits < SUBMITS_A_TURN {
+    while miner.may_speak() && submits < most {
         let limit = miner.line_limit(room.limits);
         match miner.input.next(limit) {
-            Next::Line([]) => {}
             Next::Line(line) => {
                 let actions = miner.session.receive(line, room.rules, room.now.mono, &mut out);
                 for submit in room.perform(miner, actions, &mut out) {
@@ -142,7 +141,7 @@ fn hear(key: usize, miner: &mut Miner, room: &mut Room<'_>, scratch: &mut [u8]) 
             }
         }
     }
-    miner.more = miner.may_speak() && (miner.readable || submits >= SUBMITS_A_TURN);
+    miner.more = miner.may_speak() && (miner.readable || submits >= most);
     if pieces.is_empty() {
         miner.outbox.push(&out, room.now.mono);
         return None;

@@ -16,7 +16,10 @@ pub(crate) const READ_A_TURN: usize = 64 * 1024;
 /// small, however many such connections there are.
 const READ_OF_STRANGER: usize = 8 * 1024;
 /// Submits that are judged of one miner in one turn, so that nobody makes the others wait.
-pub(crate) const SUBMITS_A_TURN: usize = 16;
+const SUBMITS_A_TURN: usize = 16;
+/// The same of one whose shares were not mostly accepted so far: hundreds of those who hash nothing
+/// must not be in front of everybody else.
+const SUBMITS_OF_STRANGER: usize = 2;
 /// Submits that are judged of all miners in one turn. A scrypt proof takes up to half a
 /// millisecond: a flood must not keep the loop from new work and its tick from the board.
 pub(crate) const SUBMITS_OF_ALL: usize = 128;
@@ -126,6 +129,11 @@ impl Miner {
 
     fn is_authorized(&self) -> bool {
         self.session.workers().next().is_some()
+    }
+
+    /// The most submits of it that are judged in a turn.
+    pub(crate) fn submits_a_turn(&self) -> usize {
+        if self.conduct.is_useful() { SUBMITS_A_TURN } else { SUBMITS_OF_STRANGER }
     }
 
     /// Reads what has arrived, within the turn's bound. `scratch` is the loop's own buffer.

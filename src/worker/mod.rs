@@ -132,6 +132,8 @@ struct Worker {
     next_round: Option<usize>,
     next_purge: u64,
     complained_at: Option<u64>,
+    /// The last warning about a miner's conduct.
+    warned_at: Option<u64>,
 }
 
 /// Serves miners until told to stop. Returns the exit code: 0 after a planned stop.
@@ -199,6 +201,7 @@ impl Worker {
             next_round: None,
             next_purge: mono,
             complained_at: None,
+            warned_at: None,
         };
         if let Some(row) = worker.board.row(slot) {
             row.miners.store(0, Ordering::Relaxed);

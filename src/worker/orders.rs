@@ -44,7 +44,7 @@ impl Worker {
             },
             Message::Blocknotify { coin, hash } => self.take_notice(&coin, hash, now),
             Message::Charge { network, .. } => self.hear_charge(network, now),
-            Message::Ban { network, until } => self.take_ban(network, until, now),
+            Message::Ban { network, until } => self.take_ban(network, until),
             Message::Unban { network } => {
                 self.bans.remove(&network);
             }

@@ -80,6 +80,7 @@ impl Worker {
         for id in gone {
             self.send_away(&id, "this pool has been closed", "the pool was removed");
             // What it still has to record or to submit is done before it is forgotten.
+            self.coins.values_mut().for_each(Coin::hurry);
             self.commit(now);
             self.submit_blocks(now);
             self.flush(now);

@@ -3,7 +3,7 @@
 use super::reply::judge_conduct;
 use super::{Now, Worker};
 use crate::stratum::{Cause, Session};
-use crate::sys::clock::ms;
+use crate::sys::clock::{ms, unix_ms};
 use crate::sys::limits;
 use mio::event::Source;
 
@@ -30,7 +30,7 @@ impl Worker {
             let intervals = self.coins.values().filter_map(|coin| coin.pool.banning.as_ref());
             let shortest = intervals.map(|banning| ms(banning.purge_interval)).min();
             self.next_purge = now.mono.saturating_add(shortest.unwrap_or(300_000).max(1000));
-            self.bans.expire(now.unix);
+            self.bans.expire(unix_ms());
         }
     }
 

@@ -51,7 +51,9 @@ impl Worker {
 
     /// Milliseconds to wait for events.
     fn patience(&self) -> u64 {
-        if !self.ready.is_empty() || !self.rollouts.is_empty() || self.next_round.is_some() {
+        let more = self.gates.values().any(|gate| gate.more);
+        if more || !self.ready.is_empty() || !self.rollouts.is_empty() || self.next_round.is_some()
+        {
             0
         } else if self.stop.is_some() || self.gates.values().any(|gate| gate.pending) {
             WAITING_MS
@@ -159,6 +161,7 @@ impl Worker {
     /// Records and syncs what there is, and ends.
     fn last_words(&mut self) -> u8 {
         let now = self.now();
+        self.coins.values_mut().for_each(Coin::hurry);
         self.commit(now);
         for (id, coin) in &mut self.coins {
             for file in coin.unsynced_files() {

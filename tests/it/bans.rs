@@ -26,8 +26,18 @@ fn a_ban_holds_everywhere_and_outlives_a_worker() {
         json!({"enabled": true, "time": 600, "invalidPercent": 50, "checkThreshold": 10,
             "purgeInterval": 300}),
     );
-    let romp = Romp::start(3, &[&pool]);
+    let mut romp = Romp::prepare(3, &[&pool]);
+    romp.set("limits", Some(json!({"connectionsPerAddress": 12, "connectsPerSecond": 0})));
+    romp.run();
+    romp.wait_ready(3);
     let connect = || Client::connect_to(SocketAddr::from((address, port)));
+    let is_served = || connect().and_then(|mut client| client.subscribe()).is_ok();
+    // Without a proxy, too, an address has so many connections.
+    let enter = || connect().and_then(|mut client| client.subscribe().map(|()| client)).ok();
+    let crowd: Vec<Client> = (0..20).filter_map(|_| enter()).collect();
+    assert_eq!(crowd.len(), 12);
+    drop(crowd);
+    wait_until("the crowd to have left", seconds(20), is_served);
     let mut client = connect().and_then(|client| client.logged_in(ADDRESS)).expect("login");
     let job = client.job.as_ref().expect("work").id.clone();
     let sent = (0..50).take_while(|nonce| {
@@ -35,7 +45,6 @@ fn a_ban_holds_everywhere_and_outlives_a_worker() {
         client.request("mining.submit", &share).is_ok()
     });
     assert!(sent.count() < 50, "50 bad shares and no ban");
-    let is_served = || connect().and_then(|mut client| client.subscribe()).is_ok();
     // Whichever worker takes a newcomer: a row of thirty refusals has met all three.
     let mut refused = 0;
     wait_until("the ban to reach every worker", seconds(30), || {

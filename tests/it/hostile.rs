@@ -8,9 +8,9 @@ use crate::harness::{ADDRESS, Client, Load, Pool, Romp, Stub, alone, free_port, 
 use fastrand::Rng;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use serde_json::json;
-use socket2::SockRef;
+use socket2::{Domain, SockRef, Socket, Type};
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 const WORKERS: u16 = 2;
@@ -27,7 +27,7 @@ fn full() -> bool {
 /// A pool on an easy port, and the port.
 fn pool(stub: &Stub) -> (Romp, u16) {
     let port = free_port();
-    let pool = Pool::new("bitcoin", port, json!({"diff": 0.0001}), stub.daemons());
+    let pool = Pool::new("bitcoin", port, json!({"diff": 1e-6}), stub.daemons());
     (Romp::start(WORKERS, &[&pool]), port)
 }
 
@@ -294,5 +294,51 @@ fn slow_ones_do_not_slow_the_honest() {
         assert!(after.saturating_sub(*before) <= GROWTH + room, "{before} {after}");
     }
     drop(slow);
+    setrlimit(Resource::RLIMIT_NOFILE, soft, hard).expect("as before");
+}
+
+/// Reliability S29, F55: what nobody reads is not kept, neither here nor in the kernel, which by
+/// itself takes megabytes for each.
+#[test]
+fn deaf_ones_are_ended_and_cost_little() {
+    let _alone = alone();
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("a limit");
+    setrlimit(Resource::RLIMIT_NOFILE, hard, hard).expect("up to the hard limit");
+    let stub = Stub::start(&["segwit"]);
+    let port = free_port();
+    let pool = Pool::new("bitcoin", port, json!({"diff": 1e-6}), stub.daemons());
+    let mut romp = Romp::prepare(WORKERS, &[&pool]);
+    romp.set("limits", Some(json!({"output": 8192, "outputTimeout": 1})));
+    romp.run();
+    romp.wait_ready(usize::from(WORKERS));
+    let mut honest = Client::login(port, ADDRESS).expect("login");
+    let before = memory(&romp);
+    let count = if full() { 1000 } else { 100 };
+    // An answer has as many bytes as its question's id, and some.
+    let id = "x".repeat(60);
+    let ask = format!("{{\"id\":\"{id}\",\"method\":\"mining.get_transactions\"}}\n");
+    let deaf: Vec<TcpStream> = (0..2 * count)
+        .map(|number| {
+            let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+            socket.set_recv_buffer_size(1024).expect("a small buffer");
+            socket.connect(&SocketAddr::from(([127, 0, 0, 1], port)).into()).expect("connected");
+            let mut stream = TcpStream::from(socket);
+            // 29 KB of answers, or 22: what the kernel takes, and more or less than `output`.
+            let asked = if number < count { 295 } else { 225 };
+            let _ = stream.write_all(ask.repeat(asked).as_bytes());
+            stream
+        })
+        .collect();
+    let ended = |cause: &str| {
+        romp.status().and_then(|it| it["refused"][cause].as_u64()).unwrap_or_default()
+    };
+    Times::of(&mut honest, 100).tell(&format!("{} deaf ones", 2 * count));
+    wait_until("all deaf ones to be ended", seconds(60), || {
+        ended("output-full") + ended("output-old") >= 2 * count
+    });
+    eprintln!("full {}, old {}", ended("output-full"), ended("output-old"));
+    assert!(ended("output-full") >= count && ended("output-old") > 0);
+    assert_unharmed(&before, &romp, "deaf ones");
+    drop(deaf);
     setrlimit(Resource::RLIMIT_NOFILE, soft, hard).expect("as before");
 }

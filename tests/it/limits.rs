@@ -141,6 +141,35 @@ fn only_trusted_proxies_are_believed() {
     assert!(Client::connect(port).unwrap().subscribe().is_ok(), "others need no header");
 }
 
+/// Reliability F58: a farm behind one address is back at once when its worker has died, and the
+/// old work that its rigs still send is nothing to be banned for.
+#[test]
+fn a_farm_is_back_at_once() {
+    let _alone = alone();
+    let stub = Stub::start(&["segwit"]);
+    let port = free_port();
+    let pool = proxied(port, &stub).with("banning", json!({"enabled": true}));
+    let romp = Romp::start(2, &[&pool]);
+    let farm: Vec<Client> = (0..256).filter_map(|_| enter(port, "198.51.100.1")).collect();
+    assert_eq!(farm.len(), 256);
+    assert!(enter(port, "198.51.100.1").is_none(), "one more than may be here");
+    let (dead, lost) = romp.miners().into_iter().max_by_key(|(_, miners)| *miners).unwrap();
+    crate::harness::kill(dead, Signal::SIGKILL);
+    wait_until("another worker", seconds(30), || {
+        let pids = romp.pids("worker");
+        pids.len() == 2 && !pids.contains(&dead)
+    });
+    let mut back: Vec<Client> =
+        (0..lost).map(|_| enter(port, "198.51.100.1").expect("everybody is back")).collect();
+    let old = json!([ADDRESS, "00ffffff", "00000001", "53724dff", "00000000"]);
+    for rig in &mut back {
+        rig.request("mining.authorize", &json!([ADDRESS, ""])).unwrap();
+        let answer = rig.request("mining.submit", &old).unwrap();
+        assert_eq!(answer["error"][0], json!(21), "{answer}");
+    }
+    assert_eq!((refused(&romp, "connect-rate"), banned(&romp).len()), (0, 0));
+}
+
 /// Sends shares of a kind until the connection ends.
 fn misbehave(client: &mut Client, share: impl Fn(u32) -> Value) {
     for number in 0..5000 {
@@ -179,6 +208,12 @@ fn bans_hit_who_does_harm_and_nobody_else() {
     let share = bad_share(&broken);
     misbehave(&mut broken, share);
 
+    // A farm that has just come: the broken one is faster than the first share of the others.
+    let mut young = login(port, "198.51.100.40");
+    let mut broken_too = login(port, "198.51.100.40");
+    let share = bad_share(&broken_too);
+    misbehave(&mut broken_too, share);
+
     // One who does only harm.
     let mut harm = login(port, "198.51.100.10");
     let share = bad_share(&harm);
@@ -199,6 +234,8 @@ fn bans_hit_who_does_harm_and_nobody_else() {
     // By now the charge against the first address would have become a ban.
     assert!(!is_banned(&romp, "198.51.100.20/32"), "{:?}", banned(&romp));
     assert!(!is_banned(&romp, "198.51.100.30/32"));
+    assert!(!is_banned(&romp, "198.51.100.40/32"));
+    assert!(young.mine().unwrap().0, "a newcomer was hit");
     good.iter_mut().for_each(|miner| assert!(miner.mine().unwrap().0, "a good miner was hit"));
 
     // By hand: connections end at once, in all workers.
@@ -233,6 +270,27 @@ fn bans_hit_who_does_harm_and_nobody_else() {
     assert!(enter(port, "203.0.113.9").is_none());
     assert!(romp.command(&["bans", "remove", "203.0.113.0/24"]).status.success());
     wait_until("the lifted ban to be gone", seconds(20), || enter(port, "203.0.113.9").is_some());
+}
+
+/// A lone worker asks nobody else whether an address has good miners.
+#[test]
+fn a_lone_worker_vouches_for_its_own() {
+    let _alone = alone();
+    let stub = Stub::start(&["segwit"]);
+    let port = free_port();
+    let pool = proxied(port, &stub).with("banning", json!({"enabled": true, "burst": 20}));
+    let romp = start(1, &pool, json!({}));
+    let mut good = login(port, "198.51.100.1");
+    assert!(good.mine().unwrap().0);
+    let harm = |source| {
+        let mut client = login(port, source);
+        let share = bad_share(&client);
+        misbehave(&mut client, share);
+    };
+    harm("198.51.100.1");
+    harm("198.51.100.2");
+    wait_until("the later one's ban", seconds(20), || is_banned(&romp, "198.51.100.2/32"));
+    assert!(!is_banned(&romp, "198.51.100.1/32") && good.mine().unwrap().0);
 }
 
 /// Reliability F56, S1, S2, S3, S9, M13.

@@ -190,6 +190,19 @@ fn a_flood_of_requests_is_cut_but_shares_are_not() {
     assert_eq!(out.iter().filter(|&&byte| byte == b'\n').count(), 100, "a second gives a hundred");
 }
 
+/// Reliability F56: what is no message costs the sender nothing, so it is counted as one.
+#[test]
+fn a_flood_of_line_ends_is_cut() {
+    let mut session = mining();
+    let mut ends = 0;
+    while receive(&mut session, "").0.is_empty() {
+        ends += 1;
+        assert!(ends <= 10_000);
+    }
+    assert_eq!(ends, 10_000);
+    assert_eq!(receive(&mut session, " \r").0, [Action::Close(Cause::RequestRate)]);
+}
+
 #[test]
 fn a_shorter_extranonce2_needs_a_miner_that_can_change() {
     let wider = PortRules { extranonce2_size: 8, ..rules() };
