@@ -73,12 +73,12 @@ impl Coin {
     }
 
     pub(super) fn on_our_network(&self, daemon: usize, info: &ChainInfo) -> Result<(), String> {
-        let ours = self.plan.as_ref().map(|plan| plan.network);
-        match ours {
+        match self.plan.as_ref().map(|plan| plan.network) {
             Some(ours) if info.network != Some(ours) => Err(format!(
-                "daemon {} is on the network `{}`, the pool works on {ours:?}: not used",
+                "daemon {} is on the network `{}`, the pool works on {}: not used",
                 self.address(daemon),
-                info.chain
+                info.chain,
+                ours.name()
             )),
             _ => Ok(()),
         }
@@ -88,7 +88,7 @@ impl Coin {
         self.plan_waiting = None;
         match answer {
             Ok(plan) => {
-                special!("{}: on the {:?} network", self.id(), plan.network);
+                special!("{}: on the {} network", self.id(), plan.network.name());
                 let (config, events) = (&self.config, &self.events);
                 self.notices.listen_to_peer(config, &self.pool, plan.network, events);
                 self.plan = Some(plan);
