@@ -62,7 +62,7 @@ impl Worker {
         }
     }
 
-    fn note(&mut self, event: &Event) {
+    pub(super) fn note(&mut self, event: &Event) {
         match event.token() {
             // Looked at in each turn.
             CHANNEL | SIGNALS | WAKER => {}
@@ -72,6 +72,7 @@ impl Worker {
                     // An error or the other side's end is found by reading.
                     if event.is_readable() || event.is_read_closed() || event.is_error() {
                         miner.readable = true;
+                        miner.ending |= event.is_read_closed() || event.is_error();
                         self.ready.push(key);
                     }
                     self.touched.push(key);
@@ -85,7 +86,7 @@ impl Worker {
     }
 
     /// One turn.
-    fn turn(&mut self, now: Now) {
+    pub(super) fn turn(&mut self, now: Now) {
         self.hear_master(now);
         self.hear_helpers(now);
         if self.stop.is_none() {
