@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// Milliseconds between turns when nothing happens: the board's tick must stay fresh.
-const IDLE_MS: u64 = 250;
+const IDLE_MS: u64 = 350;
 /// The same while something is soon due: a sync of the journals, work that has not come.
 const SOON_MS: u64 = 50;
 /// Milliseconds between turns while newcomers wait that courtesy or a shortage leaves waiting.
