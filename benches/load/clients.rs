@@ -32,8 +32,10 @@ struct Miner {
     name: String,
     /// A line that has no end yet.
     rest: Vec<u8>,
-    /// What stands before the nonce in a share's line, and the nonce.
+    /// What stands before the nonce in a share's line, where the extranonce2 is in it, and the
+    /// nonce.
     prefix: Vec<u8>,
+    extranonce2: usize,
     nonce: u32,
     /// Nanoseconds at which open shares were sent.
     sent: VecDeque<u64>,
@@ -67,6 +69,9 @@ pub(crate) struct Load {
     ready: usize,
     /// Shares in flight that each miner keeps up; 0: none by itself.
     flight: usize,
+    /// Every share has an extranonce2 of its own, as those of large machines at their proper
+    /// difficulty; else a miner's shares differ in the nonce.
+    pub(crate) fresh: bool,
     counts: Counts,
 }
 
@@ -89,6 +94,7 @@ impl Load {
             control: nix::cmsg_space!(nix::sys::time::TimeSpec, nix::sys::time::TimeSpec),
             ready: 0,
             flight: 0,
+            fresh: false,
             counts: Counts::default(),
         }
     }
@@ -137,6 +143,7 @@ impl Load {
             name: format!("{}.rig{index}", super::server::ADDRESS),
             rest: Vec::new(),
             prefix: Vec::new(),
+            extranonce2: 0,
             nonce: 0,
             sent: VecDeque::new(),
         });
@@ -148,7 +155,7 @@ impl Load {
             Err(error) if error.kind() != ErrorKind::Interrupted => panic!("epoll: {error}"),
             _ => {}
         }
-        let Self { events, miners, buffer, control, ready, flight, counts, .. } = self;
+        let Self { events, miners, buffer, control, ready, flight, fresh, counts, .. } = self;
         for event in &*events {
             let Some(miner) = miners.get_mut(event.token().0) else { continue };
             if miner.step == Step::Connecting && event.is_writable() {
@@ -162,7 +169,7 @@ impl Load {
                     *ready += 1;
                 }
                 if *flight > miner.sent.len() {
-                    miner.submit(*flight - miner.sent.len(), buffer);
+                    miner.submit(*flight - miner.sent.len(), *fresh, buffer);
                 }
             }
         }
@@ -173,7 +180,7 @@ impl Load {
         self.flight = flight;
         for miner in &mut self.miners {
             let missing = flight.saturating_sub(miner.sent.len());
-            miner.submit(missing, &mut self.buffer);
+            miner.submit(missing, self.fresh, &mut self.buffer);
         }
         let end = now() + nanoseconds(time);
         while now() < end {
@@ -207,7 +214,7 @@ impl Load {
             }
             // A step that shares no factor with the number of miners: all have their turn.
             index = (index + 7919) % self.miners.len();
-            self.miners[index].submit(1, &mut self.buffer);
+            self.miners[index].submit(1, self.fresh, &mut self.buffer);
         }
         self.rest();
     }
@@ -243,19 +250,22 @@ impl Miner {
         }
     }
 
-    fn submit(&mut self, count: usize, buffer: &mut Vec<u8>) {
+    fn submit(&mut self, count: usize, fresh: bool, buffer: &mut Vec<u8>) {
         if count == 0 || self.prefix.is_empty() {
             return;
         }
         buffer.clear();
         for _ in 0..count {
             self.nonce += 1;
-            buffer.extend_from_slice(&self.prefix);
-            let digits = (0..8).rev().map(|digit| {
-                let value = (self.nonce >> (4 * digit)) as u8 & 15;
+            let digits: [u8; 8] = std::array::from_fn(|place| {
+                let value = (self.nonce >> (28 - 4 * place)) as u8 & 15;
                 b"0123456789abcdef"[usize::from(value)]
             });
-            buffer.extend(digits);
+            if fresh {
+                self.prefix[self.extranonce2..][..8].copy_from_slice(&digits);
+            }
+            buffer.extend_from_slice(&self.prefix);
+            buffer.extend_from_slice(&digits);
             buffer.extend_from_slice(b"\"]}\n");
         }
         let at = now();
@@ -363,6 +373,7 @@ impl Miner {
             self.prefix.extend_from_slice(b"\",\"");
             self.prefix.extend_from_slice(part);
         }
+        self.extranonce2 = self.prefix.len() - time.len() - 3 - 8;
         self.prefix.extend_from_slice(b"\",\"");
         if line.ends_with(b"true]}\n") {
             counts.jobs += 1;

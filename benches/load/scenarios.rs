@@ -111,9 +111,12 @@ impl Bench {
 
     fn shares(&mut self) {
         let mut scene = self.scene("sha256", 1, 1);
-        let time = self.time(2, 10);
+        let time = self.time(1, 10);
         self.mine(&mut scene, "sha256", 100, 2, time);
         self.mine(&mut scene, "sha256", 100, 16, time);
+        scene.load.fresh = true;
+        self.mine(&mut scene, "sha256, each its extranonce2", 100, 2, time);
+        self.mine(&mut scene, "sha256, each its extranonce2", 100, 16, time);
     }
 
     fn scrypt(&mut self) {
@@ -126,14 +129,14 @@ impl Bench {
         let mut scene = self.scene("sha256", 1, 1);
         let time = self.time(1, 5);
         let sizes = [10, 100, 1000, 10_000];
-        for miners in sizes.into_iter().take(self.pick(3, 4)) {
+        for miners in sizes.into_iter().skip(self.pick(2, 0)).take(self.pick(1, 4)) {
             self.mine(&mut scene, "miners", miners, 2, time);
         }
     }
 
     fn workers(&mut self) {
         let time = self.time(1, 5);
-        for workers in [1, 2, 4].into_iter().take(self.pick(2, 3)) {
+        for workers in [1, 2, 4].into_iter().skip(self.pick(1, 0)).take(self.pick(1, 3)) {
             let mut scene = self.scene("sha256", workers, 1);
             self.mine(&mut scene, "workers", 100, 2, time);
         }
@@ -141,7 +144,7 @@ impl Bench {
 
     fn coins(&mut self) {
         let time = self.time(1, 5);
-        for coins in [1, 4, 16].into_iter().take(self.pick(2, 3)) {
+        for coins in [1, 4, 16].into_iter().skip(self.pick(1, 0)).take(self.pick(1, 3)) {
             let mut scene = self.scene("sha256", 1, coins);
             self.mine(&mut scene, "coins", 96, 2, time);
         }
@@ -202,7 +205,8 @@ impl Bench {
         let each = |bytes: u64| bytes.saturating_sub(empty) as f64 / miners as f64;
         let fresh = each(server.memory(&processes, "worker"));
         load.take();
-        for job in 1..=100 {
+        // Work is given out four times a second at most.
+        for job in 1..=self.pick(20, 100) {
             server.notify(&stub.new_tip());
             load.wait_for_jobs(job * load.len());
         }
@@ -228,7 +232,7 @@ impl Bench {
             let Scene { mut load, server, stub, processes, .. } = self.scene("sha256", workers, 1);
             let miners = self.pick(2000, 10_000);
             load.connect(miners, &server.ports);
-            load.listen(seconds(2));
+            load.listen(self.time(1, 2));
             let (mut first, mut last, mut daemon) = (Vec::new(), Vec::new(), Vec::new());
             let rounds = self.pick(2, 15);
             let mut spent = 0;
@@ -290,9 +294,9 @@ impl Bench {
             let Scene { mut load, server, processes, stub: _stub, .. } =
                 self.scene("sha256", workers, 1);
             load.connect(miners, &server.ports);
-            load.listen(seconds(2));
+            load.listen(self.time(1, 2));
             let before = running(&processes);
-            let time = self.time(3, 20);
+            let time = self.time(2, 20);
             std::thread::sleep(time);
             let after = running(&processes);
             let rate = |role: &str| {

@@ -13,8 +13,10 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::path::PathBuf;
 
-/// Most records of one batch: a script of Redis takes a few milliseconds for it.
-const BATCH: usize = 1000;
+/// Most worker names of one batch: a script of Redis takes a few milliseconds for them.
+const NAMES: usize = 1000;
+/// Most records of one batch: few names may have many, and each batch waits for the disk once.
+const RECORDS: usize = 16_384;
 /// Most batches of one turn, so that the watermark and the stop are looked at again.
 const BATCHES: usize = 16;
 /// How long a record waits for the watermark, ms (at most twice that). After that the clock has
@@ -134,7 +136,7 @@ impl Coin {
         Ok(true)
     }
 
-    /// The next batch in the order of time: at most [`BATCH`] records, ended by a block.
+    /// The next batch in the order of time: as full as may be, or ended by a block.
     fn collect(
         &mut self,
         unit: Unit,
@@ -145,7 +147,7 @@ impl Coin {
         let mut batch = Batch::new(unit);
         batch.first = self.empty;
         let mut later = Vec::new();
-        while batch.records < BATCH && batch.cut.is_none() {
+        while !is_full(&batch) {
             let Some(Reverse((bound, name))) = heads.pop() else { break };
             let Some(tail) = self.tails.get_mut(&name) else { continue };
             if bound >= watermark && !tail.is_ripe(now, PATIENCE) {
@@ -157,14 +159,22 @@ impl Coin {
                 heads.push(Reverse((time, name)));
                 continue;
             }
-            let from = tail.from();
-            let Some((record, to)) = tail.take() else { continue };
-            if !batch.add(&name, from, to, record) {
-                let what = format!("the work in {name} at byte {from}");
-                return Err(TallyError::Overflow { place: self.id.clone(), what });
-            }
-            if let Some(time) = tail.peek(&self.id, unit) {
-                heads.push(Reverse((time, name)));
+            // One record after the other, as long as no other stream has an earlier one.
+            loop {
+                let from = tail.from();
+                let Some((record, to)) = tail.take() else { break };
+                if !batch.add(&name, from, to, record) {
+                    let what = format!("the work in {name} at byte {from}");
+                    return Err(TallyError::Overflow { place: self.id.clone(), what });
+                }
+                let Some(time) = tail.peek(&self.id, unit) else { break };
+                let is_next = heads
+                    .peek()
+                    .is_none_or(|Reverse((other, stream))| (time, &name) < (*other, stream));
+                if is_full(&batch) || !is_next || time >= watermark {
+                    heads.push(Reverse((time, name)));
+                    break;
+                }
             }
         }
         heads.extend(later);
@@ -205,6 +215,11 @@ impl Coin {
         }
         Ok(())
     }
+}
+
+/// Whether a batch must be applied before more is added.
+fn is_full(batch: &Batch) -> bool {
+    batch.records >= RECORDS || batch.credits.len() >= NAMES || batch.cut.is_some()
 }
 
 #[cfg(test)]

@@ -36,8 +36,11 @@ pub fn header(
     let (version, time) = (version.to_le_bytes(), time.to_le_bytes());
     let (bits, nonce) = (bits.to_le_bytes(), nonce.to_le_bytes());
     let fields = [&version[..], &previous.0, &merkle_root.0, &time, &bits, &nonce];
-    for (byte, value) in header.iter_mut().zip(fields.into_iter().flatten()) {
-        *byte = *value;
+    let mut rest = header.as_mut_slice();
+    for field in fields {
+        let (place, after) = rest.split_at_mut(field.len());
+        place.copy_from_slice(field);
+        rest = after;
     }
     header
 }

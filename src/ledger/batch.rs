@@ -74,7 +74,8 @@ impl Batch {
         match record {
             Record::Share { time, worker, weight } => {
                 let minute = self.minutes.get(&(time / 60_000)).copied().unwrap_or_default();
-                let credit = self.credits.get(&worker).copied().unwrap_or_default();
+                let mut known = self.credits.get_mut(&worker);
+                let credit = known.as_deref().copied().unwrap_or_default();
                 let (Some(credit), Some(sum)) =
                     (credit.checked_add(weight), minute.weight.checked_add(weight))
                 else {
@@ -82,7 +83,10 @@ impl Batch {
                 };
                 let minute = Minute { weight: sum, shares: minute.shares + 1 };
                 self.minutes.insert(time / 60_000, minute);
-                self.credits.insert(worker, credit);
+                match &mut known {
+                    Some(known) => **known = credit,
+                    None => drop(self.credits.insert(worker, credit)),
+                }
                 self.accepted += 1;
             }
             Record::Rejected { count: 0, .. } => {} // a writer tried its disk

@@ -79,6 +79,12 @@ impl Session {
         self.jobs.find(job).is_some()
     }
 
+    /// The job that the session was given last.
+    #[must_use]
+    pub fn newest_job(&self) -> Option<JobId> {
+        self.jobs.newest()
+    }
+
     /// The shares had on this tip.
     pub const fn seen(&mut self) -> &mut Seen {
         &mut self.seen

@@ -36,6 +36,11 @@ impl IssuedJobs {
         self.numbers.len()
     }
 
+    /// The last one.
+    pub(super) fn newest(&self) -> Option<JobId> {
+        Some(JobId { lane: self.runs.back()?.lane, number: *self.numbers.back()? })
+    }
+
     /// The job's difficulty, and whether it is stale.
     pub(super) fn find(&self, job: JobId) -> Option<(Difficulty, bool)> {
         let mut behind = 0;
@@ -134,6 +139,7 @@ mod tests {
                     }
                 }
                 prop_assert_eq!(jobs.len(), plain.0.len());
+                prop_assert_eq!(jobs.newest(), plain.0.last().map(|(id, ..)| *id));
             }
         }
     }

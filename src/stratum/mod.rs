@@ -12,6 +12,7 @@ mod foreign;
 mod issue;
 mod issued;
 mod job;
+mod plain;
 mod reject;
 mod reply;
 mod request;

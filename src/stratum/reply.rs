@@ -26,7 +26,10 @@ pub(super) fn reject(out: &mut Vec<u8>, id: &str, reject: Reject) {
 /// Answers with both fields as raw JSON.
 pub(super) fn answer(out: &mut Vec<u8>, id: &str, result: &str, error: &str) {
     if !id.is_empty() {
-        line(out, &format!("{{\"id\":{id},\"result\":{result},\"error\":{error}}}"));
+        for part in ["{\"id\":", id, ",\"result\":", result, ",\"error\":", error] {
+            out.extend_from_slice(part.as_bytes());
+        }
+        line(out, "}");
     }
 }
 

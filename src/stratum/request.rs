@@ -6,9 +6,9 @@ use serde_json::value::RawValue;
 use std::borrow::Cow;
 
 /// Most bytes of an id; it is echoed as it came.
-const ID_BYTES: usize = 64;
+pub(super) const ID_BYTES: usize = 64;
 /// Most parameters of a request.
-const PARAMS: usize = 16;
+pub(super) const PARAMS: usize = 16;
 /// Deepest nesting of a line. `RawValue` by itself lets 10,000 levels through.
 const DEPTH: usize = 8;
 /// Longest number that is looked at.
@@ -74,6 +74,11 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error>
 
 /// Reads a line.
 pub(super) fn parse(line: &[u8]) -> Line<'_> {
+    super::plain::read(line).map_or_else(|| parse_any(line), Line::Request)
+}
+
+/// Reads a line, in whatever form JSON allows.
+pub(super) fn parse_any(line: &[u8]) -> Line<'_> {
     let line = line.trim_ascii();
     if line.is_empty() {
         return Line::Empty;

@@ -36,14 +36,10 @@ impl Seen {
 
     /// Remembers an identity, in constant time.
     pub fn insert(&mut self, header_id: u128) -> Inserted {
-        if self.contains(header_id) {
-            Inserted::Duplicate
-        } else if self.ids.len() >= Self::CAP {
-            Inserted::Full
-        } else {
-            self.ids.insert(header_id);
-            Inserted::New
+        if self.ids.len() >= Self::CAP {
+            return if self.contains(header_id) { Inserted::Duplicate } else { Inserted::Full };
         }
+        if self.ids.insert(header_id) { Inserted::New } else { Inserted::Duplicate }
     }
 
     /// Forgets all, and gives the memory back.

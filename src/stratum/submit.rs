@@ -4,7 +4,6 @@
 
 use super::request::{Param, Request};
 use super::{Action, JobId, Reject, Session, reply, worker};
-use crate::chain::hex_decode;
 use std::ops::RangeInclusive;
 
 /// The miner's part of the extranonce: 4 to 8 bytes.
@@ -21,6 +20,18 @@ impl Extranonce2 {
         let mut held = [0; 8];
         held.get_mut(..bytes.len())?.copy_from_slice(bytes);
         (!bytes.is_empty()).then_some(Self { bytes: held, size: u8::try_from(bytes.len()).ok()? })
+    }
+
+    /// From 2 to 16 hex digits.
+    fn from_hex(text: &str) -> Option<Self> {
+        let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+        let size = u8::try_from(pairs.len()).ok().filter(|size| (1..=8).contains(size))?;
+        let mut bytes = [0; 8];
+        for (byte, pair) in bytes.iter_mut().zip(pairs) {
+            let pair = std::str::from_utf8(pair).ok()?;
+            *byte = u8::try_from(hex_u32(pair, 2..=2)?).ok()?;
+        }
+        rest.is_empty().then_some(Self { bytes, size })
     }
 
     /// The bytes as they stand in the coinbase.
@@ -81,9 +92,8 @@ fn read(
     if extranonce2.len() != usize::from(extranonce2_size) * 2 {
         return Err((MALFORMED, "incorrect size of extranonce2"));
     }
-    let extranonce2 = hex_decode(extranonce2)
-        .and_then(|bytes| Extranonce2::new(&bytes))
-        .ok_or((MALFORMED, "extranonce2 is not hex"))?;
+    let extranonce2 =
+        Extranonce2::from_hex(extranonce2).ok_or((MALFORMED, "extranonce2 is not hex"))?;
     let job = job.parse().map_err(|_| (Reject::UnknownJob, Reject::UnknownJob.words()))?;
     if time.len() != 8 {
         return Err((MALFORMED, "incorrect size of ntime"));

@@ -65,19 +65,20 @@ pub(crate) fn take(coin: &mut Coin, posted: &Posted, share: &Prepared, worker: &
             return;
         }
     };
+    let coinbase = share.coinbase(work);
     let found = BlockFound {
         time: unix,
         hash: share.id,
         height: work.height,
         previous: work.previous,
-        coinbase_txid: sha256d(&share.coinbase),
+        coinbase_txid: sha256d(&coinbase),
         coinbase_value: work.coinbase_value,
         pool_value: work.pool_value,
         worker: worker.to_owned(),
         difficulty: work.target.difficulty(),
         stale: coin.jobs.latest().is_some_and(|it| it.posted.work.previous != work.previous),
     };
-    let block = work.block(&share.header, &share.coinbase, &body);
+    let block = work.block(&share.header, &coinbase, &body);
     let candidate = Candidate { coin: coin.id().to_owned(), found: found.clone(), block };
     let path = vault::store(coin.data_dir(), &candidate);
     let path = path.inspect_err(|error| {

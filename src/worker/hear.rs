@@ -3,7 +3,7 @@
 use super::authorize::{self, Addresses, Check, PATIENCE_MS, TRY_AGAIN};
 use super::coin::Coin;
 use super::desk::{Desk, News};
-use super::jobs::Numbers;
+use super::jobs::{Found, Numbers};
 use super::miner::{Miner, SUBMITS_OF_ALL, Waiting};
 use super::starts::Starts;
 use super::trial::{Piece, Said};
@@ -11,7 +11,7 @@ use super::{Now, Worker};
 use crate::config::{Limits, Pool};
 use crate::daemon;
 use crate::net::lines::Next;
-use crate::stratum::{Action, Authorize, Cause, PortRules, Session, Submit, TLS};
+use crate::stratum::{Action, Authorize, Cause, JobId, PortRules, Session, Submit, TLS};
 use std::collections::VecDeque;
 
 /// What the loop lends while it deals with one miner.
@@ -119,7 +119,9 @@ fn hear(key: usize, miner: &mut Miner, room: &mut Room<'_>, scratch: &mut [u8]) 
                 let actions = miner.session.receive(line, room.rules, room.now.mono, &mut out);
                 for submit in room.perform(miner, actions, &mut out) {
                     submits += 1;
-                    pieces.push(Piece::Bytes(std::mem::take(&mut out)));
+                    if !out.is_empty() {
+                        pieces.push(Piece::Bytes(std::mem::take(&mut out)));
+                    }
                     pieces.push(Piece::Share { submit, verdict: Ok(()) });
                 }
             }
@@ -146,7 +148,9 @@ fn hear(key: usize, miner: &mut Miner, room: &mut Room<'_>, scratch: &mut [u8]) 
         miner.outbox.push(&out, room.now.mono);
         return None;
     }
-    pieces.push(Piece::Bytes(out));
+    if !out.is_empty() {
+        pieces.push(Piece::Bytes(out));
+    }
     Some(Said { key, serial: miner.serial, coin: room.coin.id().to_owned(), pieces })
 }
 
@@ -201,7 +205,10 @@ impl Room<'_> {
             miner.session.difficulty_of(latest.id).is_some() || miner.session.is_stale(latest.id);
         let issue = if known { self.coin.jobs.reissue(self.numbers) } else { Some(latest.clone()) };
         let Some(issue) = issue else { return };
-        let clean = miner.session.needs_clean();
+        // Work for a new tip may be on its way to this miner still.
+        let jobs = &self.coin.jobs;
+        let is_old = |job: JobId| !matches!(jobs.find(job.number), Some(Found::Current(_)));
+        let clean = miner.session.needs_clean() || miner.session.newest_job().is_some_and(is_old);
         let line = if clean { &issue.clean_line } else { &issue.line };
         miner.session.offer(issue.id, line, clean, self.rules, self.now.mono, out);
     }

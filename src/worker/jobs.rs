@@ -77,7 +77,7 @@ pub(crate) struct Jobs {
 type Works = VecDeque<(u32, Arc<Posted>)>;
 
 /// Whether a number was taken before another. Numbers wrap: the shorter way round counts.
-const fn is_before(one: u32, other: u32) -> bool {
+pub(super) const fn is_before(one: u32, other: u32) -> bool {
     one.wrapping_sub(other) > u32::MAX / 2
 }
 

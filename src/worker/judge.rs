@@ -5,7 +5,7 @@
 
 use crate::chain::{Hash, Header, Target, Work, sha256d};
 use crate::pow::Algorithm;
-use crate::stratum::{Reject, Submit};
+use crate::stratum::{Extranonce2, Reject, Submit};
 
 #[cfg(test)]
 pub(super) mod tests;
@@ -19,8 +19,8 @@ const AHEAD_S: u32 = 7000;
 pub struct Prepared {
     /// The header that the miner found.
     pub header: Header,
-    /// The coinbase it commits to, without witness.
-    pub coinbase: Vec<u8>,
+    /// What the coinbase that it commits to has of its own.
+    pub(crate) own: Own,
     /// SHA-256d of the header: the share's identity, and the block's hash if it is one.
     pub id: Hash,
 }
@@ -34,12 +34,30 @@ impl Prepared {
         }
     }
 
+    /// The coinbase that the header commits to, without witness. `work` is the job's.
+    pub fn coinbase(&self, work: &Work) -> Vec<u8> {
+        let (number, extranonce1, extranonce2) = &self.own;
+        work.coinbase(*number, *extranonce1, extranonce2.as_bytes())
+    }
+
     /// The key under which a share is seen once: the first 16 bytes of its identity. What the
     /// miner *wrote* (letter case, padding) never matters, only the header it stands for.
     pub fn key(&self) -> u128 {
         let (key, _) = self.id.0.split_at(16);
         key.try_into().map_or(0, u128::from_le_bytes)
     }
+}
+
+/// What one coinbase of a work has of its own: job number, extranonce1, extranonce2.
+pub(crate) type Own = (u32, [u8; 4], Extranonce2);
+
+/// The merkle root over the coinbase that a miner used last. Whoever sends many shares sends many
+/// for one coinbase, and twelve of a share's fourteen hashes are for this.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Rooted {
+    own: Own,
+    lane: u8,
+    root: Hash,
 }
 
 /// What a hash is worth.
@@ -61,6 +79,18 @@ pub fn prepare(
     mask: u32,
     now_s: u64,
 ) -> Result<Prepared, Reject> {
+    prepare_on(&mut None, submit, work, extranonce1, mask, now_s)
+}
+
+/// The same, with the root that the miner's last share had.
+pub(crate) fn prepare_on(
+    last: &mut Option<Rooted>,
+    submit: &Submit,
+    work: &Work,
+    extranonce1: [u8; 4],
+    mask: u32,
+    now_s: u64,
+) -> Result<Prepared, Reject> {
     let extranonce2 = submit.extranonce2.as_bytes();
     if extranonce2.len() != usize::from(work.plan.extranonce2_size) {
         return Err(Reject::Malformed);
@@ -75,9 +105,15 @@ pub fn prepare(
         return Err(Reject::Version);
     }
     let version = (work.version & !mask) | bits;
-    let coinbase = work.coinbase(submit.job.number, extranonce1, extranonce2);
-    let header = work.header(version, &work.merkle_root(&coinbase), submit.time, submit.nonce);
-    Ok(Prepared { id: sha256d(&header), header, coinbase })
+    let own = (submit.job.number, extranonce1, submit.extranonce2);
+    let lane = submit.job.lane;
+    let root = match last {
+        Some(last) if last.own == own && last.lane == lane => last.root,
+        _ => work.merkle_root(&work.coinbase(own.0, own.1, extranonce2)),
+    };
+    *last = Some(Rooted { own, lane, root });
+    let header = work.header(version, &root, submit.time, submit.nonce);
+    Ok(Prepared { id: sha256d(&header), header, own })
 }
 
 /// Compares a hash with the share target of its job and the network's. A block is always worth a

@@ -1,6 +1,7 @@
 //! One connection: its socket, its session (plain data) and what waits in either direction.
 
 use super::conduct::Conduct;
+use super::judge::Rooted;
 use crate::config::Limits;
 use crate::net::lines::Lines;
 use crate::net::outbox::Outbox;
@@ -55,6 +56,8 @@ pub(crate) struct Miner {
     pub(crate) held: bool,
     /// The socket may have more to read.
     pub(crate) readable: bool,
+    /// The socket was said to be closing or broken: what that is stands behind the last byte.
+    pub(crate) ending: bool,
     /// A turn's bound was reached: there is more to hear.
     pub(crate) more: bool,
     /// The miner will send no more.
@@ -75,6 +78,8 @@ pub(crate) struct Miner {
     pub(crate) credits: Vec<(String, Option<String>)>,
     /// Late shares that were hashed on the present tip.
     pub(crate) late: u16,
+    /// Merkle root of the last share's coinbase.
+    pub(crate) rooted: Option<Rooted>,
     /// Target of the difficulty that was last looked up.
     pub(crate) target: Option<(Difficulty, crate::chain::Target)>,
 }
@@ -103,6 +108,7 @@ impl Miner {
             held: false,
             // A first line may have come with the connection.
             readable: true,
+            ending: false,
             more: false,
             ended: false,
             closing: None,
@@ -113,6 +119,7 @@ impl Miner {
             counted: None,
             credits: Vec::new(),
             late: 0,
+            rooted: None,
             target: None,
         }
     }
@@ -148,6 +155,9 @@ impl Miner {
                 }
                 Ok(count) => {
                     self.heard = true;
+                    // Fewer bytes than there was room for are all there are; what comes later, an
+                    // end too, is an event of its own (epoll(7)).
+                    self.readable = count == room || self.ending;
                     self.input.push(scratch.get(..count).unwrap_or_default());
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => self.readable = false,

@@ -58,13 +58,18 @@ impl Worker {
             .collect();
         self.generation = generation;
         sys::log::start(&config.logging, &format!("WRK-{:02}", self.slot));
-        self.change_coins(&config, now);
-        self.config = config;
-        self.change_gates(now);
+        self.take_over(config, now);
         if let Err(error) = self.open_gates(listeners) {
             log::error!("a new port cannot be listened on: {error}");
         }
         log::debug!("configuration {generation} is in use");
+    }
+
+    /// Changes everything but the sockets that newcomers come from.
+    pub(super) fn take_over(&mut self, config: Arc<Config>, now: Now) {
+        self.change_coins(&config, now);
+        self.config = config;
+        self.change_gates(now);
     }
 
     /// New coins come, changed ones change, removed ones go with their miners.

@@ -152,6 +152,7 @@ impl Worker {
                 if miner.serial != said.serial {
                     return None;
                 }
+                let mut accepted = 0;
                 for piece in said.pieces {
                     let (submit, verdict) = match piece {
                         Piece::Bytes(bytes) => {
@@ -163,18 +164,19 @@ impl Worker {
                     match verdict {
                         Ok(()) => {
                             miner.conduct.good(now.mono);
-                            if let Some(row) = row {
-                                row.accepted.fetch_add(1, Ordering::Relaxed);
-                                if let Some(cell) = row.coin(room.coin.id()) {
-                                    cell.accepted.fetch_add(1, Ordering::Relaxed);
-                                }
-                            }
+                            accepted += 1;
                         }
                         Err(reject) if reject.is_misbehaviour() => miner.conduct.bad(now.mono),
                         Err(_) => {}
                     }
                     let (rules, mono) = (room.rules, now.mono);
                     wishes.extend(miner.session.answer(&submit, verdict, rules, mono, &mut out));
+                }
+                if let Some(row) = row.filter(|_| accepted > 0) {
+                    row.accepted.fetch_add(accepted, Ordering::Relaxed);
+                    if let Some(cell) = row.coin(room.coin.id()) {
+                        cell.accepted.fetch_add(accepted, Ordering::Relaxed);
+                    }
                 }
                 // After all that was said before: a job line between two older ones would leave
                 // the miner at another difficulty than the session.

@@ -1,11 +1,11 @@
 //! New work on its way to all miners of a coin, some of them in each turn: ten thousand writes take
 //! a tenth of a second, and who sends a share meanwhile is answered between them.
 
-use super::jobs::Issue;
+use super::jobs::{Issue, is_before};
 use super::{Now, Worker};
 
-/// Miners that one turn gives new work to: about two milliseconds of writing.
-const A_TURN: usize = 256;
+/// Miners that one turn gives new work to: about two milliseconds of writing. Tests have few.
+const A_TURN: usize = if cfg!(test) { 2 } else { 256 };
 
 /// Work on its way.
 #[derive(Debug)]
@@ -55,12 +55,12 @@ impl Worker {
             miner.late = 0;
         }
         // A session whose extranonce2 has another size gets its work after a reload's goodbye. Who
-        // has the job came while it was on its way.
+        // has the job or a later one came, or had a wish, while it was on its way.
         let size = issue.posted.work.plan.extranonce2_size;
         if !miner.session.is_subscribed()
             || gate.rules.extranonce2_size != size
             || miner.closing.is_some()
-            || miner.session.has_job(issue.id)
+            || miner.session.newest_job().is_some_and(|job| !is_before(job.number, issue.id.number))
         {
             return false;
         }
@@ -75,3 +75,7 @@ impl Worker {
         true
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+mod tests;

@@ -17,7 +17,7 @@ use std::path::Path;
 use std::time::Duration;
 
 /// A configuration with one pool on the port; `more` are further lines of `config.json`.
-fn config(dir: &Path, port: u16, more: &str) -> Config {
+pub(super) fn config(dir: &Path, port: u16, more: &str) -> Config {
     for folder in ["coins", "pool_configs"] {
         fs::create_dir(dir.join(folder)).unwrap();
     }
@@ -39,7 +39,7 @@ fn config(dir: &Path, port: u16, more: &str) -> Config {
 }
 
 /// Work on which nothing is a block.
-fn work() -> Work {
+pub(super) fn work() -> Work {
     Work { target: Target(ethnum::U256::ZERO), ..sha256_work() }
 }
 
@@ -129,6 +129,9 @@ fn a_share_is_recorded_and_answered(more: &str) {
     let answers = ["\"id\":4", "\"id\":5", "\"id\":6"].map(|id| client.line_with(id));
     assert!(answers[0].contains("true"), "{answers:?}");
     assert!(answers[1].contains("[22,"), "{answers:?}");
+    let mut end = String::new();
+    client.0.read_line(&mut end).unwrap();
+    assert_eq!(end, "", "the end is seen, and answered with one");
     let row = board.row(3).unwrap();
     assert_eq!(row.accepted.load(Ordering::Relaxed), 1);
     assert_eq!(row.rejected.load(Ordering::Relaxed), 1);

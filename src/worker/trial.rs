@@ -103,19 +103,22 @@ fn open(
     coin: &Coin,
     now: Now,
 ) -> (Result<(), Reject>, Option<Case>) {
-    let (extranonce1, mask) = (miner.session.extranonce1(), miner.session.version_mask());
-    let prepare =
-        |posted: &Posted| judge::prepare(submit, &posted.work, extranonce1, mask, now.unix / 1000);
+    let Miner { session, rooted, late, .. } = miner;
+    let (extranonce1, mask) = (session.extranonce1(), session.version_mask());
+    let mut prepare = |posted: &Posted| {
+        let now_s = now.unix / 1000;
+        judge::prepare_on(rooted, submit, &posted.work, extranonce1, mask, now_s)
+    };
     let found = coin.jobs.find(submit.job.number);
     // The newest work may be on its way to this miner still: its tip is over all the same.
-    let over = !matches!(found, Some(Found::Current(_))) && miner.session.has_job(submit.job);
-    let stale = over || miner.session.is_stale(submit.job);
-    let difficulty = miner.session.difficulty_of(submit.job).filter(|_| !stale);
+    let over = !matches!(found, Some(Found::Current(_))) && session.has_job(submit.job);
+    let stale = over || session.is_stale(submit.job);
+    let difficulty = session.difficulty_of(submit.job).filter(|_| !stale);
     match (found, difficulty) {
         (Some(Found::Current(posted)), Some(difficulty)) => match prepare(&posted) {
             Err(reject) => (Err(reject), None),
             // Known before the costly hash.
-            Ok(prepared) if miner.session.seen().contains(prepared.key()) => {
+            Ok(prepared) if session.seen().contains(prepared.key()) => {
                 (Err(Reject::Duplicate), None)
             }
             Ok(prepared) => {
@@ -126,10 +129,10 @@ fn open(
         // Late work is not credited, but a block is a block (reliability M31).
         (Some(Found::Current(posted) | Found::Previous(posted)), _) if stale => {
             let near = coin.jobs.latest().is_some_and(|it| is_near(&posted.work, &it.posted.work));
-            if !near || miner.late >= LATE_A_TIP {
+            if !near || *late >= LATE_A_TIP {
                 return (Err(Reject::Stale), None);
             }
-            miner.late += 1;
+            *late += 1;
             let case = prepare(&posted).ok().map(|prepared| Case {
                 place,
                 prepared,

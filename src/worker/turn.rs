@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// Milliseconds between turns when nothing happens: the board's tick must stay fresh.
-const IDLE_MS: u64 = 250;
+const IDLE_MS: u64 = 350;
 /// The same while something is soon due: a sync of the journals, work that has not come.
 const SOON_MS: u64 = 50;
 /// Milliseconds between turns while newcomers wait that courtesy or a shortage leaves waiting.
@@ -64,7 +64,7 @@ impl Worker {
         }
     }
 
-    fn note(&mut self, event: &Event) {
+    pub(super) fn note(&mut self, event: &Event) {
         match event.token() {
             // Looked at in each turn.
             CHANNEL | SIGNALS | WAKER => {}
@@ -74,6 +74,7 @@ impl Worker {
                     // An error or the other side's end is found by reading.
                     if event.is_readable() || event.is_read_closed() || event.is_error() {
                         miner.readable = true;
+                        miner.ending |= event.is_read_closed() || event.is_error();
                         self.ready.push(key);
                     }
                     self.touched.push(key);
@@ -87,7 +88,7 @@ impl Worker {
     }
 
     /// One turn.
-    fn turn(&mut self, now: Now) {
+    pub(super) fn turn(&mut self, now: Now) {
         self.hear_master(now);
         self.hear_helpers(now);
         if self.stop.is_none() {

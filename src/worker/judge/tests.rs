@@ -265,3 +265,31 @@ fn a_share_in_other_letters_is_the_same_share() {
         assert_eq!(send(extranonce2, "53724dff", nonce), None, "{extranonce2} {nonce}");
     }
 }
+
+/// The root is remembered for the coinbase that it was made of, and for no other.
+#[test]
+fn a_remembered_root_is_of_the_same_coinbase() {
+    let works = [sha256_work(), scrypt_work()];
+    let mut last = None;
+    for step in 0..64_u32 {
+        let mut share = submit();
+        // Neighbouring steps differ in one thing, and come back to what was before.
+        share.job.number += step & 1;
+        share.job.lane += u8::from(step & 2 > 0);
+        let extranonce2: &[u8] = if step & 4 > 0 { &[0; 4] } else { &EXTRANONCE2 };
+        share.extranonce2 = Extranonce2::new(extranonce2).unwrap();
+        let extranonce1 = if step & 8 > 0 { [9; 4] } else { EXTRANONCE1 };
+        // A job id stands for one work.
+        let work = if step & 1 > 0 { &works[1] } else { &works[0] };
+        share.nonce += step;
+        for _ in 0..2 {
+            let with = prepare_on(&mut last, &share, work, extranonce1, 0, NOW);
+            let without = prepare(&share, work, extranonce1, 0, NOW);
+            assert_eq!(with, without, "{step}");
+            let known = with.unwrap();
+            let root = work.merkle_root(&known.coinbase(work));
+            assert_eq!(known.header[36..68], root.0, "{step}");
+            assert_eq!(last.unwrap().root, root, "{step}");
+        }
+    }
+}
