@@ -20,9 +20,6 @@ use std::path::{Path, PathBuf};
 
 /// Newest blocks that are looked at (as many as Redis keeps): older ones are filed already.
 const NEWEST: u32 = 10_000;
-/// How long the daemons' answers to a block may still change, ms: a week.
-const SETTLED: u64 = 7 * 86_400_000;
-
 /// All of a tally but its closed rounds, at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Sums {
@@ -175,15 +172,14 @@ pub fn write(
     let mut fresh = BTreeSet::new();
     for block in all.blocks {
         let hash = block.found.hash;
-        let filed = folder.join(format!("{hash}.round"));
-        if now.saturating_sub(block.found.time) > SETTLED && filed.exists() {
+        // The work of a closed round stays; what daemons say of its block may come late.
+        let filed = load::<Closed>(&folder.join(format!("{hash}.round")));
+        if filed.is_ok_and(|filed| filed.block == block && filed.unit == sums.unit) {
             continue;
         }
         let closed = Closed { miners: tally.round(&hash)?, unit: sums.unit, block };
-        if load::<Closed>(&filed).ok().as_ref() != Some(&closed) {
-            store(&folder.join(format!("{hash}.new")), &closed).map_err(&fail)?;
-            fresh.insert(hash);
-        }
+        store(&folder.join(format!("{hash}.new")), &closed).map_err(&fail)?;
+        fresh.insert(hash);
     }
     // Another machine may add to the same tally, which is no harm until it closes a round: the
     // rounds must be those of these sums, and must not have been read while all was emptied.
