@@ -237,3 +237,42 @@ fn no_difficulty_is_above_the_network_but_on_regtest() {
         assert!(network == Network::Regtest || rules.start.target(0) >= work.target);
     }
 }
+
+/// What was mined on the tip before earns nothing, but a block is a block: it is recorded and kept.
+#[test]
+fn a_block_on_a_stale_job_is_recorded_and_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let Running { port, config, mut master, told, .. } = start(dir.path(), "");
+    let mut client = Client::new(port);
+    client.send("{\"id\":1,\"method\":\"mining.subscribe\",\"params\":[]}\n");
+    client.send("{\"id\":2,\"method\":\"mining.authorize\",\"params\":[\"me\",\"\"]}\n");
+    let mut post = |work: Work| {
+        let body = memfd::sealed("body", b"").unwrap();
+        master.send(&Message::Work { work: Box::new(work) }, &[body.as_fd()]).unwrap();
+    };
+    // Every hash is a block on the first.
+    let easy = Work { target: Target(ethnum::U256::MAX), ..sha256_work() };
+    let next = Work { previous: Hash([7; 32]), height: easy.height + 1, ..work() };
+    client.line_with("\"id\":2");
+    post(easy.clone());
+    let job = client.line_with("\"method\":\"mining.notify").split('"').nth(9).unwrap().to_owned();
+    post(next);
+    client.line_with("\"method\":\"mining.notify");
+    client.send(&format!(
+        "{{\"id\":3,\"method\":\"mining.submit\",\"params\":[\"me\",\"{job}\",\"00000000\",\
+         \"53724dff\",\"000000ab\"]}}\n"
+    ));
+    let answer = client.line_with("\"id\":3");
+    assert!(answer.contains("[21,\"Stale"), "{answer}");
+    let stream = journal::streams(&config.data_dir, "goldcoin").unwrap().remove(0);
+    let path = journal::path(&config.data_dir, "goldcoin", &stream.name);
+    let mut reader = journal::Reader::open(&path, 0).unwrap();
+    let mut records = Vec::new();
+    while matches!(reader.peek(), Ok(journal::Peek::Record(_))) {
+        records.extend(reader.take());
+    }
+    let [journal::Record::Block(found)] = &records[..] else { unreachable!("{records:?}") };
+    assert_eq!((found.stale, found.height), (true, easy.height));
+    drop(master);
+    assert_eq!(told.recv_timeout(Duration::from_secs(20)), Ok(0));
+}
