@@ -10,7 +10,7 @@ mod tail;
 use crate::ipc::board::Board;
 use crate::ipc::{Message, Received, Seat};
 use crate::net::helper;
-use crate::sys::clock::{monotonic_ms, unix_ms};
+use crate::sys::clock::{monotonic_ms, ms, unix_ms};
 use crate::sys::room;
 use crate::sys::signals::{SIGINT, SIGQUIT, SIGTERM, SIGUSR1, Signals};
 use coin::Coin;
@@ -94,9 +94,7 @@ fn serve(mut seat: Seat) -> Result<u8, Box<dyn std::error::Error>> {
             match signal {
                 SIGUSR1 => crate::sys::log::reopen(),
                 SIGTERM => {
-                    let limit = seat.config.shutdown_timeout.as_millis();
-                    let limit = u64::try_from(limit).unwrap_or(u64::MAX);
-                    drain(&threads, &draining, limit, || {
+                    drain(&threads, &draining, ms(seat.config.shutdown_timeout), || {
                         row.tick.store(monotonic_ms(), Ordering::Release);
                         signals
                             .pending()

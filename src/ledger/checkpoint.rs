@@ -43,6 +43,22 @@ pub struct Sums {
     pub minutes: BTreeMap<u64, Minute>,
 }
 
+impl Sums {
+    /// Takes over a number that both tallies keep under this name in `meta`.
+    pub(super) fn take_meta(&mut self, name: &str, value: u64) {
+        match name {
+            "accepted" => self.accepted = value,
+            "blocks" => self.blocks = value,
+            "round_started" => self.round_started = Some(value),
+            _ => {
+                if let Some(instance) = name.strip_prefix("deleted-") {
+                    self.deleted.insert(instance.to_owned(), value);
+                }
+            }
+        }
+    }
+}
+
 /// A closed round with its block.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Closed {

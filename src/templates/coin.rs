@@ -23,7 +23,7 @@ use crate::daemon::choice::{Judge, Standing};
 use crate::daemon::sanity::Memory;
 use crate::ipc::Message;
 use crate::ipc::board::Board;
-use crate::sys::clock;
+use crate::sys::clock::{self, ms};
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
@@ -138,8 +138,9 @@ impl Coin {
                 long_poll: polls.transpose()?,
             });
         }
-        let fresh_for =
-            2 * millis(notices::poll_every(pool)) + millis(pool.daemon_timeout) + SLACK_MS;
+        let fresh_for = ms(notices::poll_every(pool))
+            .saturating_mul(2)
+            .saturating_add(ms(pool.daemon_timeout) + SLACK_MS);
         Ok(Self {
             judge: Judge::new(lines.len(), fresh_for),
             refresh: Refresh::new(refresh_every(pool)),
@@ -255,13 +256,9 @@ impl Coin {
 /// A job from new transactions at least so often, and often enough that work never looks stale to
 /// the workers while all is well.
 fn refresh_every(pool: &Pool) -> u64 {
-    let wanted = match millis(pool.job_refresh) {
+    let wanted = match ms(pool.job_refresh) {
         0 => 55_000,
         some => some,
     };
-    wanted.min(millis(pool.stale_work) / 2).max(1_000)
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX / 8)
+    wanted.min(ms(pool.stale_work) / 2).max(1_000)
 }

@@ -2,6 +2,7 @@
 
 use super::coin::Coin;
 use super::{CHANNEL, MINERS, Now, SIGNALS, Stop, WAKER, Worker};
+use crate::sys::clock::ms;
 use crate::sys::{self, signals};
 use mio::event::Event;
 use mio::{Events, Token};
@@ -138,7 +139,7 @@ impl Worker {
             gate.shut(self.poll.registry());
         }
         self.ready.clear();
-        let half = u64::try_from(self.config.shutdown_timeout.as_millis() / 2).unwrap_or(0);
+        let half = ms(self.config.shutdown_timeout) / 2;
         self.stop = Some(Stop {
             deadline: now.mono.saturating_add(FAREWELL_MS),
             blocks_until: now.mono.saturating_add(half.max(FAREWELL_MS)),

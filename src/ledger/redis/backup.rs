@@ -27,16 +27,7 @@ impl Redis {
         let unit = meta.remove("unit").and_then(|text| text.parse().ok());
         let mut sums = Sums { unit, ..Sums::default() };
         for (name, value) in self.numbers("meta", meta)? {
-            match name.as_str() {
-                "accepted" => sums.accepted = value,
-                "blocks" => sums.blocks = value,
-                "round_started" => sums.round_started = Some(value),
-                _ => {
-                    if let Some(instance) = name.strip_prefix("deleted-") {
-                        sums.deleted.insert(instance.to_owned(), value);
-                    }
-                }
-            }
+            sums.take_meta(&name, value);
         }
         sums.positions = self.numbers("positions", positions)?;
         sums.positions.remove(BEGUN);

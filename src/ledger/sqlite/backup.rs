@@ -16,16 +16,7 @@ pub(super) fn sums(transaction: &Transaction<'_>) -> Result<Sums, Fault> {
     };
     let meta = "SELECT name, value FROM meta WHERE name <> 'unit'";
     for (name, value) in natural_map(transaction, meta, [])? {
-        match name.as_str() {
-            "accepted" => sums.accepted = value,
-            "blocks" => sums.blocks = value,
-            "round_started" => sums.round_started = Some(value),
-            _ => {
-                if let Some(instance) = name.strip_prefix("deleted-") {
-                    sums.deleted.insert(instance.to_owned(), value);
-                }
-            }
-        }
+        sums.take_meta(&name, value);
     }
     sums.minutes = transaction
         .prepare_cached("SELECT minute, weight, shares FROM minute")?

@@ -1,12 +1,13 @@
 //! What a coin asks its daemons, and when.
 
-use super::{Asked, Coin, NAG_MS, SLACK_MS, millis};
+use super::{Asked, Coin, NAG_MS, SLACK_MS};
+use crate::sys::clock::ms;
 use crate::templates::asker::Question;
 use crate::templates::notices;
 
 impl Coin {
     pub(super) fn ask_plan(&mut self, daemon: usize, now: u64) {
-        let late = millis(self.pool.daemon_timeout) * 4;
+        let late = ms(self.pool.daemon_timeout) * 4;
         if self.plan_waiting.is_some_and(|at| now.saturating_sub(at) < late) {
             return;
         }
@@ -44,7 +45,7 @@ impl Coin {
 
     /// A daemon that keeps its template for longer than its deadline is left for the next one.
     pub(super) fn give_up_hanging(&mut self, now: u64) {
-        let limit = millis(self.pool.daemon_timeout) + SLACK_MS;
+        let limit = ms(self.pool.daemon_timeout) + SLACK_MS;
         let Some(asked) = self.asked.filter(|asked| now.saturating_sub(asked.at) > limit) else {
             return;
         };
@@ -54,7 +55,7 @@ impl Coin {
 
     pub(super) fn probe(&mut self, daemon: usize, now: u64, at_once: bool) {
         let every =
-            self.judge.probe_back_off(daemon).unwrap_or(millis(notices::poll_every(&self.pool)));
+            self.judge.probe_back_off(daemon).unwrap_or(ms(notices::poll_every(&self.pool)));
         let Some(line) = self.lines.get_mut(daemon) else { return };
         let due = line.probed_at.is_none_or(|at| now.saturating_sub(at) >= every.max(10));
         if !line.waiting && (due || at_once) && line.ask.send(Question::Probe).is_ok() {
