@@ -44,6 +44,16 @@ struct Scene {
     accepted: u64,
 }
 
+impl Scene {
+    /// Gives every miner a new tip, so that the shares before it no longer count towards the 65,536
+    /// that a connection may have on one.
+    fn new_block(&mut self) {
+        self.load.take();
+        self.server.notify(&self.stub.new_tip());
+        self.load.wait_for_jobs(self.load.len());
+    }
+}
+
 fn seconds(count: u64) -> Duration {
     Duration::from_secs(count)
 }
@@ -111,12 +121,14 @@ impl Bench {
 
     fn shares(&mut self) {
         let mut scene = self.scene("sha256", 1, 1);
-        let time = self.time(1, 10);
-        self.mine(&mut scene, "sha256", 100, 2, time);
-        self.mine(&mut scene, "sha256", 100, 16, time);
-        scene.load.fresh = true;
-        self.mine(&mut scene, "sha256, each its extranonce2", 100, 2, time);
-        self.mine(&mut scene, "sha256, each its extranonce2", 100, 16, time);
+        let time = self.time(1, 5);
+        for (what, fresh) in [("sha256", false), ("sha256, each its extranonce2", true)] {
+            scene.load.fresh = fresh;
+            for flight in [2, 16] {
+                self.mine(&mut scene, what, 100, flight, time);
+                scene.new_block();
+            }
+        }
     }
 
     fn scrypt(&mut self) {
@@ -127,10 +139,11 @@ impl Bench {
 
     fn miners(&mut self) {
         let mut scene = self.scene("sha256", 1, 1);
-        let time = self.time(1, 5);
-        let sizes = [10, 100, 1000, 10_000];
+        let time = self.time(1, 2);
+        let sizes = [20, 100, 1000, 10_000];
         for miners in sizes.into_iter().skip(self.pick(2, 0)).take(self.pick(1, 4)) {
             self.mine(&mut scene, "miners", miners, 2, time);
+            scene.new_block();
         }
     }
 
@@ -150,14 +163,15 @@ impl Bench {
         }
     }
 
-    /// Shares on one job: their number grows, their cost must not.
+    /// Shares on one job: their number grows, their cost must not. Ends well below the 6,500,000
+    /// that a hundred connections may have on one tip.
     fn growth(&mut self) {
         let Scene { mut load, server, processes, stub: _stub, .. } = self.scene("sha256", 1, 1);
         load.connect(100, &server.ports);
         let (mut on_job, mut counted) = (0, 0);
-        for _ in 0..self.pick(2, 6) {
+        while on_job < self.pick(100_000, 4_000_000) as u64 {
             let before = server.cpu(&processes);
-            load.mine(16, self.time(1, 5));
+            load.mine(16, self.time(1, 2));
             load.rest();
             let counts = load.take();
             check(&counts);

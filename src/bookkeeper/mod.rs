@@ -30,7 +30,7 @@ const TURN: Duration = Duration::from_millis(500);
 /// Pause of a coin's thread that found nothing more to add.
 const PAUSE: Duration = Duration::from_millis(50);
 /// The same while no worker judges shares: only the board is looked at, the files once a second.
-const CALM: (Duration, u64) = (Duration::from_millis(250), 1000);
+const CALM: (Duration, u64) = (Duration::from_millis(500), 1000);
 /// How long after the last judged share the files are looked at in each pause, ms: longer than a
 /// record waits for the watermark.
 const LIVELY: u64 = 5000;

@@ -71,58 +71,28 @@ impl Network {
     }
 }
 
-/// The values of hex digits (either case) by their code; what is no digit has 16.
-const NIBBLES: [u8; 256] = {
-    let mut values = [16; 256];
-    let mut digit = 0_u8;
-    loop {
-        #[expect(clippy::indexing_slicing, reason = "a table of 256 has every byte's place")]
-        let value = &mut values[digit as usize];
-        *value = match digit {
-            b'0'..=b'9' => digit - b'0',
-            b'a'..=b'f' => digit - b'a' + 10,
-            b'A'..=b'F' => digit - b'A' + 10,
-            _ => 16,
-        };
-        if digit == u8::MAX {
-            break values;
-        }
-        digit += 1;
-    }
-};
-
 /// Decodes strict hex: an even number of hex digits and nothing else (no sign, prefix or space).
 #[must_use]
 pub fn hex_decode(text: &str) -> Option<Vec<u8>> {
-    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
-    if !rest.is_empty() {
-        return None;
-    }
-    // Looked at once at the end: templates are megabytes of hex, and blocks wait for them.
-    let mut sound = true;
-    let mut value = |digit: u8| match NIBBLES.get(usize::from(digit)) {
-        Some(&value) if value < 16 => value,
-        _ => {
-            sound = false;
-            0
-        }
-    };
-    let bytes = pairs.iter().map(|&[high, low]| value(high) << 4 | value(low)).collect();
-    sound.then_some(bytes)
+    const_hex::decode(without_prefix(text)?).ok()
+}
+
+/// The text, unless it has the prefix that the library would pass over: then two texts would be
+/// one value.
+fn without_prefix(text: &str) -> Option<&str> {
+    (!text.starts_with("0x") && !text.starts_with("0X")).then_some(text)
 }
 
 /// Decodes exactly `N` bytes of strict hex.
 #[must_use]
 pub fn hex_array<const N: usize>(text: &str) -> Option<[u8; N]> {
-    hex_decode(text)?.try_into().ok()
+    const_hex::decode_to_array(without_prefix(text)?).ok()
 }
 
 /// Lower-case hex.
 #[must_use]
 pub fn hex_encode(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |value: u8| char::from(*DIGITS.get(usize::from(value)).unwrap_or(&b'0'));
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+    const_hex::encode(bytes)
 }
 
 /// Serialises bytes as lower-case hex: `#[serde(with = "crate::chain::hex_bytes")]`.

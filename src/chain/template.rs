@@ -13,6 +13,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
+use std::fmt::Display;
 
 /// A block template as the daemon gave it, every field checked for shape.
 #[derive(Debug, Clone)]
@@ -138,7 +139,7 @@ fn shape(text: impl Into<String>) -> TemplateError {
 }
 
 /// Decodes a field's hex of at most `most` bytes.
-fn hex_field(name: &str, text: &str, most: usize) -> Result<Vec<u8>, TemplateError> {
+fn hex_field(name: impl Display, text: &str, most: usize) -> Result<Vec<u8>, TemplateError> {
     if text.len() / 2 > most {
         return Err(shape(format!("`{name}` is longer than {most} bytes")));
     }
@@ -162,13 +163,8 @@ impl Template {
     /// # Errors
     /// [`TemplateError`] naming the field that is missing or malformed.
     pub fn parse(json: &str) -> Result<Self, TemplateError> {
-        let mut reader = serde_json::Deserializer::from_str(json);
-        let raw: Raw<'_> = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
-            let path = error.path().to_string();
-            let reason = error.into_inner();
-            shape(if path == "." { reason.to_string() } else { format!("`{path}`: {reason}") })
-        })?;
-        reader.end().map_err(|error| shape(error.to_string()))?;
+        // Where it is wrong is looked for only when it is: templates are megabytes.
+        let raw = serde_json::from_str(json).map_err(|error| shape(misshapen(json, &error)))?;
         Self::check(&raw)
     }
 
@@ -220,6 +216,7 @@ impl Template {
             Some(_) => return Err(shape("`coinbaseaux.flags` is not hex")),
         };
         let (data, txids) = transactions(&raw.transactions)?;
+        let foreign_id = foreign_id(&raw.transactions, &data);
         if raw.sizelimit.is_some_and(|limit| data.len() as u64 > limit) {
             return Err(shape(format!(
                 "its transactions are {} bytes, more than its own `sizelimit`",
@@ -243,7 +240,7 @@ impl Template {
             payments: payments(raw)?,
             votes: votes(raw)?,
             mweb,
-            foreign_id: foreign_id(&raw.transactions),
+            foreign_id,
             long_poll_id: long_poll_id(raw),
         })
     }
@@ -267,6 +264,17 @@ impl Template {
     }
 }
 
+/// What is wrong with the JSON, and the path to it.
+fn misshapen(json: &str, error: &serde_json::Error) -> String {
+    let mut reader = serde_json::Deserializer::from_str(json);
+    match serde_path_to_error::deserialize::<_, Raw<'_>>(&mut reader) {
+        Err(found) if found.path().iter().next().is_some() => {
+            format!("`{}`: {}", found.path(), found.inner())
+        }
+        _ => error.to_string(),
+    }
+}
+
 /// The transactions' bytes one after another, and their ids.
 fn transactions(raw: &[RawTransaction<'_>]) -> Result<(Vec<u8>, Vec<Hash>), TemplateError> {
     if raw.len() > MOST_TRANSACTIONS {
@@ -275,11 +283,11 @@ fn transactions(raw: &[RawTransaction<'_>]) -> Result<(Vec<u8>, Vec<Hash>), Temp
     let mut data = Vec::with_capacity(raw.iter().map(|one| one.data.len() / 2).sum());
     let mut txids = Vec::with_capacity(raw.len());
     for (index, one) in raw.iter().enumerate() {
-        let name = format!("transactions[{index}].data");
         if one.data.is_empty() {
-            return Err(shape(format!("`{name}` is empty")));
+            return Err(shape(format!("`transactions[{index}].data` is empty")));
         }
-        data.extend(hex_field(&name, &one.data, MOST_BYTES - data.len())?);
+        let name = format_args!("transactions[{index}].data");
+        data.extend(hex_field(name, &one.data, MOST_BYTES - data.len())?);
         // Daemons older than segwit give only `hash`, which then is the id.
         let id = one.txid.or(one.hash);
         txids.push(id.ok_or_else(|| shape(format!("`transactions[{index}].txid` is missing")))?);
@@ -296,22 +304,22 @@ const IDS_OF_BYTES: usize = 256 << 10;
 
 /// Looks for a transaction whose bytes have another id than the daemon says, among the first ones:
 /// `txid` is over the bytes of a transaction without witness, `hash` over those of any.
-fn foreign_id(raw: &[RawTransaction<'_>]) -> Option<usize> {
-    let mut bytes = 0;
+fn foreign_id(raw: &[RawTransaction<'_>], mut data: &[u8]) -> Option<usize> {
+    let most = data.len().saturating_sub(IDS_OF_BYTES);
     raw.iter()
-        .take_while(|one| {
-            bytes += one.data.len() / 2;
-            bytes <= IDS_OF_BYTES
+        .map_while(|one| {
+            let (bytes, rest) = data.split_at_checked(one.data.len() / 2)?;
+            data = rest;
+            (rest.len() >= most).then_some((one, bytes))
         })
-        .position(|one| {
-            let Some(data) = hex_decode(&one.data) else { return false };
+        .position(|(one, bytes)| {
             // After the version: marker 0 and flags of an extended transaction (BIP 144).
-            let said = match (data.get(4), data.get(5)) {
+            let said = match (bytes.get(4), bytes.get(5)) {
                 (Some(0), Some(1)) => one.hash,
                 (Some(0), _) => None,
                 _ => one.txid.or(one.hash),
             };
-            said.is_some_and(|said| sha256d(&data) != said)
+            said.is_some_and(|said| sha256d(bytes) != said)
         })
 }
 

@@ -248,11 +248,10 @@ impl Client {
 /// Only the exact token is touched, and only where JSON has a value.
 fn mend_nan(body: &[u8]) -> Option<Vec<u8>> {
     // Templates are large, and never have it.
-    let text = std::str::from_utf8(body).ok().filter(|text| text.len() < 1 << 16)?;
-    if !text.contains("nan") {
+    if body.len() >= 1 << 16 {
         return None;
     }
-    let mut text = text.to_owned();
+    let mut text = std::str::from_utf8(body).ok().filter(|text| text.contains("nan"))?.to_owned();
     for nan in ["-nan", "nan"] {
         for (before, after) in [(":", ","), (":", "}"), (": ", ","), (": ", "}")] {
             text = text.replace(&format!("{before}{nan}{after}"), &format!("{before}0{after}"));

@@ -32,7 +32,7 @@ pub struct Row {
     pub role: AtomicU32,
     /// Generation of the configuration that the child serves.
     pub generation: AtomicU32,
-    /// Monotonic milliseconds of the child's last turn; refreshed at least every 250 ms.
+    /// Monotonic milliseconds of the child's last turn; refreshed at least every 500 ms.
     pub tick: AtomicU64,
     /// Unix milliseconds: every record older than this is in the journal files.
     pub journal_tick: AtomicU64,

@@ -30,7 +30,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
 
 /// Longest sleep of a coin's thread, and the one while something is awaited.
-const TURN: (Duration, Duration) = (Duration::from_millis(250), Duration::from_millis(10));
+const TURN: (Duration, Duration) = (Duration::from_millis(500), Duration::from_millis(10));
 /// How often what stops the work is said again.
 const NAG_MS: u64 = 60_000;
 /// What a daemon's own deadline may be exceeded by before it counts as hanging.

@@ -38,7 +38,7 @@ use tally::Source;
 /// Role number on the board.
 const ROLE: u32 = 2;
 /// Longest sleep: the board's tick stays fresh.
-const TICK: Duration = Duration::from_millis(250);
+const TICK: Duration = Duration::from_millis(500);
 const CHANNEL: Token = Token(0);
 const SIGNALS: Token = Token(1);
 const WAKER: Token = Token(2);

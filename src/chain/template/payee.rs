@@ -97,7 +97,7 @@ fn read_one(
     }
     let payee = match (script, &address) {
         (Some(script), _) => {
-            Payee::Script(hex_field(&format!("{name}.script"), &script, LONGEST_SCRIPT)?)
+            Payee::Script(hex_field(format_args!("{name}.script"), &script, LONGEST_SCRIPT)?)
         }
         (None, Some(address)) => Payee::Address(address.clone()),
         (None, None) => return Err(shape(format!("`{name}` has neither script nor payee"))),
