@@ -10,6 +10,7 @@ mod hash;
 mod merkle;
 mod target;
 mod template;
+pub mod transaction;
 mod work;
 
 pub use hash::{Hash, sha256d};

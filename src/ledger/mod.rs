@@ -4,6 +4,7 @@
 //! record counts exactly once whatever is killed when. See `docs/ledger.md`.
 
 mod batch;
+pub mod book;
 pub mod checkpoint;
 mod overview;
 mod redis;

@@ -1,5 +1,7 @@
-//! Money: amounts in the smallest unit, and (from the payouts issue on) how rewards are split.
+//! Money: amounts in the smallest unit, and how rewards are split.
 
 mod amount;
+mod split;
 
 pub use amount::{Amount, AmountError};
+pub use split::{fee, split};

@@ -1,0 +1,152 @@
+//! Whether the book balances: recomputed from its rows, every time.
+
+use super::{Book, BookError};
+use crate::chain::{Hash, hex_decode, transaction::Transaction};
+use rusqlite::Connection;
+
+/// What was added up, in the smallest unit.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Audit {
+    /// What credited blocks pay to the pool.
+    pub rewards: i128,
+    /// Of it: the pool's fees.
+    pub fees: i128,
+    /// Of it: credited to accounts.
+    pub credits: i128,
+    /// Owed to accounts that can be paid.
+    pub owed: i128,
+    /// Owed to accounts that are set aside.
+    pub held: i128,
+    /// In payouts that are not confirmed yet.
+    pub in_flight: i128,
+    /// In confirmed payouts.
+    pub paid: i128,
+    /// Of the rewards: of blocks that the chain has left after they were credited.
+    pub lost: i128,
+    /// What wallets paid for transactions.
+    pub transaction_fees: i128,
+    /// What does not agree, a sentence each. Empty: the book balances.
+    pub wrong: Vec<String>,
+}
+
+/// Most sentences; more would say no more.
+const MOST: usize = 100;
+
+impl Book {
+    /// Adds the book up.
+    ///
+    /// # Errors
+    /// [`BookError`].
+    pub fn audit(&self) -> Result<Audit, BookError> {
+        self.read(|book| {
+            book.execute_batch("BEGIN")?;
+            let audit = add_up(book);
+            book.execute_batch("COMMIT")?;
+            audit
+        })
+    }
+}
+
+fn sum(book: &Connection, sql: &str) -> rusqlite::Result<i128> {
+    // Row by row: SQLite's own sum ends at 63 bits.
+    let mut query = book.prepare(sql)?;
+    let mut rows = query.query([])?;
+    let mut sum = 0;
+    while let Some(row) = rows.next()? {
+        sum += i128::from(row.get::<_, i64>(0)?);
+    }
+    Ok(sum)
+}
+
+fn lines(book: &Connection, sql: &str, wrong: &mut Vec<String>) -> rusqlite::Result<()> {
+    let mut query = book.prepare(sql)?;
+    let found = query.query_map([], |row| row.get(0))?;
+    for line in found.take(MOST) {
+        wrong.push(line?);
+    }
+    Ok(())
+}
+
+pub(super) fn add_up(book: &Connection) -> rusqlite::Result<Audit> {
+    let payouts = |states: &str| {
+        sum(
+            book,
+            &format!(
+                "SELECT amount FROM output JOIN payout ON payout.id = payout WHERE state IN ({states})"
+            ),
+        )
+    };
+    let mut audit = Audit {
+        rewards: sum(book, "SELECT value FROM block WHERE fee IS NOT NULL")?,
+        fees: sum(book, "SELECT fee FROM block WHERE fee IS NOT NULL")?,
+        credits: sum(book, "SELECT amount FROM credit")?,
+        owed: sum(book, "SELECT balance FROM account WHERE held IS NULL")?,
+        held: sum(book, "SELECT balance FROM account WHERE held IS NOT NULL")?,
+        in_flight: payouts("'signed', 'sent'")?,
+        paid: payouts("'confirmed'")?,
+        lost: sum(book, "SELECT value FROM block WHERE state = 'lost'")?,
+        transaction_fees: sum(book, "SELECT fee FROM payout WHERE state <> 'void'")?,
+        wrong: Vec::new(),
+    };
+    let wrong = &mut audit.wrong;
+    if audit.rewards != audit.credits + audit.fees {
+        wrong.push(format!(
+            "rewards {} are not credits {} and fees {}",
+            audit.rewards, audit.credits, audit.fees
+        ));
+    }
+    let accounted = audit.owed + audit.held + audit.in_flight + audit.paid;
+    if audit.credits != accounted {
+        wrong.push(format!(
+            "credits {} are not what is owed, held, in flight and paid, {accounted}",
+            audit.credits
+        ));
+    }
+    lines(
+        book,
+        "SELECT 'block ' || hash || ': its credits and fee are not its value' FROM block
+            WHERE fee IS NOT NULL AND value <> fee +
+                COALESCE((SELECT SUM(amount) FROM credit WHERE credit.block = hash), 0)
+        UNION ALL SELECT 'block ' || hash || ': it is ' || state || ' and credited' FROM block
+            WHERE fee IS NOT NULL AND state NOT IN ('mature', 'lost')
+        UNION ALL SELECT 'block ' || hash || ': it is ' || state || ' and not credited' FROM block
+            WHERE fee IS NULL AND state IN ('mature', 'lost')
+        UNION ALL SELECT 'a credit names block ' || block || ', which is not there' FROM credit
+            WHERE block NOT IN (SELECT hash FROM block)
+        UNION ALL SELECT 'account ' || name || ': its balance is not its credits less its payouts'
+            FROM account WHERE balance <>
+                COALESCE((SELECT SUM(amount) FROM credit WHERE account = account.id), 0) -
+                COALESCE((SELECT SUM(amount) FROM output JOIN payout ON payout.id = payout
+                    WHERE account = account.id AND state <> 'void'), 0)",
+        wrong,
+    )?;
+    transactions(book, wrong)?;
+    Ok(audit)
+}
+
+/// Each payout's bytes pay just what its rows say.
+fn transactions(book: &Connection, wrong: &mut Vec<String>) -> rusqlite::Result<()> {
+    let mut outputs =
+        book.prepare("SELECT script, amount FROM output WHERE payout = ?1 ORDER BY n")?;
+    let mut query = book.prepare("SELECT id, txid, bytes FROM payout ORDER BY id")?;
+    let mut rows = query.query([])?;
+    while let Some(row) = rows.next()? {
+        let (id, txid, bytes): (i64, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let rows: Vec<(String, i64)> = outputs
+            .query_map([id], |row| Ok((row.get(0)?, row.get(1)?)))?
+            .collect::<rusqlite::Result<_>>()?;
+        let read = hex_decode(&bytes).and_then(|bytes| Transaction::parse(&bytes));
+        let agrees = read.is_some_and(|read| {
+            Hash::from_display(&txid) == Some(read.txid)
+                && rows.len() <= read.outputs.len()
+                && rows.iter().zip(&read.outputs).all(|((script, amount), output)| {
+                    hex_decode(script).as_ref() == Some(&output.script)
+                        && u64::try_from(*amount) == Ok(output.value.0)
+                })
+        });
+        if !agrees && wrong.len() < MOST {
+            wrong.push(format!("payout {txid}: its transaction does not pay what its rows say"));
+        }
+    }
+    Ok(())
+}

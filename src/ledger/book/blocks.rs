@@ -1,0 +1,315 @@
+//! Found blocks and what they earned: from the tally's round to credits.
+
+use super::{Account, Book, BookError, account, amount, natural, number, trace};
+use crate::chain::Hash;
+use crate::journal::BlockFound;
+use crate::rewards::{self, Amount};
+use crate::stratum::Weight;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use std::collections::BTreeMap;
+
+/// Work by worker name.
+pub type Work = BTreeMap<String, u128>;
+
+/// What is known of a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// Found; the chain has not been heard of it yet.
+    Found,
+    /// In the chain, its reward not yet to be spent.
+    Immature,
+    /// Its reward has been credited.
+    Mature,
+    /// Another block holds its height, deep enough. Its work is carried into a later round.
+    Orphaned,
+    /// It was credited, and the chain has left it since: the reward is the pool's loss.
+    Lost,
+}
+
+impl State {
+    /// Every state.
+    pub const ALL: [Self; 5] =
+        [Self::Found, Self::Immature, Self::Mature, Self::Orphaned, Self::Lost];
+
+    /// Its name in the book and in JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Found => "found",
+            Self::Immature => "immature",
+            Self::Mature => "mature",
+            Self::Orphaned => "orphaned",
+            Self::Lost => "lost",
+        }
+    }
+
+    fn from_name(name: &str) -> Self {
+        Self::ALL.into_iter().find(|state| state.name() == name).unwrap_or(Self::Found)
+    }
+}
+
+/// A block of the book.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BookBlock {
+    /// Block hash.
+    pub hash: Hash,
+    /// Height.
+    pub height: u64,
+    /// When it was found, unix ms.
+    pub time: u64,
+    /// Id of its coinbase transaction.
+    pub coinbase: Hash,
+    /// What its coinbase pays to the pool.
+    pub value: Amount,
+    /// Worker that found it.
+    pub finder: String,
+    /// What is known of it.
+    pub state: State,
+    /// Since when, unix ms.
+    pub since: u64,
+    /// Blocks from it to the tip, itself counted, when it was last seen in the chain.
+    pub depth: u64,
+    /// What it waits for, in words; empty when all is well.
+    pub words: String,
+    /// The block whose round its work went into.
+    pub carried: Option<Hash>,
+}
+
+const COLUMNS: &str =
+    "hash, height, time, coinbase, value, finder, state, since, depth, words, carried";
+
+fn hash(text: &str) -> Hash {
+    Hash::from_display(text).unwrap_or(Hash([0; 32]))
+}
+
+fn block(row: &Row<'_>) -> rusqlite::Result<BookBlock> {
+    let text = |place| row.get::<_, String>(place);
+    let count = |place| row.get(place).map(natural);
+    Ok(BookBlock {
+        hash: hash(&text(0)?),
+        height: count(1)?,
+        time: count(2)?,
+        coinbase: hash(&text(3)?),
+        value: amount(row, 4)?,
+        finder: text(5)?,
+        state: State::from_name(&text(6)?),
+        since: count(7)?,
+        depth: count(8)?,
+        words: text(9)?,
+        carried: row.get::<_, Option<String>>(10)?.map(|text| hash(&text)),
+    })
+}
+
+impl Book {
+    /// Whether the book has a block.
+    ///
+    /// # Errors
+    /// [`BookError`].
+    pub fn has_block(&self, hash: &Hash) -> Result<bool, BookError> {
+        let sql = "SELECT 1 FROM block WHERE hash = ?1";
+        self.read(|book| {
+            Ok(book.query_row(sql, [hash.to_string()], |_| Ok(())).optional()?.is_some())
+        })
+    }
+
+    /// Blocks in these states, oldest first.
+    ///
+    /// # Errors
+    /// [`BookError`].
+    pub fn blocks(&self, states: &[State]) -> Result<Vec<BookBlock>, BookError> {
+        let sql = format!("SELECT {COLUMNS} FROM block WHERE state = ?1 ORDER BY time, hash");
+        let mut blocks = Vec::new();
+        for state in states {
+            blocks.extend(self.read(|book| {
+                let mut query = book.prepare_cached(&sql)?;
+                query.query_map([state.name()], block)?.collect::<rusqlite::Result<Vec<_>>>()
+            })?);
+        }
+        blocks.sort_by_key(|block| (block.time, block.hash.0));
+        Ok(blocks)
+    }
+
+    /// Takes in a found block with the round that it closed. Work of orphans that were decided
+    /// before it was found goes into its round. Repeating it changes nothing.
+    ///
+    /// # Errors
+    /// [`BookError`].
+    pub fn take_in(
+        &mut self,
+        found: &BlockFound,
+        round: &BTreeMap<String, Weight>,
+        now: u64,
+    ) -> Result<(), BookError> {
+        self.change(|change| {
+            let name = found.hash.to_string();
+            let sql = "INSERT OR IGNORE INTO block
+                (hash, height, time, coinbase, value, finder, stale, state, since, depth, words)
+                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'found', ?8, 0, '')";
+            let new = change.execute(
+                sql,
+                params![
+                    name,
+                    number(found.height)?,
+                    number(found.time)?,
+                    found.coinbase_txid.to_string(),
+                    number(found.pool_value.0)?,
+                    found.worker,
+                    found.stale,
+                    number(now)?
+                ],
+            )?;
+            if new == 0 {
+                return Ok(());
+            }
+            let mut insert = change.prepare_cached("INSERT INTO work VALUES (?1, ?2, ?3)")?;
+            for (worker, &weight) in round {
+                insert.execute(params![name, worker, number(weight)?])?;
+            }
+            let sql = "UPDATE block SET carried = ?1
+                WHERE state = 'orphaned' AND carried IS NULL AND since < ?2";
+            let carried = change.execute(sql, params![name, number(found.time)?])?;
+            trace(change, now, &name, &format!("taken in, with the work of {carried} orphans"))
+        })
+    }
+
+    /// Notes how deep a block stands that is in the chain, or what it waits for.
+    ///
+    /// # Errors
+    /// [`BookError`].
+    pub fn note(&mut self, hash: &Hash, depth: u64, words: &str) -> Result<(), BookError> {
+        let sql = "UPDATE block SET depth = ?2, words = ?3
+            WHERE hash = ?1 AND (depth <> ?2 OR words <> ?3)";
+        self.change(|change| change.execute(sql, params![hash.to_string(), number(depth)?, words]))
+            .map(drop)
+    }
+
+    /// Moves a block that is not credited between found, immature and orphaned. An orphan that
+    /// comes back takes its work back as long as nobody was credited for it.
+    ///
+    /// # Errors
+    /// [`BookError`].
+    pub fn move_to(&mut self, hash: &Hash, state: State, now: u64) -> Result<(), BookError> {
+        self.change(|change| {
+            let name = hash.to_string();
+            let sql = "SELECT state, carried FROM block WHERE hash = ?1";
+            let (before, carried): (String, Option<String>) =
+                change.query_row(sql, [&name], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            let keeps = match carried {
+                Some(to) if state != State::Orphaned => is_credited(change, &to)?,
+                _ => true,
+            };
+            let sql = "UPDATE block SET state = ?2, since = ?3, words = '',
+                carried = CASE WHEN ?4 THEN carried END WHERE hash = ?1";
+            change.execute(sql, params![name, state.name(), number(now)?, keeps])?;
+            trace(change, now, &name, &format!("{before} -> {}", state.name()))
+        })
+    }
+
+    /// The work that a block's reward is split over: its round, and the rounds of orphans that were
+    /// carried into it.
+    ///
+    /// # Errors
+    /// [`BookError`].
+    pub fn work_of(&self, hash: &Hash) -> Result<Work, BookError> {
+        self.read(|book| work(book, &hash.to_string()))
+    }
+
+    /// Credits a block that is mature: `owners` says whose each worker is, `fee` what the pool
+    /// keeps. The credits and the fee are the block's value, to the unit. A block without any work
+    /// is credited to its finder.
+    ///
+    /// # Errors
+    /// [`BookError`]; nothing is changed when the block is not immature any more, or a worker has
+    /// no owner.
+    pub fn credit(
+        &mut self,
+        hash: &Hash,
+        owners: &BTreeMap<String, Account>,
+        fee_ppm: u32,
+        now: u64,
+    ) -> Result<(), BookError> {
+        let name = hash.to_string();
+        let mut work = self.work_of(hash)?;
+        let sql = "SELECT value, finder FROM block WHERE hash = ?1 AND state = 'immature'";
+        let found = self.read(|book| {
+            let read = |row: &Row<'_>| Ok((amount(row, 0)?, row.get::<_, String>(1)?));
+            book.query_row(sql, [&name], read).optional()
+        })?;
+        let Some((value, finder)) = found else { return Ok(()) };
+        if work.values().all(|&weight| weight == 0) {
+            work = BTreeMap::from([(finder, 1)]);
+        }
+        let mut by_account = BTreeMap::new();
+        for (worker, weight) in work {
+            let owner = owners
+                .get(&worker)
+                .ok_or_else(|| self.damaged(format!("nobody owns the work of `{worker}`")))?;
+            *by_account.entry(owner).or_insert(0_u128) += weight;
+        }
+        let (fee, rest) = rewards::fee(value, fee_ppm);
+        let parts = rewards::split(rest, &by_account)
+            .ok_or_else(|| self.damaged(format!("block {name} has no work")))?;
+        self.change(|change| {
+            let sql = "UPDATE block SET state = 'mature', since = ?2, words = '', fee = ?3
+                WHERE hash = ?1 AND state = 'immature'";
+            if change.execute(sql, params![name, number(now)?, number(fee.0)?])? == 0 {
+                return Ok(());
+            }
+            for (owner, part) in &parts {
+                let id = account(change, owner, now)?;
+                let weight = by_account.get(owner).copied().unwrap_or_default();
+                let sql = "INSERT INTO credit VALUES (?1, ?2, ?3, ?4)";
+                change.execute(sql, params![name, id, weight.to_string(), number(part.0)?])?;
+                let sql = "UPDATE account SET balance = balance + ?2,
+                    since = CASE balance WHEN 0 THEN ?3 ELSE since END WHERE id = ?1";
+                change.execute(sql, params![id, number(part.0)?, number(now)?])?;
+            }
+            trace(change, now, &name, &format!("credited to {} accounts", parts.len()))
+        })
+    }
+
+    /// A credited block that the chain has left (`lost`), or one that came back.
+    ///
+    /// # Errors
+    /// [`BookError`].
+    pub fn lose(&mut self, hash: &Hash, lost: bool, now: u64) -> Result<(), BookError> {
+        let (before, after) =
+            if lost { (State::Mature, State::Lost) } else { (State::Lost, State::Mature) };
+        self.change(|change| {
+            let name = hash.to_string();
+            let sql = "UPDATE block SET state = ?2, since = ?3 WHERE hash = ?1 AND state = ?4";
+            change.execute(sql, params![name, after.name(), number(now)?, before.name()])?;
+            trace(change, now, &name, &format!("{} -> {}", before.name(), after.name()))
+        })
+    }
+}
+
+/// Whether the work that was carried into `block` was credited, there or further on.
+fn is_credited(book: &Connection, block: &str) -> rusqlite::Result<bool> {
+    let mut at = block.to_owned();
+    loop {
+        let sql = "SELECT fee IS NOT NULL, carried FROM block WHERE hash = ?1";
+        let (credited, next): (bool, Option<String>) =
+            book.query_row(sql, [&at], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        match next {
+            _ if credited => return Ok(true),
+            Some(next) => at = next,
+            None => return Ok(false),
+        }
+    }
+}
+
+/// A block's own work and all that was carried into it, over any number of orphans.
+fn work(book: &Connection, block: &str) -> rusqlite::Result<Work> {
+    let sql = "WITH RECURSIVE part (hash) AS (
+            SELECT ?1 UNION SELECT block.hash FROM block, part WHERE block.carried = part.hash)
+        SELECT worker, weight FROM work, part WHERE work.block = part.hash";
+    let mut sum = Work::new();
+    let mut query = book.prepare_cached(sql)?;
+    let mut rows = query.query([block])?;
+    while let Some(row) = rows.next()? {
+        let weight: i64 = row.get(1)?;
+        *sum.entry(row.get(0)?).or_default() += u128::from(natural(weight));
+    }
+    Ok(sum)
+}

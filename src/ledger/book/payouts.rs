@@ -1,0 +1,298 @@
+//! Payouts: what is owed, signed transactions, and what became of them.
+
+use super::{Book, BookError, amount, natural, number, script, trace};
+use crate::chain::{Hash, hex_encode};
+use crate::rewards::Amount;
+use rusqlite::{OptionalExtension, Row, params};
+
+/// Somebody who is owed money.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Due {
+    /// Number of the account.
+    pub account: i64,
+    /// Its address.
+    pub name: String,
+    /// Its output script.
+    pub script: Vec<u8>,
+    /// What it is owed.
+    pub balance: Amount,
+    /// Since when it has been owed anything, unix ms.
+    pub since: u64,
+}
+
+/// Money that is set aside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    /// Address or name.
+    pub name: String,
+    /// What it is owed.
+    pub balance: Amount,
+    /// Why it is not paid.
+    pub reason: String,
+}
+
+/// A signed transaction that is not in the book yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewPayout {
+    /// Its id.
+    pub txid: Hash,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    /// What the pool's wallet pays for it.
+    pub fee: Amount,
+    /// Its first outputs: account, script, amount, in their order.
+    pub outputs: Vec<(i64, Vec<u8>, Amount)>,
+}
+
+/// What became of a payout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PayoutState {
+    /// In the book; no daemon has taken it yet.
+    Signed,
+    /// A daemon has taken it.
+    Sent,
+    /// Deep enough in the chain.
+    Confirmed,
+    /// A foreign transaction spent its money, deep in the chain: it can never happen, and its
+    /// amounts are owed again.
+    Void,
+}
+
+impl PayoutState {
+    /// Those that are not settled.
+    pub const OPEN: [Self; 2] = [Self::Signed, Self::Sent];
+    const ALL: [Self; 4] = [Self::Signed, Self::Sent, Self::Confirmed, Self::Void];
+
+    /// Its name in the book and in JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Signed => "signed",
+            Self::Sent => "sent",
+            Self::Confirmed => "confirmed",
+            Self::Void => "void",
+        }
+    }
+
+    fn from_name(name: &str) -> Self {
+        Self::ALL.into_iter().find(|state| state.name() == name).unwrap_or(Self::Signed)
+    }
+}
+
+/// A payout of the book.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Payout {
+    /// Its number.
+    pub id: i64,
+    /// Transaction id.
+    pub txid: Hash,
+    /// The transaction, hex.
+    pub hex: String,
+    /// What the pool's wallet paid for it.
+    pub fee: Amount,
+    /// What became of it.
+    pub state: PayoutState,
+    /// When it was signed, unix ms.
+    pub time: u64,
+    /// Confirmations when it was last looked at.
+    pub depth: u64,
+    /// What it waits for, in words; empty when all is well.
+    pub words: String,
+}
+
+fn payout(row: &Row<'_>) -> rusqlite::Result<Payout> {
+    Ok(Payout {
+        id: row.get(0)?,
+        txid: Hash::from_display(&row.get::<_, String>(1)?).unwrap_or(Hash([0; 32])),
+        hex: row.get(2)?,
+        fee: amount(row, 3)?,
+        state: PayoutState::from_name(&row.get::<_, String>(4)?),
+        time: row.get(5).map(natural)?,
+        depth: row.get(6).map(natural)?,
+        words: row.get(7)?,
+    })
+}
+
+impl Book {
+    /// Accounts that are owed at least `minimum` and can be paid, the oldest debt first.
+    ///
+    /// # Errors
+    /// [`BookError`].
+    pub fn due(&self, minimum: Amount) -> Result<Vec<Due>, BookError> {
+        let sql = "SELECT id, name, script, balance, since FROM account
+            WHERE balance >= ?1 AND balance > 0 AND held IS NULL ORDER BY since, id";
+        self.read(|book| {
+            let mut query = book.prepare(sql)?;
+            let due = |row: &Row<'_>| {
+                Ok(Due {
+                    account: row.get(0)?,
+                    name: row.get(1)?,
+                    script: script(&row.get::<_, String>(2)?),
+                    balance: amount(row, 3)?,
+                    since: row.get(4).map(natural)?,
+                })
+            };
+            query.query_map([number(minimum.0)?], due)?.collect()
+        })
+    }
+
+    /// What is set aside, and why.
+    ///
+    /// # Errors
+    /// [`BookError`].
+    pub fn held(&self) -> Result<Vec<Held>, BookError> {
+        let sql = "SELECT name, balance, held FROM account WHERE held IS NOT NULL ORDER BY name";
+        self.read(|book| {
+            let mut query = book.prepare(sql)?;
+            let held = |row: &Row<'_>| {
+                Ok(Held { name: row.get(0)?, balance: amount(row, 1)?, reason: row.get(2)? })
+            };
+            query.query_map([], held)?.collect()
+        })
+    }
+
+    /// Sets an account's money aside for `reason`, or lets it go with `None`. `false`: there is no
+    /// such account.
+    ///
+    /// # Errors
+    /// [`BookError`].
+    pub fn hold(&mut self, name: &str, reason: Option<&str>, now: u64) -> Result<bool, BookError> {
+        self.change(|change| {
+            let sql = "UPDATE account SET held = ?2 WHERE name = ?1 AND (script <> '' OR ?2 <> '')";
+            let known = change.execute(sql, params![name, reason])? > 0;
+            if known {
+                let words =
+                    reason.map_or_else(|| "released".to_owned(), |why| format!("held: {why}"));
+                trace(change, now, name, &words)?;
+            }
+            Ok(known)
+        })
+    }
+
+    /// Writes a signed transaction into the book and takes its amounts off the balances, in one
+    /// step. From here on it may be sent, as often as needed.
+    ///
+    /// # Errors
+    /// [`BookError`]; nothing is changed, also when a balance does not cover its output.
+    pub fn sign(&mut self, new: &NewPayout, now: u64) -> Result<(), BookError> {
+        self.change(|change| {
+            let sql = "INSERT INTO payout (txid, bytes, fee, state, time, depth, words)
+                VALUES (?1, ?2, ?3, 'signed', ?4, 0, '')";
+            let (name, hex) = (new.txid.to_string(), hex_encode(&new.bytes));
+            change.execute(sql, params![name, hex, number(new.fee.0)?, number(now)?])?;
+            let id = change.last_insert_rowid();
+            for (n, (account, script, amount)) in new.outputs.iter().enumerate() {
+                let sql = "INSERT INTO output VALUES (?1, ?2, ?3, ?4, ?5)";
+                let n = number(n as u64)?;
+                let amount = number(amount.0)?;
+                change.execute(sql, params![id, n, account, hex_encode(script), amount])?;
+                // The balance's own check refuses what is not covered.
+                let sql = "UPDATE account SET balance = balance - ?2 WHERE id = ?1";
+                if change.execute(sql, params![account, amount])? != 1 {
+                    return Err(rusqlite::Error::QueryReturnedNoRows);
+                }
+            }
+            trace(change, now, &name, &format!("signed, {} outputs", new.outputs.len()))
+        })
+    }
+
+    /// Payouts in these states, oldest first.
+    ///
+    /// # Errors
+    /// [`BookError`].
+    pub fn payouts(&self, states: &[PayoutState]) -> Result<Vec<Payout>, BookError> {
+        let sql = "SELECT id, txid, bytes, fee, state, time, depth, words FROM payout
+            WHERE state = ?1 ORDER BY id";
+        let mut payouts = Vec::new();
+        for state in states {
+            payouts.extend(self.read(|book| {
+                let mut query = book.prepare_cached(sql)?;
+                query.query_map([state.name()], payout)?.collect::<rusqlite::Result<Vec<_>>>()
+            })?);
+        }
+        payouts.sort_by_key(|payout| payout.id);
+        Ok(payouts)
+    }
+
+    /// Notes what became of a payout. `Void` gives its amounts back to the balances.
+    ///
+    /// # Errors
+    /// [`BookError`].
+    pub fn settle(
+        &mut self,
+        id: i64,
+        state: PayoutState,
+        depth: u64,
+        words: &str,
+        now: u64,
+    ) -> Result<(), BookError> {
+        self.change(|change| {
+            let sql = "SELECT txid, state, depth, words FROM payout WHERE id = ?1";
+            let read = |row: &Row<'_>| {
+                Ok((
+                    row.get::<_, String>(0)?,
+                    row.get::<_, String>(1)?,
+                    row.get(2).map(natural)?,
+                    row.get::<_, String>(3)?,
+                ))
+            };
+            let Some((txid, before, was_deep, said)) =
+                change.query_row(sql, [id], read).optional()?
+            else {
+                return Ok(());
+            };
+            let settled = before == PayoutState::Void.name();
+            if settled || (before == state.name() && was_deep == depth && said == words) {
+                return Ok(());
+            }
+            let sql = "UPDATE payout SET state = ?2, depth = ?3, words = ?4 WHERE id = ?1";
+            change.execute(sql, params![id, state.name(), number(depth)?, words])?;
+            if state == PayoutState::Void {
+                let sql = "UPDATE account SET balance = balance + output.amount
+                    FROM output WHERE output.payout = ?1 AND output.account = account.id";
+                change.execute(sql, [id])?;
+            }
+            if before == state.name() {
+                return Ok(());
+            }
+            trace(change, now, &txid, &format!("{before} -> {}", state.name()))
+        })
+    }
+
+    /// What an account has earned, is owed, and has been paid or is being paid; `None`: unknown.
+    ///
+    /// # Errors
+    /// [`BookError`].
+    pub fn balance(&self, name: &str) -> Result<Option<Balance>, BookError> {
+        let sql = "SELECT balance, held,
+                (SELECT COALESCE(SUM(amount), 0) FROM output JOIN payout ON payout.id = payout
+                    WHERE account = account.id AND state IN ('signed', 'sent')),
+                (SELECT COALESCE(SUM(amount), 0) FROM output JOIN payout ON payout.id = payout
+                    WHERE account = account.id AND state = 'confirmed')
+            FROM account WHERE name = ?1";
+        self.read(|book| {
+            let read = |row: &Row<'_>| {
+                Ok(Balance {
+                    unpaid: amount(row, 0)?,
+                    held: row.get(1)?,
+                    in_flight: amount(row, 2)?,
+                    paid: amount(row, 3)?,
+                })
+            };
+            book.query_row(sql, [name], read).optional()
+        })
+    }
+}
+
+/// How an account stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Balance {
+    /// Owed.
+    pub unpaid: Amount,
+    /// Signed or sent, not confirmed yet.
+    pub in_flight: Amount,
+    /// Confirmed.
+    pub paid: Amount,
+    /// Why it is not paid.
+    pub held: Option<String>,
+}
