@@ -15,6 +15,7 @@ pub mod ledger;
 pub mod master;
 pub mod miner;
 pub mod net;
+pub mod payments;
 pub mod pow;
 pub mod rewards;
 pub mod stratum;

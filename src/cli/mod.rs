@@ -7,6 +7,7 @@ pub mod bans;
 pub mod bench;
 pub mod blocknotify;
 pub mod blocks;
+pub mod book;
 pub mod check;
 pub mod doctor;
 pub mod rebuild;
@@ -94,6 +95,46 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Add a coin's book up, and compare it with the chain: exit code 0 when all of it agrees
+    Audit {
+        /// Coin, as its pool names it
+        coin: String,
+        /// Without asking daemon and wallet
+        #[arg(long)]
+        offline: bool,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show what an address is owed and has been paid
+    Balance {
+        /// Coin, as its pool names it
+        coin: String,
+        /// Address
+        address: String,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show the payouts of a coin, and set addresses aside
+    Payouts {
+        /// Coin, as its pool names it
+        coin: String,
+        #[command(subcommand)]
+        action: Option<book::Action>,
+        /// As JSON
+        #[arg(long, global = true)]
+        json: bool,
+    },
+    /// Show who had which part of a credited block, computed again
+    Verify {
+        /// Coin, as its pool names it
+        coin: String,
+        /// Hash of the block
+        block: String,
+        /// Only that address
+        address: Option<String>,
+    },
     /// Empty a coin's ledger and fill it anew, exactly, from journals and checkpoint; also while
     /// the pool runs
     Rebuild {
@@ -176,6 +217,14 @@ pub fn main() -> ExitCode {
         }
         Command::Shares { coin, json } => shares::run(&dir, &coin, json),
         Command::Blocks { coin, json } => blocks::run(&dir, &coin, json),
+        Command::Audit { coin, offline, json } => book::audit(&dir, &coin, offline, json),
+        Command::Balance { coin, address, json } => book::balance(&dir, &coin, &address, json),
+        Command::Payouts { coin, action, json } => {
+            book::payouts(&dir, &coin, &action.unwrap_or(book::Action::List), json)
+        }
+        Command::Verify { coin, block, address } => {
+            book::verify(&dir, &coin, &block, address.as_deref())
+        }
         Command::Rebuild { coin, accept_loss } => rebuild::run(&dir, &coin, accept_loss),
         Command::Bench { what: Bench::Pow { json } } => bench::pow(json),
         Command::Blocknotify { pool, password, coin, hash } => {
@@ -221,6 +270,11 @@ mod tests {
             ("romp bans add 192.0.2.7 --for 10m --reason why", true),
             ("romp bans remove 192.0.2.0/24 --json", true),
             ("romp bans add", false),
+            ("romp audit litecoin --offline --json", true),
+            ("romp balance litecoin", false),
+            ("romp payouts litecoin --json", true),
+            ("romp payouts litecoin hold L --reason why", true),
+            ("romp verify litecoin 00ff L", true),
             ("romp bans add 192.0.2.7 --for 10w", false),
             ("romp miner -a md5 -o x -u y", false),
             ("romp miner -a scrypt -t 0 -o x -u y", false),

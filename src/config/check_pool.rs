@@ -4,9 +4,8 @@ use super::check_portal::Ports;
 use super::checked::{Banning, Coin, Daemon, Pool, Redis, Store};
 use super::diagnostics::shown;
 use super::raw::{RawBanning, RawPool};
-use super::values::{Judge, Keys, Scale, scaled};
-use super::{check_notice, check_ports, check_rewards, notes};
-use crate::rewards::Amount;
+use super::values::{Judge, Keys, Scale};
+use super::{check_notice, check_payments, check_ports, check_rewards, notes};
 use crate::stratum::Unit;
 use std::time::Duration;
 
@@ -15,7 +14,7 @@ const VERSION_MASK: u32 = 0x1fff_e000;
 /// A coinbase script holds 100 bytes; height, extranonces and `coinbaseaux` need most of them.
 const MOST_TAG: usize = 20;
 /// NOMP's names for what decides `txRefreshInterval` and the like.
-const INTERNAL: [&str; 2] = ["shareProcessing", "internal"];
+pub(super) const INTERNAL: [&str; 2] = ["shareProcessing", "internal"];
 
 /// What a pool is checked with.
 pub(super) struct Around<'a> {
@@ -40,7 +39,8 @@ pub(super) fn check(
     let recipients = check_rewards::recipients(raw, keys, coin.as_ref(), judge);
     let pool_ports = check_ports::ports(raw, keys, file, ports, judge);
     let daemons = daemons(raw, keys, judge);
-    let wallet = wallet(raw, keys, daemons.as_deref().and_then(<[Daemon]>::first), judge);
+    let first = daemons.as_deref().and_then(<[Daemon]>::first);
+    let payments = check_payments::payments(raw, keys, first, judge);
     let smallest = pool_ports
         .values()
         .flat_map(|port| [Some(port.diff), port.var_diff.as_ref().map(|rules| rules.min_diff)])
@@ -66,8 +66,7 @@ pub(super) fn check(
         extranonce2_size: extranonce2_size(raw, keys, judge),
         version_mask: version_mask(raw, keys, judge),
         tag: tag(raw, keys, judge),
-        minimum_payment: minimum_payment(raw, keys, judge),
-        wallet,
+        payments,
         doctor: raw.doctor.unwrap_or(true),
         ports: pool_ports,
         unit,
@@ -79,7 +78,7 @@ pub(super) fn check(
 
 /// Whether the early spelling of a setting counts: the pool's own file has it, and the later one,
 /// if any, only comes from `defaultPoolConfigs`.
-fn early_wins(keys: &Keys<'_>, early: &str, late: &str) -> bool {
+pub(super) fn early_wins(keys: &Keys<'_>, early: &str, late: &str) -> bool {
     keys.owns(early) && !keys.owns(late)
 }
 
@@ -110,28 +109,6 @@ fn daemons(raw: &RawPool, keys: &Keys<'_>, judge: &mut Judge<'_>) -> Option<Vec<
         }
     }
     complete.then_some(daemons)
-}
-
-/// The daemon whose wallet pays, when payments are on.
-fn wallet(
-    raw: &RawPool,
-    keys: &Keys<'_>,
-    first: Option<&Daemon>,
-    judge: &mut Judge<'_>,
-) -> Option<Daemon> {
-    let late = raw.payment_processing.as_ref();
-    let early = raw.share_processing.as_ref().and_then(|s| s.internal.as_ref());
-    let late = late.map(|p| (p.enabled, &p.daemon, vec!["paymentProcessing", "daemon"]));
-    let early = early.map(|p| (p.enabled, &p.daemon, vec![INTERNAL[0], INTERNAL[1], "daemon"]));
-    let (enabled, daemon, path) = match early_wins(keys, INTERNAL[0], "paymentProcessing") {
-        true => early.or(late),
-        false => late.or(early),
-    }?;
-    match daemon {
-        _ if enabled != Some(true) => None,
-        Some(raw) => judge.daemon(keys, &path, raw),
-        None => first.cloned(),
-    }
 }
 
 struct Times {
@@ -281,24 +258,4 @@ fn tag(raw: &RawPool, keys: &Keys<'_>, judge: &mut Judge<'_>) -> String {
         judge.report.error(&keys.at(&["poolTag"]), &title, &hint);
     }
     tag.to_owned()
-}
-
-fn minimum_payment(raw: &RawPool, keys: &Keys<'_>, judge: &mut Judge<'_>) -> Option<Amount> {
-    let internal = raw.share_processing.as_ref().and_then(|s| s.internal.as_ref());
-    let late = raw.payment_processing.as_ref().and_then(|p| p.minimum_payment);
-    let early = internal.and_then(|internal| internal.minimum_payment);
-    let late_path = vec!["paymentProcessing", "minimumPayment"];
-    let early_path = vec![INTERNAL[0], INTERNAL[1], "minimumPayment"];
-    let early_first = early_wins(keys, INTERNAL[0], "paymentProcessing") && early.is_some();
-    let path = match (late, early) {
-        (Some(_), _) if !early_first => late_path,
-        (_, Some(_)) => early_path,
-        _ => return None,
-    };
-    let amount = keys.written(&path).and_then(|text| scaled(text, 8)).filter(|&units| units > 0);
-    if amount.is_none() {
-        let hint = "must be a number of coins above 0 with at most 8 decimals";
-        judge.report.error(&keys.at(&path), "no amount to pay", hint);
-    }
-    amount.map(Amount)
 }

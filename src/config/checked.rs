@@ -47,6 +47,14 @@ pub struct Config {
     pub pools: BTreeMap<String, Pool>,
 }
 
+impl Config {
+    /// Whether a pool pays its miners.
+    #[must_use]
+    pub fn pays(&self) -> bool {
+        self.pools.values().any(|pool| pool.payments.is_some())
+    }
+}
+
 /// Log settings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Logging {
@@ -140,11 +148,8 @@ pub struct Pool {
     pub p2p: Option<P2p>,
     /// `longPoll` (default true): let getblocktemplate wait for the next block.
     pub long_poll: bool,
-    /// `paymentProcessing.minimumPayment` and others, kept for the payouts issue.
-    pub minimum_payment: Option<Amount>,
-    /// `paymentProcessing.enabled`: the daemon whose wallet has to own `address`
-    /// (`paymentProcessing.daemon`, else the pool's first); `None` when nobody is paid.
-    pub wallet: Option<Daemon>,
+    /// `paymentProcessing`; `None` when nobody is paid.
+    pub payments: Option<Payments>,
     /// `doctor` (default true): the daemons are examined before the ports open, and each one
     /// before its first work is used.
     pub doctor: bool,
@@ -184,6 +189,21 @@ pub struct RewardRecipient {
     pub destination: String,
     /// Parts per million of the reward.
     pub ppm: u32,
+}
+
+/// How miners are paid.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Payments {
+    /// `daemon`, else the pool's first: its wallet has to own the pool's `address`.
+    pub wallet: Daemon,
+    /// `paymentInterval` (default 600 s): from the end of one round of payouts to the next.
+    pub interval: Duration,
+    /// `minimumPayment` (default 0.01 coins): who is owed less waits.
+    pub minimum: Amount,
+    /// `minimumReserve` (default 0): stays in the wallet.
+    pub reserve: Amount,
+    /// `feePercent` without `feeReceiveAddress`, parts per million: stays in the wallet, too.
+    pub fee_ppm: u32,
 }
 
 /// One stratum port.

@@ -5,6 +5,7 @@
 
 mod check_coin;
 mod check_notice;
+mod check_payments;
 mod check_pool;
 mod check_portal;
 mod check_ports;
@@ -25,7 +26,7 @@ mod tests;
 mod values;
 
 pub use checked::{Banning, Coin, Config, Daemon, Forks, Logging, NotifyListener, Pool, Port};
-pub use checked::{Endpoint, LogLevel, P2p, Redis, RewardRecipient, Store, VarDiff};
+pub use checked::{Endpoint, LogLevel, P2p, Payments, Redis, RewardRecipient, Store, VarDiff};
 pub use limits::Limits;
 pub use places::{Key, Places};
 pub use secret::Secret;

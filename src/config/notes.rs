@@ -36,11 +36,6 @@ pub(super) fn pool(raw: &RawPool, keys: &Keys<'_>, judge: &mut Judge<'_>) {
         }
     };
     let early = raw.share_processing.as_ref();
-    let paid = "payments are still to come; shares are kept for them";
-    let late_pay = raw.payment_processing.as_ref().and_then(|p| p.enabled);
-    note(late_pay, &["paymentProcessing"], paid);
-    let early_pay = early.and_then(|s| s.internal.as_ref()?.enabled);
-    note(early_pay, &["shareProcessing", "internal"], paid);
     let mpos = "MPOS is still to come; shares go to the pool's own ledger";
     note(raw.mpos_mode.as_ref().and_then(|m| m.enabled), &["mposMode"], mpos);
     note(early.and_then(|s| s.mpos.as_ref()?.enabled), &["shareProcessing", "mpos"], mpos);

@@ -58,7 +58,8 @@ fn early_nomp_files_keep_their_meaning() {
     let fee = &pool.recipients[0];
     assert_eq!((fee.destination.as_str(), fee.ppm), ("LZz44iyF4zLCXJTU8RxztyyJZBntdS6fvv", 20_000));
     assert!(matches!(&pool.store, Store::Redis(redis) if redis.host == "localhost"));
-    assert_eq!(pool.minimum_payment, Some(Amount(100_000)));
+    let payments = pool.payments.as_ref().unwrap();
+    assert_eq!(payments.minimum, Amount(100_000));
     assert_eq!(pool.daemons.len(), 2);
     assert_eq!(pool.ports[&3032].var_diff.as_ref().unwrap().max_diff, 512.0);
     assert!(pool.validate_username);

@@ -15,6 +15,7 @@ mod resolve;
 pub mod sanity;
 pub mod submit;
 pub mod template;
+pub mod wallet;
 
 pub use calls::{BlockInfo, ChainInfo, best_block, block_info, chain_info};
 pub use calls::{protocol_version, script_of, submit_block, waiting_calls};

@@ -82,7 +82,7 @@ pub fn daemon(
         out.add(judge::peers(&address, &peers));
     }
     let plan = scripts(client, pool, &info, network, &mut out);
-    if pool.wallet.as_ref().is_some_and(|wallet| daemon::address(wallet) == address) {
+    if pool.payments.as_ref().is_some_and(|paid| daemon::address(&paid.wallet) == address) {
         wallet(client, pool, &mut out);
     }
     if Instant::now() < until {

@@ -10,7 +10,7 @@ mod words;
 
 pub use ask::{Examined, daemon};
 
-use crate::config::{self, Key, Pool};
+use crate::config::{self, Key, Payments, Pool};
 use crate::daemon::{Client, Payees, address};
 use crate::net::helper;
 use serde::Serialize;
@@ -122,7 +122,7 @@ fn all<'a>(pools: &[&'a Pool]) -> Vec<(&'a Pool, Option<usize>, config::Daemon)>
         for (index, daemon) in pool.daemons.iter().enumerate() {
             all.push((*pool, Some(index), daemon.clone()));
         }
-        if let Some(wallet) = &pool.wallet
+        if let Some(Payments { wallet, .. }) = &pool.payments
             && !pool.daemons.iter().any(|daemon| address(daemon) == address(wallet))
         {
             all.push((*pool, None, wallet.clone()));

@@ -16,11 +16,13 @@ pub enum Role {
     Templates,
     /// Adds journals to the tally.
     Bookkeeper,
+    /// Owns the book, and pays.
+    Payments,
 }
 
 impl Role {
     /// Every role.
-    pub const ALL: [Self; 3] = [Self::Worker, Self::Templates, Self::Bookkeeper];
+    pub const ALL: [Self; 4] = [Self::Worker, Self::Templates, Self::Bookkeeper, Self::Payments];
 
     /// Its number on the board; 0 is no role.
     #[must_use]
@@ -29,6 +31,7 @@ impl Role {
             Self::Worker => 1,
             Self::Templates => 2,
             Self::Bookkeeper => 3,
+            Self::Payments => 4,
         }
     }
 
@@ -39,6 +42,7 @@ impl Role {
             Self::Worker => "worker",
             Self::Templates => "templates",
             Self::Bookkeeper => "bookkeeper",
+            Self::Payments => "payments",
         }
     }
 }

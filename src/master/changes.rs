@@ -137,7 +137,7 @@ pub(crate) mod tests {
                 "stale_work": second, "connection_timeout": second, "validate_username": false,
                 "banning": null, "proxy_protocol": false, "extranonce2_size": 4,
                 "version_mask": 0, "tag": "/romp/", "daemon_timeout": second,
-                "minimum_payment": null, "wallet": null, "doctor": true, "long_poll": true, "p2p": null
+                "payments": null, "doctor": true, "long_poll": true, "p2p": null
             }}
         }))
         .unwrap()

@@ -15,7 +15,7 @@ use std::sync::atomic::Ordering;
 impl Master {
     /// Makes the fleet what is wanted. In a child: its seat.
     pub(super) fn converge(&mut self, now: u64) -> Option<Seat> {
-        let wanted = roles::wanted(self.workers);
+        let wanted = roles::wanted(self.workers, self.config.pays());
         let shutdown = clock::ms(self.config.shutdown_timeout);
         let board = &self.board;
         let tick = |row| board.row(row).map_or(0, |row| row.tick.load(Ordering::Relaxed));

@@ -23,7 +23,7 @@ pub(crate) struct Kind {
 
 /// Every kind, in the order of their start. Those that serve miners are stopped first, so that the
 /// others can deal with their last words.
-pub(crate) const KINDS: [Kind; 3] = [
+pub(crate) const KINDS: [Kind; 4] = [
     Kind {
         role: Role::Templates,
         tag: "TMPL",
@@ -39,6 +39,14 @@ pub(crate) const KINDS: [Kind; 3] = [
         serves_miners: false,
         reloads_in_place: false,
         finishes_last: true,
+    },
+    Kind {
+        role: Role::Payments,
+        tag: "PAY",
+        rows: (122, 1),
+        serves_miners: false,
+        reloads_in_place: false,
+        finishes_last: false,
     },
     Kind {
         role: Role::Worker,
@@ -93,9 +101,14 @@ pub(crate) fn clamp_workers(count: usize) -> usize {
     count.clamp(1, Kind::of(Role::Worker).rows.1)
 }
 
-/// The fleet that is wanted.
-pub(crate) fn wanted(workers: usize) -> Vec<(Role, usize)> {
-    KINDS.iter().map(|kind| (kind.role, if kind.serves_miners { workers } else { 1 })).collect()
+/// The fleet that is wanted; `pays`: a pool pays its miners.
+pub(crate) fn wanted(workers: usize, pays: bool) -> Vec<(Role, usize)> {
+    let count = |kind: &Kind| match kind.role {
+        Role::Worker => workers,
+        Role::Payments => usize::from(pays),
+        Role::Templates | Role::Bookkeeper => 1,
+    };
+    KINDS.iter().map(|kind| (kind.role, count(kind))).collect()
 }
 
 #[cfg(test)]

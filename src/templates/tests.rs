@@ -55,8 +55,7 @@ pub(crate) fn pool(daemons: Vec<Daemon>) -> Pool {
         daemon_timeout: Duration::from_millis(500),
         p2p: None,
         long_poll: true,
-        minimum_payment: None,
-        wallet: None,
+        payments: None,
         doctor: true,
     }
 }

@@ -5,6 +5,7 @@ use super::memory::Memory;
 use crate::chain::address::{self, AddressError, Rules};
 use crate::chain::{Network, hex_array};
 use crate::config::Pool;
+use crate::stratum::address_part;
 use std::collections::HashSet;
 
 /// Milliseconds for which a daemon's yes is believed.
@@ -66,12 +67,6 @@ pub(crate) fn check(name: &str, pool: &Pool, network: Option<Network>) -> Check 
         Err(AddressError::NoRules(_)) => ask(part),
         Err(error) => Check::Refuse(error.to_string()),
     }
-}
-
-/// The address in a user name: what stands before the first `.`, `_` or `/` (`address.rig`,
-/// `address_rig`, `address/rig`; no address form has any of them).
-pub(crate) fn address_part(name: &str) -> &str {
-    name.split(['.', '_', '/']).next().unwrap_or_default().trim()
 }
 
 fn says_something(rules: &Rules) -> bool {

@@ -1,7 +1,7 @@
 //! Under which name work is credited: a rig's own, or, for an address with too many rigs, one that
 //! they share, so that invented names do not fill the ledger.
 
-use super::authorize::address_part;
+use crate::stratum::address_part;
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
 

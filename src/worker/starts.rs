@@ -4,8 +4,8 @@
 //! often as it likes (reliability M37), and one that is set too high and connects again each minute
 //! would never be lowered.
 
-use super::authorize::address_part;
 use super::memory::Memory;
+use crate::stratum::address_part;
 use crate::stratum::{PortRules, Session, Start};
 use std::net::IpAddr;
 

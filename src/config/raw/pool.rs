@@ -83,6 +83,8 @@ pub(in crate::config) struct RawPayments {
     pub(in crate::config) payment_interval: Option<f64>,
     /// Coins a miner must have earned before a payment.
     pub(in crate::config) minimum_payment: Option<f64>,
+    /// Coins that stay in the wallet.
+    pub(in crate::config) minimum_reserve: Option<f64>,
     /// Daemon whose wallet owns the pool's address.
     pub(in crate::config) daemon: Option<RawDaemon>,
 }

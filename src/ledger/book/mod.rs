@@ -8,7 +8,7 @@ pub mod audit;
 mod blocks;
 mod payouts;
 
-pub use blocks::{BookBlock, State, Work};
+pub use blocks::{BookBlock, Line, Record, State, Work};
 pub use payouts::{Balance, Due, Held, NewPayout, Payout, PayoutState};
 
 use crate::chain::{hex_decode, hex_encode};
@@ -157,6 +157,22 @@ impl Book {
         let opened = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY)
             .and_then(|connection| connection.busy_timeout(BUSY).map(|()| connection));
         Self::checked(opened, path.display().to_string(), None).map(Some)
+    }
+
+    /// Opens a coin's book to hold or release an account, beside the process that pays: each
+    /// change is a transaction of its own.
+    ///
+    /// # Errors
+    /// [`BookError`].
+    pub fn open_for_operator(data_dir: &Path, coin: &str) -> Result<Self, BookError> {
+        let path = path(data_dir, coin);
+        let opened = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)
+            .and_then(|connection| {
+                connection.busy_timeout(BUSY)?;
+                connection.pragma_update(None, "synchronous", "FULL")?;
+                Ok(connection)
+            });
+        Self::checked(opened, path.display().to_string(), None)
     }
 
     fn checked(

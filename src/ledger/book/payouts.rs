@@ -61,7 +61,8 @@ pub enum PayoutState {
 impl PayoutState {
     /// Those that are not settled.
     pub const OPEN: [Self; 2] = [Self::Signed, Self::Sent];
-    const ALL: [Self; 4] = [Self::Signed, Self::Sent, Self::Confirmed, Self::Void];
+    /// Every state.
+    pub const ALL: [Self; 4] = [Self::Signed, Self::Sent, Self::Confirmed, Self::Void];
 
     /// Its name in the book and in JSON.
     #[must_use]

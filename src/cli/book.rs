@@ -1,0 +1,264 @@
+//! `romp audit`, `balance`, `payouts` and `verify`: what the book says; also while the pool is down.
+
+#![allow(clippy::print_stderr)] // a command prints
+
+use super::shares::{pool_of, print, print_json, printable};
+use super::{CONFIGURATION, DONE, FAILED, USAGE};
+use crate::chain::Hash;
+use crate::config::{Loaded, Pool};
+use crate::daemon::{CallError, Client, block_info, wallet};
+use crate::ledger::book::audit::Audit;
+use crate::ledger::book::{Book, BookError, Payout, PayoutState, State};
+use crate::sys::clock::unix_ms;
+use clap::Subcommand;
+use serde_json::json;
+use std::path::{Path, PathBuf};
+
+/// What `romp payouts` does.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Action {
+    /// Show payouts, newest first, and what is set aside
+    List,
+    /// Set an address's money aside: it earns, and is not paid
+    Hold {
+        /// Address, as `romp payouts` or `romp balance` writes it
+        address: String,
+        /// Why, for those who come after you
+        #[arg(long, default_value = "held by the operator")]
+        reason: String,
+    },
+    /// Pay an address again that was set aside
+    Release {
+        /// Address
+        address: String,
+    },
+}
+
+/// Finds the coin and opens its book.
+fn with_book(
+    dir: &Path,
+    coin: &str,
+    show: impl FnOnce(&Pool, Option<Book>, &PathBuf) -> Result<u8, BookError>,
+) -> u8 {
+    let Loaded { config, errors, .. } = crate::config::load(dir);
+    let Some(config) = config else {
+        errors.iter().for_each(|error| eprintln!("{error}"));
+        return CONFIGURATION;
+    };
+    let Some(pool) = pool_of(&config, coin) else { return USAGE };
+    let opened = Book::open_for_reading(&config.data_dir, &pool.coin.id);
+    match opened.and_then(|book| show(pool, book, &config.data_dir)) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error}");
+            FAILED
+        }
+    }
+}
+
+fn no_book(pool: &Pool) -> u8 {
+    print(&format!("{}: nothing has been booked yet", pool.coin.id));
+    DONE
+}
+
+fn coins(units: i128) -> String {
+    let sign = if units < 0 { "-" } else { "" };
+    let units = units.unsigned_abs();
+    format!("{sign}{}.{:08}", units / 100_000_000, units % 100_000_000)
+}
+
+/// `romp audit COIN`: adds the book up, and asks the chain about what it says. Returns the exit
+/// code: 1 when something does not agree or could not be asked.
+#[must_use]
+pub fn audit(dir: &Path, coin: &str, offline: bool, json: bool) -> u8 {
+    with_book(dir, coin, |pool, book, _| {
+        let Some(book) = book else { return Ok(no_book(pool)) };
+        let mut audit = book.audit()?;
+        if !offline && let Err(error) = ask_chain(pool, &book, &mut audit)? {
+            audit.wrong.push(format!("the chain could not be asked: {error}"));
+        }
+        if json {
+            print_json(&audit);
+        } else {
+            table(pool, &audit);
+        }
+        Ok(if audit.wrong.is_empty() { DONE } else { FAILED })
+    })
+}
+
+fn table(pool: &Pool, audit: &Audit) {
+    for (what, units) in [
+        ("rewards of mature blocks", audit.rewards),
+        ("  the pool's fees", audit.fees),
+        ("  credited to miners", audit.credits),
+        ("    owed", audit.owed),
+        ("    set aside", audit.held),
+        ("    being paid", audit.in_flight),
+        ("    paid", audit.paid),
+        ("lost with blocks that left the chain", audit.lost),
+        ("transaction fees of the wallet", audit.transaction_fees),
+    ] {
+        print(&format!("{what:<38} {:>20} {}", coins(units), pool.coin.symbol));
+    }
+    for line in &audit.wrong {
+        print(&format!("WRONG: {}", printable(line)));
+    }
+    if audit.wrong.is_empty() {
+        print("The book balances.");
+    }
+}
+
+/// Whether the chain has the blocks that were credited, and the payouts that count as paid.
+fn ask_chain(
+    pool: &Pool,
+    book: &Book,
+    audit: &mut Audit,
+) -> Result<Result<(), CallError>, BookError> {
+    let (Some(daemon), Some(payments)) = (pool.daemons.first(), &pool.payments) else {
+        return Ok(Ok(()));
+    };
+    let client = Client::new(daemon, pool.daemon_timeout);
+    let wallet = Client::new(&payments.wallet, pool.daemon_timeout);
+    for block in book.blocks(&[State::Mature])? {
+        match block_info(&client, &block.hash) {
+            Ok(Some(info)) if info.confirmations > 0 => {}
+            Ok(_) => audit.wrong.push(format!(
+                "block {} at {} was credited, and {} does not have it in its chain",
+                block.hash,
+                block.height,
+                client.address()
+            )),
+            Err(error) => return Ok(Err(error)),
+        }
+    }
+    for payout in book.payouts(&[PayoutState::Confirmed])? {
+        match wallet::transaction(&wallet, &payout.txid) {
+            Ok(Some(known)) if known.confirmations > 0 => {}
+            Ok(_) => audit.wrong.push(format!(
+                "payout {} counts as paid, and the wallet at {} does not have it in the chain",
+                payout.txid,
+                wallet.address()
+            )),
+            Err(error) => return Ok(Err(error)),
+        }
+    }
+    Ok(Ok(()))
+}
+
+/// `romp balance COIN ADDRESS`. Returns the exit code.
+#[must_use]
+pub fn balance(dir: &Path, coin: &str, address: &str, json: bool) -> u8 {
+    with_book(dir, coin, |pool, book, _| {
+        let Some(book) = book else { return Ok(no_book(pool)) };
+        let Some(balance) = book.balance(address)? else {
+            eprintln!("error: {} has no account `{}`", pool.coin.id, printable(address));
+            return Ok(FAILED);
+        };
+        if json {
+            print_json(&json!({
+                "address": address, "unpaid": balance.unpaid, "in_flight": balance.in_flight,
+                "paid": balance.paid, "held": balance.held,
+            }));
+            return Ok(DONE);
+        }
+        let symbol = &pool.coin.symbol;
+        print(&format!("unpaid      {:>20} {symbol}", balance.unpaid));
+        print(&format!("being paid  {:>20} {symbol}", balance.in_flight));
+        print(&format!("paid        {:>20} {symbol}", balance.paid));
+        if let Some(reason) = &balance.held {
+            print(&format!("set aside: {}", printable(reason)));
+        }
+        Ok(DONE)
+    })
+}
+
+/// `romp payouts COIN`. Returns the exit code.
+#[must_use]
+pub fn payouts(dir: &Path, coin: &str, action: &Action, json: bool) -> u8 {
+    with_book(dir, coin, |pool, book, data_dir| {
+        let Some(book) = book else { return Ok(no_book(pool)) };
+        let (address, reason) = match action {
+            Action::List => {
+                list(pool, &book, json)?;
+                return Ok(DONE);
+            }
+            Action::Hold { address, reason } => (address, Some(reason.as_str())),
+            Action::Release { address } => (address, None),
+        };
+        drop(book);
+        let mut book = Book::open_for_operator(data_dir, &pool.coin.id)?;
+        if !book.hold(address, reason, unix_ms())? {
+            eprintln!("error: {} has no such payable account: `{}`", coin, printable(address));
+            return Ok(FAILED);
+        }
+        print(&format!("{}: {}", printable(address), reason.map_or("released", |_| "held")));
+        Ok(DONE)
+    })
+}
+
+fn list(pool: &Pool, book: &Book, json: bool) -> Result<(), BookError> {
+    let mut payouts = book.payouts(&PayoutState::ALL)?;
+    payouts.reverse();
+    let held = book.held()?;
+    if json {
+        let payout = |payout: &Payout| {
+            json!({
+                "txid": payout.txid, "state": payout.state.name(), "time": payout.time,
+                "confirmations": payout.depth, "fee": payout.fee, "waits_for": payout.words,
+            })
+        };
+        let held = held
+            .iter()
+            .map(|held| json!({"name": held.name, "amount": held.balance, "reason": held.reason}));
+        print_json(&json!({
+            "payouts": payouts.iter().map(payout).collect::<Vec<_>>(),
+            "set_aside": held.collect::<Vec<_>>(),
+        }));
+        return Ok(());
+    }
+    print(&format!("{}: {} payouts", pool.coin.id, payouts.len()));
+    for payout in &payouts {
+        let words = printable(&payout.words);
+        print(&format!("{:<9}  {}  {words}", payout.state.name(), payout.txid));
+    }
+    for held in &held {
+        let (name, reason) = (printable(&held.name), printable(&held.reason));
+        print(&format!("set aside  {} {}  {name}: {reason}", held.balance, pool.coin.symbol));
+    }
+    Ok(())
+}
+
+/// `romp verify COIN BLOCK [ADDRESS]`: who had which work in a block's reward, computed again.
+/// Returns the exit code.
+#[must_use]
+pub fn verify(dir: &Path, coin: &str, block: &str, address: Option<&str>) -> u8 {
+    let Some(hash) = Hash::from_display(block) else {
+        eprintln!("error: `{}` is no block hash (64 hexadecimal digits)", printable(block));
+        return USAGE;
+    };
+    with_book(dir, coin, |pool, book, _| {
+        let Some(record) = book.map(|book| book.record(&hash)).transpose()?.flatten() else {
+            eprintln!("error: {} has not credited a block {hash}", pool.coin.id);
+            return Ok(FAILED);
+        };
+        let symbol = &pool.coin.symbol;
+        print(&format!("block   {hash}"));
+        print(&format!("reward  {} {symbol}, of it the pool's fee {}", record.value, record.fee));
+        print(&format!("digest  {}", record.digest()));
+        let lines = record.lines.iter().filter(|line| address.is_none_or(|name| line.name == name));
+        for line in lines {
+            print(&format!("{}  {}  {}", printable(&line.name), line.weight, line.amount));
+        }
+        let sum: u128 = record.lines.iter().map(|line| u128::from(line.amount.0)).sum();
+        let whole = sum + u128::from(record.fee.0) == u128::from(record.value.0);
+        if !whole || !record.is_fair() {
+            eprintln!("error: the credits are not the reward split by work");
+            return Ok(FAILED);
+        }
+        print(&format!(
+            "The credits of {} addresses are the reward split by work.",
+            record.lines.len()
+        ));
+        Ok(DONE)
+    })
+}

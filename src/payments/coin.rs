@@ -1,0 +1,160 @@
+//! One coin: cycle after cycle, never two at once.
+
+use super::owners::Owners;
+use crate::chain::Network;
+use crate::chain::address::Rules;
+use crate::config::{Payments, Pool};
+use crate::daemon::plan::{self, PlanError};
+use crate::daemon::{CallError, ChainInfo, Client, chain_info};
+use crate::ledger::TallyError;
+use crate::ledger::book::{Book, BookError};
+use crate::sys::clock::{monotonic_ms, ms, unix_ms};
+use std::cell::RefCell;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Between two looks at blocks and payouts, at most.
+const LOOK: Duration = Duration::from_secs(10);
+/// How long a wallet may take: it works for seconds when it has many inputs.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// What stops a coin is said again so often, ms.
+const NAG_MS: u64 = 600_000;
+
+/// Why a cycle ended early. The next one tries again.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Trouble {
+    #[error(transparent)]
+    Book(#[from] BookError),
+    #[error(transparent)]
+    Tally(#[from] TallyError),
+    #[error(transparent)]
+    Call(#[from] CallError),
+    #[error("{0}")]
+    Words(String),
+}
+
+impl From<PlanError> for Trouble {
+    fn from(error: PlanError) -> Self {
+        match error {
+            PlanError::Call(error) => Self::Call(error),
+            PlanError::Operator { words, .. } => Self::Words(words),
+        }
+    }
+}
+
+/// A coin whose miners are paid.
+pub(super) struct Coin {
+    pub(super) pool: Pool,
+    pub(super) payments: Payments,
+    pub(super) data_dir: PathBuf,
+    pub(super) wallet: Client,
+    pub(super) owners: RefCell<Owners>,
+    daemons: Vec<Client>,
+    /// Monotonic ms of the next round of payouts.
+    pay_at: u64,
+    said: Option<(String, u64)>,
+}
+
+/// What a cycle knows of the chain.
+pub(super) struct Chain<'a> {
+    /// Daemons that have all of it, with their tips.
+    pub(super) daemons: Vec<(&'a Client, ChainInfo)>,
+    pub(super) network: Network,
+    pub(super) rules: Rules,
+}
+
+impl Coin {
+    pub(super) fn new(pool: &Pool, payments: &Payments, data_dir: &Path) -> Self {
+        let client = |daemon| Client::new(daemon, pool.daemon_timeout);
+        Self {
+            wallet: Client::new(&payments.wallet, pool.daemon_timeout.max(PATIENCE)),
+            daemons: pool.daemons.iter().map(client).collect(),
+            pool: pool.clone(),
+            payments: payments.clone(),
+            data_dir: data_dir.to_owned(),
+            owners: RefCell::default(),
+            pay_at: 0,
+            said: None,
+        }
+    }
+
+    pub(super) fn id(&self) -> &str {
+        &self.pool.coin.id
+    }
+
+    /// The life of a coin's thread.
+    pub(super) fn run(mut self) {
+        let mut book = None;
+        loop {
+            let result = match &mut book {
+                Some(open) => self.cycle(open),
+                None => Book::open(&self.data_dir, &self.pool.coin.id)
+                    .map_err(Trouble::from)
+                    .and_then(|open| self.cycle(book.insert(open))),
+            };
+            if let Err(Trouble::Book(_)) = &result {
+                // Its transaction was rolled back; a new connection sees what is there.
+                book = None;
+            }
+            self.say(result.err());
+            std::thread::park_timeout(LOOK.min(self.payments.interval));
+        }
+    }
+
+    fn cycle(&mut self, book: &mut Book) -> Result<(), Trouble> {
+        self.take_in(book)?;
+        self.follow(book)?;
+        let settled = self.watch(book);
+        if monotonic_ms() < self.pay_at {
+            return settled;
+        }
+        settled?;
+        self.pay(book)?;
+        self.pay_at = monotonic_ms().saturating_add(ms(self.payments.interval));
+        Ok(())
+    }
+
+    /// The daemons that have the whole chain, and what the coin's addresses are there.
+    pub(super) fn chain(&self) -> Result<Chain<'_>, Trouble> {
+        let mut daemons = Vec::new();
+        let mut silent = None;
+        for client in &self.daemons {
+            match chain_info(client, self.pool.coin.has_get_info) {
+                Ok(info) if !info.initial_download && info.headers <= info.blocks => {
+                    daemons.push((client, info));
+                }
+                Ok(_) => {}
+                Err(error) => silent = Some(error),
+            }
+        }
+        let Some((client, info)) = daemons.first() else {
+            return Err(silent.map_or_else(
+                || Trouble::Words("every daemon is syncing; blocks wait for a verdict".to_owned()),
+                Trouble::Call,
+            ));
+        };
+        let network = plan::network(&client.address(), &self.pool, info)?;
+        let rules = self.pool.coin.addresses.get(&network).cloned().unwrap_or_default();
+        Ok(Chain { daemons, network, rules })
+    }
+
+    /// Tells trouble once, again after a while, and that it is over.
+    fn say(&mut self, trouble: Option<Trouble>) {
+        let now = monotonic_ms();
+        let words = trouble.map(|trouble| trouble.to_string());
+        match (&words, &self.said) {
+            (Some(words), Some((said, at))) if words == said && now - at < NAG_MS => return,
+            (Some(words), _) => {
+                log::error!("{}: payments wait, nothing is lost: {words}", self.id());
+            }
+            (None, Some(_)) => log::warn!("{}: payments go on", self.id()),
+            (None, None) => return,
+        }
+        self.said = words.map(|words| (words, now));
+    }
+}
+
+/// Unix milliseconds, for the book.
+pub(super) fn now() -> u64 {
+    unix_ms()
+}

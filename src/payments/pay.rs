@@ -1,0 +1,225 @@
+//! Payouts: built and signed first, then in the book, then sent, as often as needed. The same bytes
+//! cannot pay twice.
+
+use super::coin::{Coin, Trouble, now};
+use crate::chain::transaction::{Output, Transaction, unfunded};
+use crate::daemon::wallet;
+use crate::daemon::{CallError, Fault, plan};
+use crate::ledger::book::{Book, Due, NewPayout, Payout, PayoutState};
+use crate::rewards::Amount;
+
+/// Confirmations after which a payout counts as paid.
+const DEEP: i64 = 6;
+/// A confirmed payout is watched until it is so deep.
+const WATCHED: u64 = 100;
+/// A foreign transaction that spends a payout's money makes it void when it is so deep.
+const CONFLICT: i64 = -100;
+/// Most outputs of a transaction: some 8 kB, far below what nodes relay.
+const OUTPUTS: usize = 200;
+/// A fee up to that many units is never too high; above it, up to a twentieth of what is paid.
+const SMALL_FEE: u64 = 1_000_000;
+
+impl Coin {
+    /// Looks at all payouts that are not settled for good: sends again what the chain does not have.
+    pub(super) fn watch(&self, book: &mut Book) -> Result<(), Trouble> {
+        let confirmed = book.payouts(&[PayoutState::Confirmed])?;
+        let open = book.payouts(&PayoutState::OPEN)?;
+        let watched = confirmed.into_iter().filter(|payout| payout.depth < WATCHED);
+        for payout in open.into_iter().chain(watched) {
+            self.look_at(book, &payout)?;
+        }
+        Ok(())
+    }
+
+    fn look_at(&self, book: &mut Book, payout: &Payout) -> Result<(), Trouble> {
+        let known = wallet::transaction(&self.wallet, &payout.txid)?;
+        let confirmations = known.map(|known| known.confirmations);
+        let depth = confirmations.and_then(|count| u64::try_from(count).ok()).unwrap_or(0);
+        let (state, words) = match confirmations {
+            Some(DEEP..) => (PayoutState::Confirmed, String::new()),
+            Some(1..) => (PayoutState::Sent, String::new()),
+            Some(..=CONFLICT) => {
+                log::error!(
+                    "{}: payout {} can never happen: something else spent its money. Its amounts \
+                     are owed again",
+                    self.id(),
+                    payout.txid
+                );
+                (PayoutState::Void, "its money was spent elsewhere".to_owned())
+            }
+            Some(..=-1) => (
+                payout.state,
+                "another transaction spends its money; it is void when that is 100 blocks deep"
+                    .to_owned(),
+            ),
+            // Not in the chain: the same bytes again.
+            Some(0) | None => self.send(payout)?,
+        };
+        book.settle(payout.id, state, depth, &words, now())?;
+        Ok(())
+    }
+
+    fn send(&self, payout: &Payout) -> Result<(PayoutState, String), Trouble> {
+        match wallet::send(&self.wallet, &payout.hex) {
+            Ok(_) => Ok((PayoutState::Sent, String::new())),
+            // Already in the chain (Bitcoin Core's RPC_VERIFY_ALREADY_IN_CHAIN).
+            Err(error) if error.code() == Some(-27) => Ok((PayoutState::Sent, String::new())),
+            Err(CallError { fault: Fault::Rpc { code, message }, .. }) if code != -28 => {
+                let words = format!("the daemon does not take it ({code}: {message})");
+                let state = match payout.state {
+                    PayoutState::Confirmed => PayoutState::Sent,
+                    state => state,
+                };
+                Ok((state, words))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Pays who is due, as far as the wallet's money goes, the oldest debts first.
+    pub(super) fn pay(&self, book: &mut Book) -> Result<(), Trouble> {
+        let stuck = book.payouts(&[PayoutState::Signed])?;
+        if let Some(payout) = stuck.first() {
+            return Err(Trouble::Words(format!(
+                "payout {} was not taken yet ({}); it is sent again, and no other is made before",
+                payout.txid, payout.words
+            )));
+        }
+        let due = book.due(self.payments.minimum)?;
+        if due.is_empty() {
+            return Ok(());
+        }
+        let audit = book.audit()?;
+        if let Some(wrong) = audit.wrong.first() {
+            return Err(Trouble::Words(format!(
+                "nothing is paid from a book that does not balance: {wrong}; see `romp audit {}`",
+                self.id()
+            )));
+        }
+        let spendable = wallet::spendable(&self.wallet)?;
+        let kept = self.payments.reserve.0.saturating_add(SMALL_FEE);
+        let mut left = spendable.0.saturating_sub(kept);
+        let mut covered = Vec::new();
+        let mut missing = 0_u64;
+        for one in due {
+            match left.checked_sub(one.balance.0) {
+                Some(rest) if missing == 0 => {
+                    left = rest;
+                    covered.push(one);
+                }
+                _ => missing = missing.saturating_add(one.balance.0),
+            }
+        }
+        for chunk in covered.chunks(OUTPUTS) {
+            self.pay_these(book, chunk)?;
+        }
+        if missing > 0 {
+            return Err(Trouble::Words(format!(
+                "the wallet can spend {spendable}{}: {} more are owed and wait, the oldest debts \
+                 were paid first",
+                match self.payments.reserve.0 {
+                    0 => String::new(),
+                    _ => format!(", of which {} stay in it", self.payments.reserve),
+                },
+                Amount(missing)
+            )));
+        }
+        Ok(())
+    }
+
+    fn pay_these(&self, book: &mut Book, due: &[Due]) -> Result<(), Trouble> {
+        let outputs: Vec<Output> = due
+            .iter()
+            .map(|one| Output { value: one.balance, script: one.script.clone() })
+            .collect();
+        let new = self.signed(&outputs)?;
+        let owed = due.iter().map(|one| (one.account, one.script.clone(), one.balance)).collect();
+        let new = NewPayout { outputs: owed, ..new };
+        book.sign(&new, now())?;
+        let signed = book.payouts(&[PayoutState::Signed])?;
+        for payout in signed.iter().filter(|payout| payout.txid == new.txid) {
+            let (state, words) = self.send(payout)?;
+            book.settle(payout.id, state, 0, &words, now())?;
+            if state == PayoutState::Signed {
+                return Err(Trouble::Words(format!("payout {}: {words}", payout.txid)));
+            }
+            log::info!("{}: payout {} to {} addresses", self.id(), payout.txid, due.len());
+        }
+        Ok(())
+    }
+
+    /// A transaction of the wallet that pays just these outputs, and the rest back to the pool.
+    fn signed(&self, outputs: &[Output]) -> Result<NewPayout, Trouble> {
+        let chain = self.chain()?;
+        let (client, info) = chain
+            .daemons
+            .first()
+            .ok_or_else(|| Trouble::Words("every daemon is syncing; payouts wait".to_owned()))?;
+        let change = plan::pool_script(client, &self.pool, info, chain.network)?;
+        let funded =
+            wallet::fund(&self.wallet, &unfunded(outputs), &self.pool.address, outputs.len())?;
+        let total = outputs.iter().fold(0_u64, |sum, output| sum.saturating_add(output.value.0));
+        if funded.fee.0 > SMALL_FEE.max(total / 20) {
+            return Err(Trouble::Words(format!(
+                "the wallet wants a fee of {} for paying {}: that is too much. Set `paytxfee` or \
+                 `maxtxfee` of the daemon, or raise `minimumPayment`",
+                funded.fee,
+                Amount(total)
+            )));
+        }
+        let bytes = wallet::sign(&self.wallet, &funded.bytes).map_err(unlock)?;
+        let read = Transaction::parse(&bytes)
+            .filter(|read| pays(read, outputs, &change))
+            .ok_or_else(|| {
+                Trouble::Words(
+                    "the wallet's transaction does not pay what it was asked to pay; it was not \
+                     sent"
+                        .to_owned(),
+                )
+            })?;
+        Ok(NewPayout { txid: read.txid, bytes, fee: funded.fee, outputs: Vec::new() })
+    }
+}
+
+/// Whether a transaction pays these outputs first, and nobody else but the pool.
+fn pays(read: &Transaction, outputs: &[Output], change: &[u8]) -> bool {
+    read.outputs.split_at_checked(outputs.len()).is_some_and(|(first, rest)| {
+        first == outputs && rest.len() <= 1 && rest.iter().all(|output| output.script == change)
+    })
+}
+
+fn unlock(error: CallError) -> Trouble {
+    match error.code() {
+        Some(-13) => Trouble::Words(format!(
+            "the wallet at {} is locked: unlock it for longer than payouts take, with \
+             `walletpassphrase`, or keep it unlocked",
+            error.daemon
+        )),
+        _ => error.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chain::Hash;
+
+    #[test]
+    fn a_transaction_that_pays_anybody_else_is_refused() {
+        let output = |value, script: u8| Output { value: Amount(value), script: vec![script] };
+        let read = |outputs: &[Output]| Transaction {
+            txid: Hash([0; 32]),
+            inputs: Vec::new(),
+            outputs: outputs.to_vec(),
+        };
+        let wanted = [output(5, 1), output(6, 2)];
+        let sound = |outputs: &[Output]| pays(&read(outputs), &wanted, &[9]);
+        assert!(sound(&[output(5, 1), output(6, 2)]));
+        assert!(sound(&[output(5, 1), output(6, 2), output(100, 9)]));
+        assert!(!sound(&[output(5, 1), output(6, 2), output(100, 8)]));
+        assert!(!sound(&[output(5, 1), output(6, 2), output(1, 9), output(1, 9)]));
+        assert!(!sound(&[output(6, 2), output(5, 1)]));
+        assert!(!sound(&[output(5, 1), output(7, 2)]));
+        assert!(!sound(&[output(5, 1)]));
+    }
+}
