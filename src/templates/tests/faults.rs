@@ -135,6 +135,33 @@ fn survives(name: &str, fault: Fault) {
     assert!(bad.is_none(), "{name}: {bad:?}");
 }
 
+/// A template that a daemon keeps is not waited for when another daemon has a new block.
+#[test]
+fn a_daemon_that_keeps_its_template_holds_nobody_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let (first, second) = (Chain::new(100), Chain::new(100));
+    let (chain, keeps) = (first.clone(), Arc::new(Mutex::new(None)));
+    let kept = Arc::clone(&keeps);
+    let daemon = stub::daemon(move |method, body| match (method, &mut *kept.lock().unwrap()) {
+        ("getblocktemplate", Some(asked)) => {
+            *asked = true;
+            Answer::Silence
+        }
+        _ => chain.answer(method, body),
+    });
+    // Its deadline is further away than this test's.
+    let patient = Pool {
+        daemon_timeout: Duration::from_secs(60),
+        job_refresh: Duration::from_millis(1),
+        ..pool(vec![daemon, second.daemon()])
+    };
+    let mut master = Master::start(dir.path(), patient);
+    master.work_on(hash_at(100));
+    *keeps.lock().unwrap() = Some(false);
+    master.until("its being asked", |_| (*keeps.lock().unwrap() == Some(true)).then_some(()));
+    master.work_on(second.mine());
+}
+
 #[test]
 fn a_daemon_that_contradicts_is_refused_with_the_doctors_sentence() {
     let (dir, chain) = (tempfile::tempdir().unwrap(), Chain::new(100));
