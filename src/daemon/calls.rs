@@ -8,6 +8,9 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
+/// Characters of a network's name that are kept: it goes into `status` and the log.
+const LONGEST_NAME: usize = 64;
+
 /// What a daemon says about its chain.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ChainInfo {
@@ -166,7 +169,7 @@ fn modern(raw: RawChainInfo) -> ChainInfo {
         initial_download: raw.initialblockdownload,
         tip_time: raw.time.as_u64().or(raw.mediantime.as_u64()),
         proof_of_stake: has_stake(&raw.difficulty),
-        chain: raw.chain,
+        chain: raw.chain.chars().take(LONGEST_NAME).collect(),
     }
 }
 
@@ -251,6 +254,9 @@ pub(super) fn read<T: DeserializeOwned>(
     method: &str,
     answer: &RawValue,
 ) -> Result<T, CallError> {
-    serde_json::from_str(answer.get())
-        .map_err(|error| client.error(method, Fault::Garbage(format!("its result: {error}"))))
+    serde_json::from_str(answer.get()).map_err(|error| {
+        // The error quotes what it did not expect, which may be a megabyte.
+        let words = client.excerpt(&format!("its result: {error}"));
+        client.error(method, Fault::Garbage(words))
+    })
 }
