@@ -119,7 +119,7 @@ pub fn protocol_version(client: &Client) -> Result<u32, CallError> {
 }
 
 /// `getblockchaininfo`; on a daemon that does not know it (or `old`, the coin file's `hasGetInfo`)
-/// `getinfo` and `getbestblockhash`.
+/// `getinfo` and `getblockhash` of the height that it tells: the tip may be another one by then.
 ///
 /// # Errors
 /// [`CallError`] of the call that failed.
@@ -138,7 +138,8 @@ pub fn chain_info(client: &Client, old: bool) -> Result<ChainInfo, CallError> {
         Err(error) if old && error.is_unknown_method() => return chain_info(client, false),
         Err(error) => return Err(error),
     };
-    let best = best_block(client)?;
+    let best = client.call("getblockhash", json!([info.blocks]))?;
+    let best = read(client, "getblockhash", &best)?;
     let network = if info.testnet { Network::Test } else { Network::Main };
     Ok(ChainInfo {
         network: Some(network),
@@ -179,15 +180,6 @@ fn number(difficulty: &Value) -> Option<f64> {
 
 fn has_stake(difficulty: &Value) -> bool {
     difficulty.get("proof-of-stake").is_some()
-}
-
-/// `getbestblockhash`.
-///
-/// # Errors
-/// [`CallError`] when there is no usable answer.
-pub fn best_block(client: &Client) -> Result<Hash, CallError> {
-    let answer = client.call("getbestblockhash", json!([]))?;
-    read(client, "getbestblockhash", &answer)
 }
 
 /// `getblockheader`, `None` when the daemon does not know the block. Asks `getblock` where there is

@@ -255,13 +255,16 @@ fn reads_the_chain_of_new_and_old_daemons() {
     assert!(error.contains("its result") && error.len() < 500, "{} bytes", error.len());
 
     let old = || {
-        stub::daemon(|method, _| match method {
+        stub::daemon(|method, body| match method {
             "getinfo" => Answer::Result(
                 r#"{"blocks":5,"testnet":false,"difficulty":{"proof-of-work":2,
                     "proof-of-stake":1}}"#
                     .into(),
             ),
-            "getbestblockhash" => Answer::Result(format!("\"{HASH}\"")),
+            "getblockhash" => {
+                assert!(body.contains("\"params\":[5]"), "the block of that height: {body}");
+                Answer::Result(format!("\"{HASH}\""))
+            }
             _ => Answer::Error("{\"code\":-32601,\"message\":\"Method not found\"}".into()),
         })
     };
