@@ -86,14 +86,7 @@ impl Coin {
     /// # Errors
     /// What the tally said. The next turn opens it anew and goes on where it stands.
     pub(super) fn turn(&mut self, watermark: u64, now: u64) -> Result<bool, TallyError> {
-        let result = self.add_up(watermark, now);
-        if result.is_err() {
-            self.tally = None;
-        }
-        result
-    }
-
-    fn add_up(&mut self, watermark: u64, now: u64) -> Result<bool, TallyError> {
+        // Taken, and put back only when all went well: after an error it is never used again.
         let mut tally = match self.tally.take() {
             Some(tally) => tally,
             None => self.connect()?,

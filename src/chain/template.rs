@@ -134,8 +134,13 @@ struct RawTransaction<'a> {
     hash: Option<Hash>,
 }
 
+/// Bytes that an error may have: it quotes the daemon, whose texts may be megabytes.
+const LONGEST_ERROR: usize = 400;
+
 fn shape(text: impl Into<String>) -> TemplateError {
-    TemplateError::Shape(text.into())
+    let mut text = text.into();
+    text.truncate(text.floor_char_boundary(LONGEST_ERROR));
+    TemplateError::Shape(text)
 }
 
 /// Decodes a field's hex of at most `most` bytes.
@@ -357,6 +362,7 @@ fn payments(raw: &Raw<'_>) -> Result<Vec<Payment>, TemplateError> {
     if let Some(payee) = raw.payee.as_deref().filter(|payee| !payee.is_empty())
         && !payments.iter().any(|payment| payment.address.as_deref() == Some(payee))
     {
+        payee::check_address("payee", payee)?;
         let fixed: u64 =
             payments.iter().map(|payment| payment.amount.0).fold(0, u64::saturating_add);
         // NOMP: without an amount, a fifth of what is left, rounded up.

@@ -206,6 +206,10 @@ mod tests {
             r#"{"password": ["hunter2"]}"#,
             r#"{"password": {"text": "hunter2"}}"#,
             r#"{"p\u0061ssword": "hunter2"}"#,
+            r#"{"pwd": "hunter2"}"#,
+            r#"{"apiToken": "hunter2"}"#,
+            r#"{"clientSecret": "hunter2"}"#,
+            r#"{"rpcpass": "hunter2"}"#,
         ] {
             let masked = Masked::new(text);
             assert!(!masked.text.contains("hunter2"), "{}", masked.text);

@@ -29,3 +29,26 @@ impl fmt::Debug for Secret {
         f.write_str("***")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Daemon, Redis};
+
+    #[test]
+    fn no_debug_output_shows_a_secret() {
+        let secret = || Secret::new("hunter2".to_owned());
+        assert_eq!(format!("{:?}", secret()), "***");
+        let daemon = Daemon {
+            host: "127.0.0.1".to_owned(),
+            port: 1,
+            user: "me".to_owned(),
+            password: secret(),
+            zmq: None,
+        };
+        let redis =
+            Redis { host: "127.0.0.1".to_owned(), port: 1, database: 0, password: Some(secret()) };
+        let shown = format!("{daemon:?} {redis:?}");
+        assert!(shown.contains("***") && !shown.contains("hunter2"), "{shown}");
+    }
+}

@@ -8,6 +8,9 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
+/// Characters of a network's name that are kept: it goes into `status` and the log.
+const LONGEST_NAME: usize = 64;
+
 /// What a daemon says about its chain.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ChainInfo {
@@ -116,7 +119,7 @@ pub fn protocol_version(client: &Client) -> Result<u32, CallError> {
 }
 
 /// `getblockchaininfo`; on a daemon that does not know it (or `old`, the coin file's `hasGetInfo`)
-/// `getinfo` and `getbestblockhash`.
+/// `getinfo` and `getblockhash` of the height that it tells: the tip may be another one by then.
 ///
 /// # Errors
 /// [`CallError`] of the call that failed.
@@ -135,7 +138,8 @@ pub fn chain_info(client: &Client, old: bool) -> Result<ChainInfo, CallError> {
         Err(error) if old && error.is_unknown_method() => return chain_info(client, false),
         Err(error) => return Err(error),
     };
-    let best = best_block(client)?;
+    let best = client.call("getblockhash", json!([info.blocks]))?;
+    let best = read(client, "getblockhash", &best)?;
     let network = if info.testnet { Network::Test } else { Network::Main };
     Ok(ChainInfo {
         network: Some(network),
@@ -166,7 +170,7 @@ fn modern(raw: RawChainInfo) -> ChainInfo {
         initial_download: raw.initialblockdownload,
         tip_time: raw.time.as_u64().or(raw.mediantime.as_u64()),
         proof_of_stake: has_stake(&raw.difficulty),
-        chain: raw.chain,
+        chain: raw.chain.chars().take(LONGEST_NAME).collect(),
     }
 }
 
@@ -176,15 +180,6 @@ fn number(difficulty: &Value) -> Option<f64> {
 
 fn has_stake(difficulty: &Value) -> bool {
     difficulty.get("proof-of-stake").is_some()
-}
-
-/// `getbestblockhash`.
-///
-/// # Errors
-/// [`CallError`] when there is no usable answer.
-pub fn best_block(client: &Client) -> Result<Hash, CallError> {
-    let answer = client.call("getbestblockhash", json!([]))?;
-    read(client, "getbestblockhash", &answer)
 }
 
 /// `getblockheader`, `None` when the daemon does not know the block. Asks `getblock` where there is
@@ -251,6 +246,9 @@ pub(super) fn read<T: DeserializeOwned>(
     method: &str,
     answer: &RawValue,
 ) -> Result<T, CallError> {
-    serde_json::from_str(answer.get())
-        .map_err(|error| client.error(method, Fault::Garbage(format!("its result: {error}"))))
+    serde_json::from_str(answer.get()).map_err(|error| {
+        // The error quotes what it did not expect, which may be a megabyte.
+        let words = client.excerpt(&format!("its result: {error}"));
+        client.error(method, Fault::Garbage(words))
+    })
 }

@@ -264,6 +264,7 @@ impl Judge {
     fn settle(&mut self, now: u64) {
         let Some(top) = self.top(now) else {
             self.chosen = None;
+            self.forked_since = None;
             self.entries.iter_mut().for_each(|entry| entry.fresh_since = None);
             return;
         };
@@ -286,7 +287,6 @@ impl Judge {
         let fresh = |index: &usize| {
             self.entries.get(*index).is_some_and(|entry| entry.fresh_since.is_some())
         };
-        let first = (0..self.entries.len()).find(fresh);
         let kept = self.chosen.filter(|&index| {
             healthy.get(index) == Some(&true)
                 && self.entries.get(index).is_some_and(|entry| {
@@ -299,13 +299,10 @@ impl Judge {
                 .and_then(|entry| entry.fresh_since)
                 .is_some_and(|since| now.saturating_sub(since) >= TAKE_BACK_MS)
         };
-        self.chosen = match (kept, first) {
-            (Some(kept), first) => match (0..kept).find(|index| fresh(index) && proven(index)) {
-                // Only between equals: never from a daemon that has the block to one that has not.
-                Some(preferred) if first.is_some() => Some(preferred),
-                _ => Some(kept),
-            },
-            (None, first) => first,
+        self.chosen = match kept {
+            // A preferred one that is proven stands on the highest tip: it has every block.
+            Some(kept) => (0..kept).find(proven).or(Some(kept)),
+            None => (0..self.entries.len()).find(fresh),
         };
     }
 }

@@ -209,8 +209,9 @@ impl Client {
     }
 
     /// The beginning of a text on one line, without secrets that the other side may echo.
-    fn excerpt(&self, text: &str) -> String {
-        let mut text = text.replace(&self.authorization, "***");
+    pub(super) fn excerpt(&self, text: &str) -> String {
+        let credentials = self.authorization.trim_start_matches("Basic ");
+        let mut text = text.replace(credentials, "***");
         if !self.password.is_empty() {
             text = text.replace(&self.password, "***");
         }

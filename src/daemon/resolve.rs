@@ -39,6 +39,17 @@ impl Name {
         {
             return Ok(addresses.clone());
         }
+        let found = match (self.ask(), known.take()) {
+            (Ok(found), _) => found,
+            // A name server that is away must not take the daemon away as well.
+            (Err(_), Some((_, before))) => before,
+            (Err(error), None) => return Err(error),
+        };
+        *known = Some((Instant::now(), found.clone()));
+        Ok(found)
+    }
+
+    fn ask(&self) -> Result<Vec<SocketAddr>, ureq::Error> {
         let (sender, receiver) = mpsc::sync_channel(1);
         let target = (self.host.clone(), self.port);
         helper::spawn("resolve", move || {
@@ -48,11 +59,7 @@ impl Name {
         let found = receiver
             .recv_timeout(PATIENCE)
             .map_err(|_| ureq::Error::Timeout(ureq::Timeout::Resolve))??;
-        if found.is_empty() {
-            return Err(ureq::Error::HostNotFound);
-        }
-        *known = Some((Instant::now(), found.clone()));
-        Ok(found)
+        if found.is_empty() { Err(ureq::Error::HostNotFound) } else { Ok(found) }
     }
 }
 
@@ -73,5 +80,23 @@ impl Resolver for Name {
         // The array holds 16.
         self.addresses()?.into_iter().take(16).for_each(|address| resolved.push(address));
         Ok(resolved)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_name_server_a_daemon_is_where_it_was() {
+        let name = Name::new("no such host", 7);
+        assert!(name.addresses().is_err());
+        let before = vec![SocketAddr::from(([127, 0, 0, 1], 7))];
+        let long_ago = Instant::now().checked_sub(KEEP).unwrap();
+        *name.known.lock().unwrap() = Some((long_ago, before.clone()));
+        assert_eq!(name.addresses().unwrap(), before);
+        let known = name.known.lock().unwrap();
+        assert!(known.as_ref().unwrap().0 > long_ago, "and is not asked for in each call");
     }
 }

@@ -233,8 +233,10 @@ pub(super) fn clock(address: &str, time: u32, now: u64) -> Finding {
 /// What the daemon said to a block that romp would build.
 pub(super) fn proposal(address: &str, answer: &Result<Box<RawValue>, CallError>) -> Finding {
     let new = |verdict, words: String| Finding::new("block", verdict, words);
+    let short =
+        |word: &str| -> String { word.chars().filter(|c| !c.is_control()).take(100).collect() };
     let refused = |word: &str| {
-        let word: String = word.chars().filter(|c| !c.is_control()).take(100).collect();
+        let word = short(word);
         new(
             Verdict::Fail,
             format!(
@@ -250,7 +252,10 @@ pub(super) fn proposal(address: &str, answer: &Result<Box<RawValue>, CallError>)
             Ok(None) => new(Verdict::Ok, "it would take a block of ours".to_owned()),
             Ok(Some(word)) => match words::is_harmless(&word) {
                 Some(true) => new(Verdict::Ok, "it would take a block of ours".to_owned()),
-                Some(false) => new(Verdict::Skip, format!("the chain went on meanwhile ({word})")),
+                Some(false) => {
+                    let words = format!("the chain went on meanwhile ({})", short(&word));
+                    new(Verdict::Skip, words)
+                }
                 None => refused(&word),
             },
             Err(_) => new(Verdict::Skip, "it does not judge proposed blocks (BIP 23)".to_owned()),

@@ -244,6 +244,29 @@ fn one_daemon_in_order_makes_the_others_contradictions_warnings() {
     assert!(!contradicts(&alone) && !alone[0].answered, "{alone:?}");
 }
 
+/// Far away, or busy: the examination is complete all the same, and so is not repeated.
+#[test]
+fn a_slow_daemon_is_examined_to_the_end() {
+    let quick = stub_daemon("regtest", "null");
+    let quick = Client::new(&quick, Duration::from_secs(20));
+    let slow = stub::daemon(move |method, body| {
+        if method == "getblockheader" {
+            std::thread::sleep(Duration::from_millis(300));
+            return Answer::Result(format!("\"{}\"", "11".repeat(80)));
+        }
+        let body: serde_json::Value = serde_json::from_str(body).unwrap();
+        match quick.call(method, body["params"].clone()) {
+            Ok(result) => Answer::Result(result.get().to_owned()),
+            Err(_) => Answer::Error(r#"{"code":-32601,"message":"Method not found"}"#.to_owned()),
+        }
+    });
+    let pool = test_pool(vec![slow.clone()]);
+    let client = Client::new(&slow, Duration::from_secs(20));
+    let until = Instant::now() + Duration::from_secs(4);
+    let examined = daemon(&client, &pool, 0, until, &mut Payees::default());
+    assert!(examined.complete && examined.contradiction().is_none(), "{examined:?}");
+}
+
 #[test]
 fn a_daemon_that_hangs_is_not_waited_for() {
     let hangs = stub::daemon(|_, _| Answer::Silence);

@@ -244,6 +244,15 @@ pub fn read(data_dir: &Path, coin: &str) -> Result<Option<Checkpoint>, TallyErro
     }
 }
 
+/// Puts sums aside that cannot be read, so that a tally can be filled without them.
+///
+/// # Errors
+/// When they cannot be renamed.
+pub fn set_aside(data_dir: &Path, coin: &str) -> Result<(), TallyError> {
+    let path = folder(data_dir, coin).join("sums");
+    std::fs::rename(&path, path.with_extension("damaged")).map_err(trouble(&path))
+}
+
 impl Checkpoint {
     /// Its unit.
     #[must_use]

@@ -376,12 +376,19 @@ impl Tally for Sqlite {
         self.in_place()?;
         let place = self.place.clone();
         self.transact(|transaction| {
+            let begun = "SELECT EXISTS (SELECT 1 FROM position)";
             match unit_of(transaction)? {
                 Some(unit) if unit != batch.unit => {
                     let (stored, wanted) = (unit.0, batch.unit.0);
                     return Err(Fault::Tally(TallyError::Unit { place, stored, wanted }));
                 }
                 Some(_) => {}
+                None if transaction.query_row(begun, [], |row| row.get(0))? => {
+                    let words = "the unit is gone from table `meta`, but table `position` is \
+                                 filled: a part of the ledger was deleted"
+                        .to_owned();
+                    return Err(Fault::Tally(TallyError::Damaged { place, words }));
+                }
                 // Emptied since it was looked at.
                 None if !batch.first => return Ok(Applied::Moved(BTreeMap::new())),
                 None => add_meta(transaction, "unit", i64::from(batch.unit.0))?,

@@ -132,6 +132,12 @@ fn shown(metadata: &Metadata<'_>) -> bool {
     metadata.target() == SPECIAL || metadata.level() as usize <= LEVEL.load(Ordering::Relaxed)
 }
 
+/// Other packages' debug lines (HTTP, database) can hold passwords, and are not for operators.
+fn is_for_operators(metadata: &Metadata<'_>) -> bool {
+    let ours = metadata.target() == SPECIAL || metadata.target().starts_with("romp");
+    ours || metadata.level() <= Level::Warn
+}
+
 fn level_name(record: &Record<'_>) -> &'static str {
     match record.level() {
         _ if record.target() == SPECIAL => "special",
@@ -175,9 +181,7 @@ impl Log for Gate {
     }
 
     fn log(&self, record: &Record<'_>) {
-        // Other packages' debug lines (HTTP, database) can hold passwords, and are not for operators.
-        let ours = record.target() == SPECIAL || record.target().starts_with("romp");
-        if shown(record.metadata()) && (ours || record.level() <= Level::Warn) {
+        if shown(record.metadata()) && is_for_operators(record.metadata()) {
             self.0.log(record);
         }
     }
@@ -240,6 +244,17 @@ mod tests {
         Reopenable.write_all(b"four\n").unwrap();
         set_file(None).unwrap();
         assert_eq!((read(&moved), read(&path)), ("one\ntwo\n".into(), "three\nfour\n".into()));
+    }
+
+    #[test]
+    fn what_other_packages_tell_of_their_work_is_left_out() {
+        let line = |target, level| Metadata::builder().target(target).level(level).build();
+        for target in ["ureq_proto::client::prepare", "ureq::unversioned::transport", "redis"] {
+            assert!(!is_for_operators(&line(target, Level::Debug)), "{target}");
+            assert!(is_for_operators(&line(target, Level::Warn)), "{target}");
+        }
+        assert!(is_for_operators(&line("romp::worker", Level::Debug)));
+        assert!(is_for_operators(&line(SPECIAL, Level::Error)));
     }
 
     #[test]

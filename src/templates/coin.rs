@@ -171,8 +171,7 @@ impl Coin {
             let now = clock::monotonic_ms();
             self.turn(now);
             let busy = self.refresh.is_chasing() || self.held.is_some();
-            let calm = TURN.0.min(self.pool.block_refresh / 2).max(TURN.1);
-            let mut event = events.recv_timeout(if busy { TURN.1 } else { calm });
+            let mut event = events.recv_timeout(if busy { TURN.1 } else { calm(&self.pool) });
             for _ in 0..AT_ONCE {
                 match event {
                     Ok(Event::Reply(daemon, reply)) => self.reply(daemon, reply),
@@ -251,6 +250,11 @@ impl Coin {
         let could = |it: Standing| matches!(it, Standing::Fresh | Standing::Behind { .. });
         (0..self.lines.len()).any(|other| other != daemon && could(self.judge.standing(other, now)))
     }
+}
+
+/// Time between two turns when nothing happens.
+pub(super) fn calm(pool: &Pool) -> Duration {
+    TURN.0.min(notices::poll_every(pool) / 2).max(TURN.1)
 }
 
 /// A job from new transactions at least so often, and often enough that work never looks stale to

@@ -189,6 +189,15 @@ fn a_notice_is_faster_than_the_poll() {
 }
 
 #[test]
+fn without_polling_a_coin_is_not_busier_than_with_it() {
+    let calm = |every: u64| {
+        let block_refresh = Duration::from_millis(every);
+        coin::calm(&Pool { block_refresh, ..pool(Vec::new()) }).as_millis()
+    };
+    assert_eq!([0, 10, 100, 1_000].map(calm), [250, 10, 50, 250]);
+}
+
+#[test]
 fn new_transactions_make_a_job_that_is_not_clean() {
     let (dir, chain) = (tempfile::tempdir().unwrap(), Chain::new(100));
     let often = Pool { job_refresh: Duration::from_millis(1), ..pool(vec![chain.daemon()]) };

@@ -149,13 +149,15 @@ impl<'a> Replay<'a> {
             return self.settle(found, Verdict::Accepted, self.words(&headers));
         }
         if is_known(&headers) {
-            // Nothing is left to be done for it: should its daemon's chain come to it, that daemon
-            // does so by itself.
             let parents = self.headers(&found.previous);
             if clock::unix_ms().saturating_sub(found.time) >= LOST_MS || is_buried(&parents) {
-                self.shelve(found, self.words(&headers));
+                return self.shelve(found, self.words(&headers));
             }
-            return;
+            // Nothing is left to be done for it where it is known: should that daemon's chain come
+            // to it, it does so by itself. One that lacks it may stand on the block before.
+            if !is_lacking(&headers) {
+                return;
+            }
         }
         let answers = submit::everywhere(&self.pool.daemons, &candidate.block, SUBMIT);
         match submit::overall(&answers) {
@@ -269,9 +271,9 @@ impl<'a> Replay<'a> {
 }
 
 /// Whether a block found at `time` is to be taken up: its worker has had its time, or it is from
-/// before this process.
+/// before this process. One from the future is from before the clock was set back.
 fn is_ready(time: u64, started: u64, now: u64) -> bool {
-    time < started || now.saturating_sub(time) >= YOUNG_MS
+    time < started || now.abs_diff(time) >= YOUNG_MS
 }
 
 fn judge(headers: &[Known]) -> Finding {
@@ -287,6 +289,11 @@ fn judge(headers: &[Known]) -> Finding {
 /// Whether a daemon has the block, if not in its chain.
 fn is_known(headers: &[Known]) -> bool {
     headers.iter().any(|known| matches!(known, Ok(Some(_))))
+}
+
+/// Whether a daemon says that it does not have the block.
+fn is_lacking(headers: &[Known]) -> bool {
+    headers.iter().any(|known| matches!(known, Ok(None)))
 }
 
 /// Whether the chain has gone on without the block, judged by its parent.

@@ -284,3 +284,7 @@ fn is_address(pool: &Pool, text: &str) -> Option<bool> {
         }
     })
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+mod tests;

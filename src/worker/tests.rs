@@ -172,7 +172,8 @@ fn with_fsync_it_is_on_the_disk_first() {
 fn a_tls_handshake_is_closed_at_once() {
     use std::io::Read;
     let dir = tempfile::tempdir().unwrap();
-    let running = start(dir.path(), "");
+    // The deadline of the handshake, which would end it too, is far away.
+    let running = start(dir.path(), r#", "limits": {"subscribeTimeout": 3600}"#);
     let mut client = Client::new(running.port);
     client.0.get_mut().write_all(&[0x16, 0x03, 0x01, 0x00, 0xa5, 0x01]).unwrap();
     assert_eq!(client.0.read(&mut [0; 64]).unwrap(), 0, "the end within the read's timeout");

@@ -135,9 +135,17 @@ impl Coin {
         watermark: &dyn Fn() -> u64,
     ) -> Result<String, TallyError> {
         let copy = match checkpoint::read(&self.data_dir, &self.id) {
-            Err(_) if accept_loss => None,
+            // Left where it is, it would be met again when the tally is filled.
+            Err(_) if accept_loss => {
+                checkpoint::set_aside(&self.data_dir, &self.id)?;
+                None
+            }
             read => read?,
         };
+        // A round that cannot be read would stop the filling when the tally is empty already.
+        if let Some(copy) = &copy {
+            copy.rounds()?.try_for_each(|round| round.map(drop))?;
+        }
         let deleted = self.deleted();
         let instance = format!("{:04x}", self.instance);
         let sums = copy.as_ref().map(|copy| copy.sums.clone()).unwrap_or_default();

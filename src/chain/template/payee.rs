@@ -38,6 +38,19 @@ impl Payment {
     }
 }
 
+/// Refuses an address that is none.
+pub(super) fn check_address(name: &str, address: &str) -> Result<(), TemplateError> {
+    if address.len() > LONGEST_ADDRESS {
+        return Err(shape(format!(
+            "the address of `{name}` is longer than {LONGEST_ADDRESS} bytes"
+        )));
+    }
+    Ok(())
+}
+
+/// Longest address: errors name it.
+const LONGEST_ADDRESS: usize = 128;
+
 /// Most outputs that one field may demand.
 const MOST_OUTPUTS: usize = 1000;
 
@@ -83,6 +96,7 @@ fn read_one(
         found.find(|text| !text.is_empty()).map(str::to_owned)
     };
     let (script, address) = (text(&SCRIPT), text(&ADDRESS));
+    check_address(name, address.as_deref().unwrap_or_default())?;
     let amount = AMOUNT.iter().find_map(|key| one.get(*key));
     let amount = match amount {
         None if script.is_none() && address.is_none() => return Ok(()),

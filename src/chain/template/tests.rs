@@ -110,11 +110,18 @@ fn a_refusal_names_the_field() {
         ("masternode", json!({"payee": "X", "amount": "7"})),
         ("masternode", json!({"payee": "X", "amount": -7})),
         ("masternode", json!({"payee": "X"})),
+        ("masternode", json!({"payee": "X".repeat(129), "amount": 7})),
+        ("payee", json!("X".repeat(129))),
         ("superblock", json!([{"amount": 1}])),
         ("superblock", json!([{"script": "0", "amount": 1}])),
     ] {
         let text = refusal(name, value.clone());
         assert!(text.contains(name), "{name} {value}: {text}");
+    }
+    // What it quotes may be megabytes; it goes to the log and to `romp status`.
+    for name in ["height", "bits", "payee"] {
+        let text = refusal(name, json!(format!("{}\u{fc}", "\u{e4}".repeat(1 << 20))));
+        assert!(text.contains(name) && text.len() < 500, "{name}: {} bytes", text.len());
     }
     assert!(refusal("transactions", json!([{"data": ""}])).contains("transactions[0].data"));
     let no_id = json!([{"data": "00", "hash": "11".repeat(32)}, {"data": "00"}]);

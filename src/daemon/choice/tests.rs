@@ -141,6 +141,11 @@ fn tells_of_a_fork_that_lasts() {
     }
     judge.probed(1, 61_000, Ok(tip(7)), 1);
     assert!(!judge.forked(200_000));
+    // Nobody is left to say so.
+    judge.probed(1, 200_000, Ok(other), 1);
+    judge.probed(0, 200_000, Ok(tip(7)), 1);
+    assert_eq!(judge.choose(400_000), None);
+    assert!(!judge.forked(400_000));
 }
 
 #[test]

@@ -202,7 +202,7 @@ fn a_late_answer_is_never_taken_for_the_next_one() {
 fn errors_hold_no_secrets() {
     let echo = ask(|_, _| {
         let basic = base64(b"user:hunter2-secret");
-        Answer::Http(200, format!("you said Basic {basic} hunter2-secret"))
+        Answer::Http(200, format!("you said Basic {basic}, that is {basic}, hunter2-secret"))
     });
     let error = format!("{0} {0:?}", echo.unwrap_err());
     assert!(!error.contains("hunter2") && !error.contains("dXNlcjpodW"), "{error}");
@@ -239,14 +239,32 @@ fn reads_the_chain_of_new_and_old_daemons() {
     assert_eq!((info.blocks, info.headers, info.initial_download), (7, 9, true));
     assert_eq!(info.difficulty, Some(1.5));
 
+    // What goes to the log and to `romp status` is short, whatever the daemon says.
+    let endless = "x".repeat(1 << 19);
+    let named = |chain: String, blocks: String| {
+        let daemon = stub::daemon(move |_, _| {
+            Answer::Result(format!(
+                r#"{{"chain":"{chain}","blocks":{blocks},"bestblockhash":"{HASH}"}}"#
+            ))
+        });
+        chain_info(&Client::new(&daemon, PATIENT), false)
+    };
+    let info = named(endless.clone(), "7".to_owned()).unwrap();
+    assert!(info.network.is_none() && info.chain.len() < 100, "{} bytes", info.chain.len());
+    let error = named("main".to_owned(), format!("\"{endless}\"")).unwrap_err().to_string();
+    assert!(error.contains("its result") && error.len() < 500, "{} bytes", error.len());
+
     let old = || {
-        stub::daemon(|method, _| match method {
+        stub::daemon(|method, body| match method {
             "getinfo" => Answer::Result(
                 r#"{"blocks":5,"testnet":false,"difficulty":{"proof-of-work":2,
                     "proof-of-stake":1}}"#
                     .into(),
             ),
-            "getbestblockhash" => Answer::Result(format!("\"{HASH}\"")),
+            "getblockhash" => {
+                assert!(body.contains("\"params\":[5]"), "the block of that height: {body}");
+                Answer::Result(format!("\"{HASH}\""))
+            }
             _ => Answer::Error("{\"code\":-32601,\"message\":\"Method not found\"}".into()),
         })
     };

@@ -169,3 +169,18 @@ fn a_file_that_may_not_be_written_is_told_in_words() {
     }
     assert_eq!(sqlite::Sqlite::open(&path).unwrap().sums().unwrap().accepted, 1);
 }
+
+/// Else the same batch would be tried again and again, without a word that helps.
+#[test]
+fn a_ledger_without_its_unit_is_damaged() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = sqlite_path(dir.path(), "litecoin");
+    let one = batch("s", 0, vec![share(1, "a", 1)]);
+    sqlite::Sqlite::open(&path).unwrap().apply(&one).unwrap();
+    rusqlite::Connection::open(&path).unwrap().execute("DELETE FROM meta", []).unwrap();
+    for first in [true, false] {
+        let next = Batch { first, ..batch("t", 0, vec![share(2, "a", 1)]) };
+        let words = sqlite::Sqlite::open(&path).unwrap().apply(&next).unwrap_err().to_string();
+        assert!(words.contains("`meta`") && words.contains("romp rebuild"), "{words}");
+    }
+}

@@ -183,7 +183,7 @@ fn a_redis_that_forgets_the_last_minutes_is_told_them_again() {
 #[test]
 fn answers_that_make_no_sense_are_errors_and_nothing_waits_for_them() {
     use std::io::{Read, Write};
-    let replies: [&[u8]; 14] = [
+    let replies: [&[u8]; 16] = [
         b"-ERR unknown command\r\n",
         b"-MOVED 3999 127.0.0.1:6381\r\n",
         b"-NOAUTH Authentication required.\r\n",
@@ -197,6 +197,8 @@ fn answers_that_make_no_sense_are_errors_and_nothing_waits_for_them() {
         b"%1\r\n+a\r\n",
         b"HTTP/1.1 400 Bad Request\r\n\r\n",
         b"\xff\xfe\r\n",
+        b"*1\r\n$5\r\nmaybe\r\n",
+        b"*0\r\n",
         b"",
     ];
     for reply in replies {
@@ -204,10 +206,16 @@ fn answers_that_make_no_sense_are_errors_and_nothing_waits_for_them() {
         let socket = dir.path().join("s");
         let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
         std::thread::spawn(move || {
-            for _ in 0..2 {
+            // The first time to all, the second time only to what follows the look at its settings.
+            for sound in [false, true] {
                 let (mut stream, _) = listener.accept().unwrap();
                 let mut asked = [0; 4096];
-                while stream.read(&mut asked).is_ok_and(|count| count > 0 && !reply.is_empty()) {
+                while let Ok(count) = stream.read(&mut asked) {
+                    let is_info = asked[..count].windows(4).any(|part| part == b"INFO");
+                    let reply = if sound && is_info { b"$11\r\nrole:master\r\n" } else { reply };
+                    if count == 0 || reply.is_empty() {
+                        break;
+                    }
                     let _ = stream.write_all(reply);
                 }
             }

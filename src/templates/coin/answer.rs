@@ -86,6 +86,10 @@ impl Coin {
 
     pub(super) fn planned(&mut self, daemon: usize, now: u64, answer: Result<Plan, PlanError>) {
         self.plan_waiting = None;
+        // Another daemon was asked meanwhile and was faster: one plan, one network.
+        if self.plan.is_some() {
+            return;
+        }
         match answer {
             Ok(plan) => {
                 special!("{}: on the {} network", self.id(), plan.network.name());

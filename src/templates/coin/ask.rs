@@ -29,8 +29,11 @@ impl Coin {
     pub(super) fn ask_template(&mut self, daemon: usize, now: u64) {
         let Some(seen) = self.judge.seen(daemon) else { return };
         let Some(plan) = &self.plan else { return };
-        let idle = self.asked.is_none() && self.held.is_none();
-        if !idle || !self.refresh.is_due(now, &seen.tip) {
+        // What another daemon was asked for before it was left, or has given and cannot prove, is
+        // not waited for: it may hang, and this one has the newer block.
+        let busy = self.asked.is_some_and(|asked| asked.daemon == daemon)
+            || self.held.as_ref().is_some_and(|held| held.daemon == daemon);
+        if busy || !self.refresh.is_due(now, &seen.tip) {
             return;
         }
         self.number += 1;

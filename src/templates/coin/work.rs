@@ -85,6 +85,8 @@ impl Coin {
                 return self.refuse(*daemon, now, why);
             }
         };
+        // Another daemon's, which was quicker to be proven than the one that waits for that.
+        self.held = None;
         self.judge.worked(*daemon, now);
         self.remember_poll(*daemon, template);
         work.clean = self.refresh.worked(now, work.previous);

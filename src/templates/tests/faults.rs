@@ -135,6 +135,63 @@ fn survives(name: &str, fault: Fault) {
     assert!(bad.is_none(), "{name}: {bad:?}");
 }
 
+/// A template that a daemon keeps is not waited for when another daemon has a new block.
+#[test]
+fn a_daemon_that_keeps_its_template_holds_nobody_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let (first, second) = (Chain::new(100), Chain::new(100));
+    let (chain, keeps) = (first.clone(), Arc::new(Mutex::new(None)));
+    let kept = Arc::clone(&keeps);
+    let daemon = stub::daemon(move |method, body| match (method, &mut *kept.lock().unwrap()) {
+        ("getblocktemplate", Some(asked)) => {
+            *asked = true;
+            Answer::Silence
+        }
+        _ => chain.answer(method, body),
+    });
+    // Its deadline is further away than this test's.
+    let patient = Pool {
+        daemon_timeout: Duration::from_secs(60),
+        job_refresh: Duration::from_millis(1),
+        ..pool(vec![daemon, second.daemon()])
+    };
+    let mut master = Master::start(dir.path(), patient);
+    master.work_on(hash_at(100));
+    *keeps.lock().unwrap() = Some(false);
+    master.until("its being asked", |_| (*keeps.lock().unwrap() == Some(true)).then_some(()));
+    master.work_on(second.mine());
+}
+
+/// Each call is answered in time, but there are many to a template: the scripts of its payees.
+#[test]
+fn a_daemon_that_is_slow_over_many_calls_is_left() {
+    let dir = tempfile::tempdir().unwrap();
+    let (first, second) = (Chain::new(100), Chain::new(100));
+    let payees = |number: u16| format!(r#"{{"payee":"payee-{number}","amount":1}}"#);
+    let payees: Vec<String> = (0..500).map(payees).collect();
+    let demanded = format!(r#""superblock":[{}],"curtime""#, payees.join(","));
+    let demands = poison("\"curtime\"", move || demanded.clone());
+    let slow: Fault = Arc::new(move |chain, method, body| {
+        if body.contains("payee-") {
+            std::thread::sleep(Duration::from_millis(200));
+        }
+        demands(chain, method, body)
+    });
+    let spell = Arc::new(Mutex::new(None));
+    // A probe, which would find it out too, comes after an hour.
+    let rare = Pool {
+        block_refresh: Duration::from_secs(3_600),
+        job_refresh: Duration::from_millis(1),
+        daemon_timeout: Duration::from_secs(1),
+        ..pool(vec![daemon(&first, &spell), second.daemon()])
+    };
+    let mut master = Master::start(dir.path(), rare);
+    master.work_on(hash_at(100));
+    master.status("both", |status| status.daemons.iter().all(|daemon| daemon.fresh));
+    *spell.lock().unwrap() = Some(slow);
+    master.status("left", |status| status.daemons[1].chosen);
+}
+
 #[test]
 fn a_daemon_that_contradicts_is_refused_with_the_doctors_sentence() {
     let (dir, chain) = (tempfile::tempdir().unwrap(), Chain::new(100));

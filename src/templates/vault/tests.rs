@@ -32,6 +32,7 @@ fn lost_blocks_and_old_enough_ones() {
     assert!(is_ready(99, 100, 100), "from before this process");
     assert!(!is_ready(100, 100, 100 + YOUNG_MS - 1), "its worker may still be at it");
     assert!(is_ready(100, 100, 100 + YOUNG_MS));
+    assert!(is_ready(100 + YOUNG_MS, 100, 100), "the clock was set back since");
     assert_eq!([0, 1, 2, 3, 99].map(back_off), [10_000, 20_000, 40_000, 60_000, 60_000]);
 }
 
@@ -49,21 +50,12 @@ fn recorded(dir: &Path, coin: &str) -> Vec<&'static str> {
     all
 }
 
-/// Looks once at a block that the daemon refuses; `since` is when it first did so.
-fn refused(since: Option<u64>) -> (bool, Track) {
-    let dir = tempfile::tempdir().unwrap();
-    let daemon = stub::daemon(|method, body| match method {
-        "getblockheader" if body.contains(&"ee".repeat(32)) => {
-            Stub::Result("{\"confirmations\":1}".to_owned())
-        }
-        "getblockheader" => Stub::Error("{\"code\":-5,\"message\":\"not found\"}".to_owned()),
-        _ => Stub::Result("\"bad-cb-amount\"".to_owned()),
-    });
-    let pool = pool(vec![daemon]);
+/// A block in the vault whose daemons are these.
+fn candidate(pool: &Pool, dir: &Path, time: u64) -> vault::Candidate {
     let candidate = vault::Candidate {
         coin: pool.coin.id.clone(),
         found: BlockFound {
-            time: 1,
+            time,
             hash: Hash([1; 32]),
             height: 5,
             previous: Hash([0xee; 32]),
@@ -76,7 +68,22 @@ fn refused(since: Option<u64>) -> (bool, Track) {
         },
         block: vec![1],
     };
-    vault::store(dir.path(), &candidate).unwrap();
+    vault::store(dir, &candidate).unwrap();
+    candidate
+}
+
+/// Looks once at a block that the daemon refuses; `since` is when it first did so.
+fn refused(since: Option<u64>) -> (bool, Track) {
+    let dir = tempfile::tempdir().unwrap();
+    let daemon = stub::daemon(|method, body| match method {
+        "getblockheader" if body.contains(&"ee".repeat(32)) => {
+            Stub::Result("{\"confirmations\":1}".to_owned())
+        }
+        "getblockheader" => Stub::Error("{\"code\":-5,\"message\":\"not found\"}".to_owned()),
+        _ => Stub::Result("\"bad-cb-amount\"".to_owned()),
+    });
+    let pool = pool(vec![daemon]);
+    let candidate = candidate(&pool, dir.path(), 1);
     let replay = Replay::new(dir.path(), 0, 0, &pool, 10);
     let mut track = Track { refused_since: since, ..Track::default() };
     replay.look(&candidate, &mut track);
@@ -85,6 +92,30 @@ fn refused(since: Option<u64>) -> (bool, Track) {
     // The worker may have died before it wrote down what it had found.
     assert_eq!(records, if open.is_empty() { vec!["found", "answered"] } else { vec![] });
     (open.is_empty(), track)
+}
+
+/// One daemon has refused the block, or stands on a sibling; the other one was away then.
+#[test]
+fn a_block_that_one_daemon_knows_goes_to_those_that_lack_it() {
+    for (second, taken) in [("null", true), ("\"inconclusive\"", false)] {
+        let dir = tempfile::tempdir().unwrap();
+        let knows = stub::daemon(|method, body| match method {
+            "getblockheader" if body.contains(&"ee".repeat(32)) => {
+                Stub::Result("{\"confirmations\":1}".to_owned())
+            }
+            "getblockheader" => Stub::Result("{\"confirmations\":-1}".to_owned()),
+            _ => Stub::Result("\"duplicate-invalid\"".to_owned()),
+        });
+        let lacks = stub::daemon(move |method, _| match method {
+            "getblockheader" => Stub::Error("{\"code\":-5,\"message\":\"not found\"}".to_owned()),
+            _ => Stub::Result(second.to_owned()),
+        });
+        let pool = pool(vec![knows, lacks]);
+        let candidate = candidate(&pool, dir.path(), clock::unix_ms());
+        Replay::new(dir.path(), 0, 0, &pool, 0).look(&candidate, &mut Track::default());
+        let open = vault::pending(dir.path(), &pool.coin.id).unwrap();
+        assert_eq!(open.is_empty(), taken, "{second}");
+    }
 }
 
 #[test]

@@ -204,6 +204,31 @@ fn what_nothing_reaches_back_to_is_waited_for() {
     });
 }
 
+#[test]
+fn a_damaged_copy_stops_a_rebuild_before_anything_is_emptied() {
+    both(|desk| {
+        let (mut coin, _alive) = history(desk);
+        let before = desk.books();
+        let folder = checkpoint::folder(desk.path(), "litecoin");
+        let files = std::fs::read_dir(&folder).unwrap().flatten().map(|entry| entry.path());
+        let round = files.into_iter().find(|path| path.extension() == Some("round".as_ref()));
+        for path in [round.unwrap(), folder.join("sums")] {
+            let whole = std::fs::read(&path).unwrap();
+            std::fs::write(&path, "{").unwrap();
+            let words = desk.rebuild(&mut coin, false).unwrap_err().to_string();
+            assert!(words.contains(path.to_str().unwrap()), "{words}");
+            assert_eq!(desk.books(), before);
+            std::fs::write(&path, whole).unwrap();
+        }
+        // With the operator's word: what is left, and no hold any more.
+        std::fs::write(folder.join("sums"), "{").unwrap();
+        let report = desk.rebuild(&mut coin, true).unwrap();
+        assert!(report.contains("1 deleted journals are missing"), "{report}");
+        assert_eq!(desk.books().0.accepted, 3);
+        add_all(&mut desk.coin());
+    });
+}
+
 fn is_behind(error: &TallyError) -> bool {
     matches!(error, TallyError::Behind { .. })
 }
