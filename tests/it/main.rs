@@ -30,6 +30,7 @@ mod limits;
 mod master;
 mod names;
 mod notices;
+mod payments;
 mod reload;
 mod secrets;
 mod signals;

@@ -1,0 +1,222 @@
+//! Miners are paid by a real wallet on a real chain: rounds that mature, an orphan whose work goes
+//! on, a process that is killed, and in the end on chain what the shares say, to the satoshi.
+
+use crate::harness::{Client, Pair, Pool, Romp, alone, free_port, seconds, to_satoshi, wait_until};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Miners, each with an address of its own.
+const MINERS: usize = 50;
+/// Difficulties of the ports: below a block's, and no whole numbers of anything.
+const DIFFS: [f64; 3] = [1e-5, 1.3e-5, 2.1e-5];
+
+struct Scene {
+    pair: Pair,
+    romp: Romp,
+    ports: [u16; 3],
+    addresses: Vec<String>,
+}
+
+/// Work by address. What the pool says of difficulties is exact in binary, so this is, too.
+type Work = BTreeMap<String, u128>;
+
+fn exact(difficulty: f64) -> u128 {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small one")]
+    let units = (difficulty * 60_f64.exp2()) as u128;
+    units
+}
+
+impl Scene {
+    fn start() -> Self {
+        let pair = Pair::start(None);
+        pair.mine_to(120);
+        let pool_address = pair.first.text("getnewaddress", json!(["", "legacy"]));
+        if pair.second.must("listwallets", json!([])).as_array().is_none_or(Vec::is_empty) {
+            pair.second.must("createwallet", json!(["miners"]));
+        }
+        let kinds = ["legacy", "p2sh-segwit", "bech32"];
+        let addresses = (0..MINERS)
+            .map(|index| pair.second.text("getnewaddress", json!(["", kinds[index % 3]])))
+            .collect();
+        let ports = [free_port(), free_port(), free_port()];
+        let rules: serde_json::Map<String, Value> = ports
+            .iter()
+            .zip(DIFFS)
+            .map(|(port, diff)| (port.to_string(), json!({"diff": diff})))
+            .collect();
+        let pool = Pool::new("litecoin", ports[0], json!({}), pair.daemons())
+            .with("ports", Value::Object(rules))
+            .with("address", json!(pool_address))
+            .with("validateWorkerUsername", json!(false))
+            .with(
+                "paymentProcessing",
+                json!({"enabled": true, "paymentInterval": 1, "minimumPayment": 0.0001}),
+            );
+        let romp = Romp::start(1, &[&pool]);
+        Self { pair, romp, ports, addresses }
+    }
+
+    /// Shares of some miners, and at the end a block of the last of them: the round, and the block.
+    fn round(&self, names: &[String], shares: usize) -> (Work, String) {
+        let mut work = Work::new();
+        let mut submit = |client: &mut Client, name: &str, block: bool| {
+            // A new tip may be on its way to the pool: then the share is late, and the next is not.
+            for _ in 0..20 {
+                let attempt = client.search(|meets, wanted, network| {
+                    let enough = if block { network } else { wanted };
+                    meets >= enough * 1.000_001 && (block || meets < network * 0.999_999)
+                });
+                let answer = client.request("mining.submit", &attempt.share).expect("an answer");
+                if answer["result"] == json!(true) {
+                    let address = name.split('.').next().unwrap_or_default();
+                    *work.entry(address.to_owned()).or_default() += exact(attempt.wanted);
+                    return;
+                }
+                client.pump(Duration::from_millis(500)).expect("the miner stays connected");
+            }
+            panic!("no share of {name} was accepted");
+        };
+        for (index, name) in names.iter().enumerate() {
+            let port = self.ports[index % 3];
+            let mut client = Client::login(port, name).expect("login").scrypt();
+            for _ in 0..=(index % shares) {
+                submit(&mut client, name, false);
+            }
+        }
+        let before = self.blocks().len();
+        let finder = names.last().expect("a finder");
+        let mut client = Client::login(self.ports[0], finder).expect("login").scrypt();
+        submit(&mut client, finder, true);
+        wait_until("the block in the ledger", seconds(60), || self.blocks().len() > before);
+        let block = self.blocks()[0]["hash"].as_str().expect("a hash").to_owned();
+        wait_until("the block in the chain", seconds(60), || {
+            [&self.pair.first, &self.pair.second].iter().all(|node| {
+                let header = node.call("getblockheader", json!([block]));
+                header.is_ok_and(|header| header["confirmations"] == json!(1))
+            })
+        });
+        (work, block)
+    }
+
+    fn blocks(&self) -> Vec<Value> {
+        let blocks = self.romp.json(&["blocks", "litecoin", "--json"]);
+        blocks.and_then(|blocks| blocks.as_array().cloned()).unwrap_or_default()
+    }
+
+    fn value_of(&self, hash: &str) -> u128 {
+        let blocks = self.blocks();
+        let block = blocks.iter().find(|block| block["hash"] == json!(hash)).expect("the block");
+        block["pool_value"].as_u64().expect("an amount").into()
+    }
+
+    /// Blocks of nobody's miners, while the pool is at work.
+    fn bury(&self, count: u64) {
+        let nobody = self.pair.second.text("getnewaddress", json!([]));
+        self.pair.first.must("generatetoaddress", json!([count, nobody]));
+        self.pair.agree();
+    }
+
+    fn audit(&self) -> Value {
+        let output = self.romp.command(&["audit", "litecoin", "--json"]);
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(output.status.code(), Some(0), "{text}{:?}", output.stderr);
+        serde_json::from_str(&text).unwrap_or_default()
+    }
+
+    /// Mines a block now and then until the rewards are `rewards` and all of it is paid.
+    fn settle(&self, rewards: u128, held: u128) {
+        wait_until("everybody to be paid", seconds(120), || {
+            self.bury(1);
+            let audit = self.audit();
+            let is = |key: &str, wanted: u128| {
+                audit[key].as_i64().and_then(|sum| u128::try_from(sum).ok()) == Some(wanted)
+            };
+            is("rewards", rewards) && is("owed", 0) && is("in_flight", 0) && is("held", held)
+        });
+    }
+}
+
+/// A reward over work: whole parts, and what is left by the largest remainders.
+fn split(reward: u128, work: &Work) -> Work {
+    let total: u128 = work.values().sum();
+    let mut parts: Vec<(&String, u128, u128)> = work
+        .iter()
+        .map(|(name, weight)| (name, reward * weight / total, reward * weight % total))
+        .collect();
+    let mut left = reward - parts.iter().map(|part| part.1).sum::<u128>();
+    parts.sort_by_key(|&(_, _, remainder)| std::cmp::Reverse(remainder));
+    for part in &mut parts {
+        if left > 0 {
+            part.1 += 1;
+            left -= 1;
+        }
+    }
+    parts.into_iter().map(|(name, part, _)| (name.clone(), part)).collect()
+}
+
+fn add(sum: &mut Work, more: &Work) {
+    for (name, amount) in more {
+        *sum.entry(name.clone()).or_default() += amount;
+    }
+}
+
+/// M1, M2, M5, M9, M10, M11; F45, F46.
+#[test]
+fn everybody_is_paid_once_and_to_the_satoshi() {
+    let _alone = alone();
+    let scene = Scene::start();
+    let rig = |address: &String, rig: &str| format!("{address}.{rig}");
+    let (first_half, second_half) = scene.addresses.split_at(MINERS / 2);
+
+    // Two rounds follow one another; the second one's block will be an orphan.
+    let (mut work, block) = scene.round(&scene.addresses, 3);
+    let rigs: Vec<String> = first_half.iter().map(|address| rig(address, "a")).collect();
+    let (orphaned_work, orphan) = scene.round(&rigs, 4);
+    for node in [&scene.pair.first, &scene.pair.second, &scene.pair.third] {
+        wait_until("the block at each node", seconds(30), || {
+            node.call("getblockheader", json!([orphan])).is_ok()
+        });
+        node.must("invalidateblock", json!([orphan]));
+    }
+    scene.bury(101);
+    let mut owed = split(scene.value_of(&block), &work);
+    let mut rewards = scene.value_of(&block);
+    scene.settle(rewards, 0);
+
+    // Whoever pays is killed again and again from here on; a name that is no address earns, too.
+    let book = |scene: &Scene| {
+        let output = scene.romp.command(&["payouts", "litecoin", "--json"]);
+        serde_json::from_slice::<Value>(&output.stdout).unwrap_or_default()
+    };
+    let mut names: Vec<String> = second_half.iter().map(|address| rig(address, "b")).collect();
+    names.insert(0, "nobody's address".to_owned());
+    let block;
+    (work, block) = scene.round(&names, 2);
+    add(&mut work, &orphaned_work);
+    let parts = split(scene.value_of(&block), &work);
+    let held = parts["nobody's address"];
+    add(&mut owed, &parts);
+    owed.remove("nobody's address");
+    rewards += scene.value_of(&block);
+    scene.romp.kill_child("payments");
+    scene.bury(101);
+    wait_until("a payout on its way", seconds(60), || {
+        let open = |payout: &Value| payout["state"] != json!("confirmed");
+        book(&scene)["payouts"].as_array().is_some_and(|payouts| payouts.iter().any(open))
+    });
+    scene.romp.kill_child("payments");
+    scene.settle(rewards, held);
+    let set_aside = book(&scene)["set_aside"].clone();
+    assert_eq!(set_aside[0]["name"], json!("?nobody's address"), "{set_aside}");
+
+    // What the chain says, by a node that pays nobody.
+    for (address, amount) in &owed {
+        let received = scene.pair.second.must("getreceivedbyaddress", json!([address, 1]));
+        assert_eq!(u128::from(to_satoshi(&received)), *amount, "{address}");
+    }
+    let verified = scene.romp.command(&["verify", "litecoin", &block]);
+    assert_eq!(verified.status.code(), Some(0), "{verified:?}");
+    let balance = scene.romp.command(&["balance", "litecoin", &first_half[0]]);
+    assert_eq!(balance.status.code(), Some(0), "{balance:?}");
+}
