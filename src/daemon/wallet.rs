@@ -156,7 +156,7 @@ pub fn sign(client: &Client, bytes: &[u8]) -> Result<Vec<u8>, CallError> {
         method = "signrawtransaction";
         answer = client.call(method, params);
     }
-    let raw: RawSigned = read(client, method, &*answer?)?;
+    let raw: RawSigned = read(client, method, &answer?)?;
     if !raw.complete {
         let words = format!("the wallet cannot sign all inputs: {}", json!(raw.errors));
         return Err(client.error(method, Fault::Garbage(words)));

@@ -101,7 +101,8 @@ impl Coin {
         }
     }
 
-    fn cycle(&mut self, book: &mut Book) -> Result<(), Trouble> {
+    /// All that is to be done now, each step whole in the book.
+    pub(super) fn cycle(&mut self, book: &mut Book) -> Result<(), Trouble> {
         self.take_in(book)?;
         self.follow(book)?;
         let settled = self.watch(book);

@@ -82,3 +82,6 @@ fn serve(mut seat: Seat) -> Result<(), Box<dyn std::error::Error>> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -52,7 +52,7 @@ pub fn fee(reward: Amount, ppm: u32) -> (Amount, Amount) {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod tests {
     use super::*;
     use proptest::prelude::*;

@@ -1,0 +1,318 @@
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+//! A wallet and a chain that can fail at every call: before it was executed, or after it with the
+//! answer lost. Each time the payer is gone, too, and starts anew on what is in the book.
+
+use super::coin::Coin;
+use crate::chain::transaction::Transaction;
+use crate::chain::{Hash, hex_decode, hex_encode};
+use crate::config::{Payments, Pool};
+use crate::daemon::stub::{self, Answer};
+use crate::journal::BlockFound;
+use crate::ledger::book::{Book, PayoutState, State};
+use crate::rewards::Amount;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// The pool's height of a block, and what it pays.
+const HEIGHT: u64 = 7;
+const VALUE: u64 = 2_500_000_001;
+
+/// When the world ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Death {
+    /// The call was not executed.
+    Before,
+    /// The call was executed, and nobody hears of it.
+    After,
+}
+
+#[derive(Debug, Default)]
+struct World {
+    calls: usize,
+    death: Option<(usize, Death)>,
+    died: bool,
+    /// Height of the tip.
+    tip: u64,
+    /// The block is on another branch.
+    gone: bool,
+    /// Money of the wallet, smallest unit.
+    money: u64,
+    /// Inputs that were given out: every funded transaction is another one.
+    inputs: u8,
+    /// All that was ever sent: transaction and confirmations.
+    sent: BTreeMap<String, (Transaction, i64)>,
+    /// Answers in place of the real ones, by method.
+    refusals: BTreeMap<&'static str, String>,
+}
+
+/// The script that a name stands for.
+fn script(name: &str) -> Vec<u8> {
+    format!("to {name}").into_bytes()
+}
+
+impl World {
+    fn answer(&mut self, method: &str, body: &str) -> Answer {
+        let call = self.calls;
+        self.calls += 1;
+        let death = self.death.filter(|(at, _)| *at == call).map(|(_, death)| death);
+        if death == Some(Death::Before) {
+            self.died = true;
+            return Answer::Raw(Vec::new());
+        }
+        let params = serde_json::from_str::<Value>(body).unwrap()["params"].clone();
+        let answer = match self.refusals.get(method) {
+            Some(refusal) => Answer::Error(refusal.clone()),
+            None => self.execute(method, &params),
+        };
+        if death == Some(Death::After) {
+            self.died = true;
+            return Answer::Raw(Vec::new());
+        }
+        answer
+    }
+
+    fn execute(&mut self, method: &str, params: &Value) -> Answer {
+        let text = params[0].as_str().unwrap_or_default();
+        let unknown = || Answer::Error(json!({"code": -5, "message": "unknown"}).to_string());
+        let result = match method {
+            "getblockchaininfo" => json!({
+                "chain": "regtest", "blocks": self.tip, "headers": self.tip,
+                "bestblockhash": "11".repeat(32), "initialblockdownload": false,
+            }),
+            "getblockheader" => {
+                let depth = i64::try_from(self.tip - HEIGHT + 1).unwrap();
+                json!({"confirmations": if self.gone { -1 } else { depth }, "height": HEIGHT})
+            }
+            "gettransaction" if text == coinbase().to_string() => {
+                let ready = self.tip >= HEIGHT + 100;
+                let category = if ready { "generate" } else { "immature" };
+                return Answer::Result(format!(
+                    r#"{{"confirmations":1,"details":[{{"category":"{category}","amount":{}}}]}}"#,
+                    Amount(VALUE)
+                ));
+            }
+            "gettransaction" => match self.sent.get(text) {
+                Some((_, confirmations)) => json!({"confirmations": confirmations}),
+                None => return unknown(),
+            },
+            "getbalance" => return Answer::Result(Amount(self.money).to_string()),
+            "validateaddress" => {
+                json!({"isvalid": text != "nobody", "scriptPubKey": hex_encode(&script(text))})
+            }
+            "fundrawtransaction" => {
+                let mut bytes = hex_decode(text).unwrap();
+                self.inputs += 1;
+                bytes.splice(
+                    4..5,
+                    [vec![1, self.inputs], vec![9; 35], vec![0, 255, 255, 255, 255]].concat(),
+                );
+                json!({"hex": hex_encode(&bytes), "fee": 0.00001})
+            }
+            "signrawtransactionwithwallet" => json!({"hex": text, "complete": true}),
+            "sendrawtransaction" => {
+                let read = Transaction::parse(&hex_decode(text).unwrap()).unwrap();
+                let txid = read.txid.to_string();
+                self.sent.entry(txid.clone()).or_insert((read, 0));
+                json!(txid)
+            }
+            _ => return Answer::Error(json!({"code": -32601, "message": "no"}).to_string()),
+        };
+        Answer::Result(result.to_string())
+    }
+
+    /// What each script was paid by all that was ever sent.
+    fn paid(&self) -> BTreeMap<Vec<u8>, u64> {
+        let mut paid = BTreeMap::new();
+        for output in self.sent.values().flat_map(|(sent, _)| &sent.outputs) {
+            *paid.entry(output.script.clone()).or_default() += output.value.0;
+        }
+        paid
+    }
+}
+
+fn coinbase() -> Hash {
+    Hash([0xcb; 32])
+}
+
+fn block() -> BlockFound {
+    BlockFound {
+        time: 100,
+        hash: Hash([1; 32]),
+        height: HEIGHT,
+        previous: Hash([0; 32]),
+        coinbase_txid: coinbase(),
+        coinbase_value: Amount(VALUE),
+        pool_value: Amount(VALUE),
+        worker: "a".to_owned(),
+        difficulty: 1.0,
+        stale: false,
+    }
+}
+
+struct Scene {
+    dir: tempfile::TempDir,
+    world: Arc<Mutex<World>>,
+    pool: Pool,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let world =
+            Arc::new(Mutex::new(World { tip: HEIGHT, money: 10 * VALUE, ..World::default() }));
+        let answers = Arc::clone(&world);
+        let daemon = stub::daemon(move |method, body| answers.lock().unwrap().answer(method, body));
+        let mut pool = crate::templates::tests::pool(vec![daemon.clone()]);
+        pool.daemon_timeout = Duration::from_secs(20);
+        pool.payments = Some(Payments {
+            wallet: daemon,
+            interval: Duration::ZERO,
+            minimum: Amount(10_000),
+            reserve: Amount(0),
+            fee_ppm: 0,
+        });
+        let scene = Self { dir: tempfile::tempdir().unwrap(), world, pool };
+        let work = [("a", 1), ("a.rig", 1), ("b", 1), ("nobody", 1), ("c", 100_000_000_000)];
+        let work = work.map(|(name, weight)| (name.to_owned(), weight)).into();
+        scene.book().take_in(&block(), &work, 100).unwrap();
+        scene
+    }
+
+    fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    fn book(&self) -> Book {
+        Book::open(self.path(), "testcoin").unwrap()
+    }
+
+    fn coin(&self) -> Coin {
+        Coin::new(&self.pool, self.pool.payments.as_ref().unwrap(), self.path())
+    }
+
+    fn world(&self) -> std::sync::MutexGuard<'_, World> {
+        self.world.lock().unwrap()
+    }
+
+    /// Cycles of one payer; whoever dies is replaced. What the last one said, if it was in trouble.
+    fn live(&self, cycles: usize) -> Option<String> {
+        let mut alive = (self.coin(), self.book());
+        let mut said = None;
+        for _ in 0..cycles {
+            said = alive.0.cycle(&mut alive.1).err().map(|trouble| trouble.to_string());
+            if std::mem::take(&mut self.world().died) {
+                drop(alive);
+                alive = (self.coin(), self.book());
+            }
+        }
+        said
+    }
+}
+
+/// M1, M2, M3: at every call, before it and after it.
+#[test]
+fn whenever_the_payer_dies_everybody_is_paid_once() {
+    let mut deaths = 0;
+    for death in [Death::Before, Death::After] {
+        for at in 0.. {
+            let scene = Scene::new();
+            scene.world().death = Some((at, death));
+            scene.live(1);
+            scene.world().tip = HEIGHT + 100;
+            scene.live(4);
+            scene.world().sent.values_mut().for_each(|(_, confirmations)| *confirmations = 6);
+            scene.live(2);
+            let mut book = scene.book();
+            let audit = book.audit().unwrap();
+            assert_eq!(audit.wrong, Vec::<String>::new(), "{death:?} {at}");
+            let names = ["a", "b", "c"];
+            let paid: i128 = names
+                .iter()
+                .map(|name| {
+                    let balance = book.balance(name).unwrap().unwrap();
+                    let paid = scene.world().paid().get(&script(name)).copied().unwrap_or(0);
+                    assert_eq!(balance.paid.0, paid, "{death:?} {at}: {name}");
+                    i128::from(paid)
+                })
+                .sum();
+            // Dust of `a` and `b` waits; what nobody owns is set aside.
+            assert_eq!(paid + audit.owed + audit.held, i128::from(VALUE), "{death:?} {at}");
+            assert!(paid > 2_499_999_000, "{death:?} {at}: {audit:?}");
+            assert_eq!(book.payouts(&PayoutState::OPEN).unwrap(), []);
+            assert!(!book.hold("?nobody", None, 1).unwrap());
+            if scene.world().calls <= at {
+                break;
+            }
+            deaths += 1;
+        }
+    }
+    assert!(deaths > 40, "the payer died {deaths} times");
+}
+
+/// M4, M12: nothing is destroyed when the wallet refuses, and all is paid when it does not.
+#[test]
+fn a_wallet_that_refuses_is_waited_for_in_words() {
+    let scene = Scene::new();
+    scene.world().tip = HEIGHT + 100;
+    scene.live(3);
+    assert_eq!(scene.world().sent.len(), 1);
+    for (method, code, words) in [
+        ("getbalance", -18, "Requested wallet does not exist"),
+        ("signrawtransactionwithwallet", -13, "is locked: unlock it"),
+        ("fundrawtransaction", -4, "Insufficient funds"),
+        ("gettransaction", -28, "Loading wallet"),
+        ("sendrawtransaction", -26, "min relay fee not met"),
+    ] {
+        let scene = Scene::new();
+        scene.world().tip = HEIGHT + 100;
+        let refusal = json!({"code": code, "message": words}).to_string();
+        scene.world().refusals.insert(method, refusal);
+        let said = scene.live(4).unwrap_or_default();
+        assert!(said.contains(words) || said.contains("not taken"), "{method}: {said}");
+        assert!(scene.world().sent.is_empty(), "{method}");
+        scene.world().refusals.clear();
+        assert_eq!(scene.live(4), None, "{method}");
+        assert_eq!(scene.world().sent.len(), 1, "{method}");
+        assert_eq!(scene.book().audit().unwrap().wrong, Vec::<String>::new());
+    }
+}
+
+#[test]
+fn what_the_wallet_does_not_cover_waits_and_is_named() {
+    let scene = Scene::new();
+    scene.world().tip = HEIGHT + 100;
+    scene.world().money = VALUE / 2;
+    let said = scene.live(3).unwrap();
+    assert!(said.contains("more are owed and wait"), "{said}");
+    assert!(scene.world().sent.is_empty());
+    scene.world().money = 2 * VALUE;
+    assert_eq!(scene.live(3), None);
+    assert_eq!(scene.world().sent.len(), 1);
+}
+
+/// M8, M13; F45: no early verdict, and a block that comes back.
+#[test]
+fn a_block_is_an_orphan_only_when_another_one_is_deep() {
+    let scene = Scene::new();
+    let state = || scene.book().blocks(&State::ALL).unwrap()[0].state;
+    scene.live(2);
+    assert_eq!(state(), State::Immature);
+    scene.world().gone = true;
+    scene.world().tip = HEIGHT + 99;
+    scene.live(2);
+    assert_eq!(state(), State::Immature);
+    scene.world().tip = HEIGHT + 100;
+    scene.live(1);
+    assert_eq!(state(), State::Orphaned);
+    scene.world().gone = false;
+    // Back, and then credited by its own work.
+    scene.live(3);
+    assert_eq!(state(), State::Mature);
+    scene.world().gone = true;
+    scene.live(1);
+    assert_eq!(state(), State::Lost);
+    let audit = scene.book().audit().unwrap();
+    assert_eq!((audit.lost, audit.wrong), (i128::from(VALUE), Vec::new()));
+}
