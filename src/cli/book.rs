@@ -216,6 +216,11 @@ fn list(pool: &Pool, book: &Book, json: bool) -> Result<(), BookError> {
         }));
         return Ok(());
     }
+    for block in book.blocks(&[State::Found, State::Immature])? {
+        let words = printable(&block.words);
+        let depth = block.depth;
+        print(&format!("block {:>9}  {} deep  {}  {words}", block.height, depth, block.hash));
+    }
     print(&format!("{}: {} payouts", pool.coin.id, payouts.len()));
     for payout in &payouts {
         let words = printable(&payout.words);

@@ -29,7 +29,7 @@ pub(super) fn payments(
         (_, _, Some(late)) => (late.enabled, &late.daemon, late.payment_interval),
         _ => return None,
     };
-    let mut coins = |key, default| {
+    let mut coins = |key, default, title| {
         let path = path(key);
         if !keys.has(&path) {
             return Some(default);
@@ -37,12 +37,12 @@ pub(super) fn payments(
         let amount = keys.written(&path).and_then(|text| scaled(text, 8)).map(Amount);
         if amount.is_none() {
             let hint = "must be a number of coins with at most 8 decimals";
-            judge.report.error(&keys.at(&path), "no amount of coins", hint);
+            judge.report.error(&keys.at(&path), title, hint);
         }
         amount
     };
-    let minimum = coins("minimumPayment", MINIMUM);
-    let reserve = coins("minimumReserve", Amount(0));
+    let minimum = coins("minimumPayment", MINIMUM, "no amount to pay");
+    let reserve = coins("minimumReserve", Amount(0), "no amount to keep");
     let at = path("minimumPayment");
     if minimum.is_some_and(|minimum| minimum.0 < DUST) {
         let hint = "must be at least 0.0001 coins: nodes do not relay smaller outputs";

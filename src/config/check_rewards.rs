@@ -84,8 +84,9 @@ fn early_fee(
     let ppm = parts(fee, 6, hint, keys, &at, judge)?;
     let Some(destination) = internal.fee_receive_address.clone() else {
         if ppm > 0 {
-            let title = "the fee stays in the pool's wallet: there is no `feeReceiveAddress`";
-            judge.report.note(&keys.key(&at), title, "accepted, without effect yet");
+            let title = "there is no `feeReceiveAddress`";
+            let hint = "the fee stays in the pool's wallet when miners are paid";
+            judge.report.note(&keys.key(&at), title, hint);
         }
         return None;
     };

@@ -36,6 +36,13 @@ pub(super) fn pool(raw: &RawPool, keys: &Keys<'_>, judge: &mut Judge<'_>) {
         }
     };
     let early = raw.share_processing.as_ref();
+    let internal = early.and_then(|s| s.internal.as_ref());
+    let threshold = internal.and_then(|it| it.fee_withdrawal_threshold).map(|_| true);
+    let collect = internal.and_then(|it| it.fee_collect_account.as_ref()).map(|_| true);
+    let fees = "fees stay in the wallet, or are paid in the coinbase to `feeReceiveAddress`";
+    let path = |key| ["shareProcessing", "internal", key];
+    note(threshold, &path("feeWithdrawalThreshold"), fees);
+    note(collect, &path("feeCollectAccount"), fees);
     let mpos = "MPOS is still to come; shares go to the pool's own ledger";
     note(raw.mpos_mode.as_ref().and_then(|m| m.enabled), &["mposMode"], mpos);
     note(early.and_then(|s| s.mpos.as_ref()?.enabled), &["shareProcessing", "mpos"], mpos);

@@ -81,7 +81,7 @@ fn late_nomp_files_keep_their_meaning() {
     assert_eq!(pool.banning.as_ref().unwrap().time, Duration::from_secs(600));
     assert!(matches!(pool.store, Store::Redis(_)));
     assert_eq!(pool.coin.magic[&crate::chain::Network::Main], [0xfb, 0xc0, 0xb6, 0xdb]);
-    for asked in ["web site", "admin center", "payments"] {
+    for asked in ["web site", "admin center"] {
         assert!(warnings.contains(asked), "{asked} in {warnings}");
     }
     for silent in ["switching", "MPOS", "profit"] {

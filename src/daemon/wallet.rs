@@ -57,6 +57,13 @@ struct RawSigned {
     errors: Vec<Value>,
 }
 
+#[derive(Deserialize)]
+struct RawVerdict {
+    allowed: bool,
+    #[serde(rename = "reject-reason")]
+    reject_reason: Option<String>,
+}
+
 /// A transaction that the wallet has given inputs and change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Funded {
@@ -162,6 +169,25 @@ pub fn sign(client: &Client, bytes: &[u8]) -> Result<Vec<u8>, CallError> {
         return Err(client.error(method, Fault::Garbage(words)));
     }
     hex(client, method, &raw.hex)
+}
+
+/// `testmempoolaccept`: why the daemon would not take a transaction. `None`: it would, or does not
+/// know the call.
+///
+/// # Errors
+/// [`CallError`] when there is no usable answer.
+pub fn refusal(client: &Client, bytes: &[u8]) -> Result<Option<String>, CallError> {
+    let method = "testmempoolaccept";
+    let answer = match client.call(method, json!([[hex_encode(bytes)]])) {
+        Err(error) if error.is_unknown_method() => return Ok(None),
+        answer => answer?,
+    };
+    let verdicts: Vec<RawVerdict> = read(client, method, &answer)?;
+    let refused = verdicts.into_iter().find(|verdict| !verdict.allowed);
+    Ok(refused.map(|verdict| {
+        let reason = verdict.reject_reason.unwrap_or_default();
+        reason.chars().filter(|c| !c.is_control()).take(100).collect()
+    }))
 }
 
 /// `sendrawtransaction`: the id of the transaction that the daemon took or already had.

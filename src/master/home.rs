@@ -67,8 +67,8 @@ pub(crate) fn enter(data_dir: &Path) -> Result<File, String> {
 
 /// What romp keeps in `dataDir`. Nothing else there is given away: the folder may be one that
 /// others use, too.
-const OURS: [&str; 7] =
-    ["romp.lock", "romp.sock", "bans.json", "journal", "ledger", "vault", "checkpoint"];
+const OURS: [&str; 8] =
+    ["romp.lock", "romp.sock", "bans.json", "journal", "ledger", "vault", "checkpoint", "book"];
 
 /// Gives `dataDir`, what romp keeps there, and the log to the user.
 ///

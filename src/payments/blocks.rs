@@ -69,7 +69,7 @@ impl Coin {
                 }
                 (State::Found | State::Immature, Fate::Gone) => {
                     log::warn!(
-                        "{}: block {} at {} is an orphan; its work goes into the current round",
+                        "{}: block {} at {} is an orphan; its work goes into the next block's round",
                         self.id(),
                         block.hash,
                         block.height
@@ -78,6 +78,9 @@ impl Coin {
                 }
                 (State::Immature, Fate::InChain(depth)) => {
                     let (ready, words) = self.wallets_word(block)?;
+                    if block.words != words && !words.is_empty() {
+                        log::warn!("{}: block {} waits: {words}", self.id(), block.hash);
+                    }
                     book.note(&block.hash, depth, &words)?;
                     if ready && depth > BURIED {
                         mature.push(block.hash);
@@ -95,9 +98,10 @@ impl Coin {
                     book.lose(&block.hash, true, now())?;
                 }
                 (State::Lost, Fate::InChain(_)) => book.lose(&block.hash, false, now())?,
-                (_, Fate::InChain(depth)) => book.note(&block.hash, depth, "")?,
-                (State::Immature, Fate::Unsure) => {
-                    book.note(&block.hash, 0, "the daemons do not agree about it, or syncing")?;
+                (_, Fate::InChain(depth)) => drop(book.note(&block.hash, depth, "")?),
+                (State::Found | State::Immature, Fate::Unsure) => {
+                    let words = "not in the chain of every daemon, and not too deep to come back";
+                    book.note(&block.hash, 0, words)?;
                 }
                 _ => {}
             }

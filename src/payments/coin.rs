@@ -103,16 +103,16 @@ impl Coin {
 
     /// All that is to be done now, each step whole in the book.
     pub(super) fn cycle(&mut self, book: &mut Book) -> Result<(), Trouble> {
-        self.take_in(book)?;
+        // A tally that is away holds up nothing that is in the book already.
+        let taken = self.take_in(book);
         self.follow(book)?;
-        let settled = self.watch(book);
-        if monotonic_ms() < self.pay_at {
-            return settled;
+        self.watch(book)?;
+        if monotonic_ms() >= self.pay_at {
+            let paid = self.pay(book);
+            self.pay_at = monotonic_ms().saturating_add(ms(self.payments.interval));
+            paid?;
         }
-        settled?;
-        self.pay(book)?;
-        self.pay_at = monotonic_ms().saturating_add(ms(self.payments.interval));
-        Ok(())
+        taken
     }
 
     /// The daemons that have the whole chain, and what the coin's addresses are there.

@@ -7,8 +7,6 @@ use crate::ledger::book::Account;
 use crate::stratum::address_part;
 use std::collections::HashMap;
 
-/// Longest name of an account that nothing can be paid to.
-const LONGEST: usize = 80;
 /// Scripts that are remembered.
 const REMEMBERED: usize = 100_000;
 
@@ -50,7 +48,7 @@ impl Owners {
                 Account { name, script }
             }
             None => {
-                let plain = worker.chars().filter(|c| !c.is_control()).take(LONGEST);
+                let plain = part.chars().filter(|c| !c.is_control());
                 let name = std::iter::once('?').chain(plain).collect();
                 Account { name, script: Vec::new() }
             }

@@ -16,6 +16,8 @@ const WATCHED: u64 = 100;
 const CONFLICT: i64 = -100;
 /// Most outputs of a transaction: some 8 kB, far below what nodes relay.
 const OUTPUTS: usize = 200;
+/// What `testmempoolaccept` says when it is an output that is wrong.
+const OUTPUTS_FAULT: [&str; 3] = ["scriptpubkey", "dust", "multi-op-return"];
 /// A fee up to that many units is never too high; above it, up to a twentieth of what is paid.
 const SMALL_FEE: u64 = 1_000_000;
 
@@ -127,12 +129,33 @@ impl Coin {
         Ok(())
     }
 
+    /// Pays these. Where the daemon would not take the transaction for one of them, that one is
+    /// found by halves and set aside, and the others are paid.
     fn pay_these(&self, book: &mut Book, due: &[Due]) -> Result<(), Trouble> {
         let outputs: Vec<Output> = due
             .iter()
             .map(|one| Output { value: one.balance, script: one.script.clone() })
             .collect();
         let new = self.signed(&outputs)?;
+        if let Some(reason) = wallet::refusal(&self.wallet, &new.bytes)? {
+            let fault_of_an_output = OUTPUTS_FAULT.iter().any(|word| reason.contains(word));
+            return match due {
+                [one] if fault_of_an_output => {
+                    let words = format!("the daemon does not take a payment to it: {reason}");
+                    log::error!("{}: {} is set aside: {words}", self.id(), one.name);
+                    book.hold(&one.name, Some(&words), now())?;
+                    Ok(())
+                }
+                [_, _, ..] if fault_of_an_output => {
+                    let (first, second) = due.split_at(due.len() / 2);
+                    self.pay_these(book, first)?;
+                    self.pay_these(book, second)
+                }
+                _ => Err(Trouble::Words(format!(
+                    "the daemon would not take a payout ({reason}); nothing was sent"
+                ))),
+            };
+        }
         let owed = due.iter().map(|one| (one.account, one.script.clone(), one.balance)).collect();
         let new = NewPayout { outputs: owed, ..new };
         book.sign(&new, now())?;

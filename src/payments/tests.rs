@@ -111,6 +111,12 @@ impl World {
                 );
                 json!({"hex": hex_encode(&bytes), "fee": 0.00001})
             }
+            "testmempoolaccept" => {
+                let bytes = hex_decode(params[0][0].as_str().unwrap()).unwrap();
+                let read = Transaction::parse(&bytes).unwrap();
+                let odd = read.outputs.iter().any(|output| output.script == script("odd"));
+                json!([{"allowed": !odd, "reject-reason": "scriptpubkey"}])
+            }
             "signrawtransactionwithwallet" => json!({"hex": text, "complete": true}),
             "sendrawtransaction" => {
                 let read = Transaction::parse(&hex_decode(text).unwrap()).unwrap();
@@ -290,6 +296,25 @@ fn what_the_wallet_does_not_cover_waits_and_is_named() {
     scene.world().money = 2 * VALUE;
     assert_eq!(scene.live(3), None);
     assert_eq!(scene.world().sent.len(), 1);
+}
+
+/// M9: one whom the network does not let be paid.
+#[test]
+fn one_who_cannot_be_paid_is_set_aside_and_all_others_are_paid() {
+    let scene = Scene::new();
+    let names: Vec<String> = (0..37).map(|n| format!("miner{n}")).collect();
+    let mut work: BTreeMap<String, u64> = names.iter().map(|name| (name.clone(), 1)).collect();
+    work.insert("odd".to_owned(), 1);
+    let second = BlockFound { hash: Hash([2; 32]), ..block() };
+    scene.book().take_in(&second, &work, 100).unwrap();
+    scene.world().tip = HEIGHT + 100;
+    assert_eq!(scene.live(3), None);
+    let paid = scene.world().paid();
+    assert!(names.iter().all(|name| paid.contains_key(&script(name))) && paid.len() == 38);
+    let held = scene.book().held().unwrap();
+    let odd = held.iter().find(|held| held.name == "odd").unwrap();
+    assert!(odd.reason.contains("scriptpubkey") && odd.balance.0 > 0, "{odd:?}");
+    assert_eq!(scene.book().audit().unwrap().wrong, Vec::<String>::new());
 }
 
 /// M8, M13; F45: no early verdict, and a block that comes back.

@@ -181,15 +181,16 @@ impl Book {
         })
     }
 
-    /// Notes how deep a block stands that is in the chain, or what it waits for.
+    /// Notes how deep a block stands that is in the chain, or what it waits for. Whether that is
+    /// news.
     ///
     /// # Errors
     /// [`BookError`].
-    pub fn note(&mut self, hash: &Hash, depth: u64, words: &str) -> Result<(), BookError> {
+    pub fn note(&mut self, hash: &Hash, depth: u64, words: &str) -> Result<bool, BookError> {
         let sql = "UPDATE block SET depth = ?2, words = ?3
             WHERE hash = ?1 AND (depth <> ?2 OR words <> ?3)";
         self.change(|change| change.execute(sql, params![hash.to_string(), number(depth)?, words]))
-            .map(drop)
+            .map(|changed| changed > 0)
     }
 
     /// Moves a block that is not credited between found, immature and orphaned. An orphan that
@@ -248,12 +249,13 @@ impl Book {
         if work.values().all(|&weight| weight == 0) {
             work = BTreeMap::from([(finder, 1)]);
         }
-        let mut by_account = BTreeMap::new();
+        let (mut by_account, mut accounts) = (BTreeMap::new(), BTreeMap::new());
         for (worker, weight) in work {
             let owner = owners
                 .get(&worker)
                 .ok_or_else(|| self.damaged(format!("nobody owns the work of `{worker}`")))?;
-            *by_account.entry(owner).or_insert(0_u128) += weight;
+            accounts.entry(owner.key()).or_insert(owner);
+            *by_account.entry(owner.key()).or_insert(0_u128) += weight;
         }
         let (fee, rest) = rewards::fee(value, fee_ppm);
         let parts = rewards::split(rest, &by_account)
@@ -264,9 +266,10 @@ impl Book {
             if change.execute(sql, params![name, number(now)?, number(fee.0)?])? == 0 {
                 return Ok(());
             }
-            for (owner, part) in &parts {
+            for (key, part) in &parts {
+                let Some(owner) = accounts.get(key) else { continue };
                 let id = account(change, owner, now)?;
-                let weight = by_account.get(owner).copied().unwrap_or_default();
+                let weight = by_account.get(key).copied().unwrap_or_default();
                 let sql = "INSERT INTO credit VALUES (?1, ?2, ?3, ?4)";
                 change.execute(sql, params![name, id, weight.to_string(), number(part.0)?])?;
                 let sql = "UPDATE account SET balance = balance + ?2,

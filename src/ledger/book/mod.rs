@@ -1,5 +1,5 @@
 //! The book: what blocks earned, whose it is, and what was paid. One SQLite file per coin, written
-//! by the `payments` process alone.
+//! by the `payments` process; an operator's command may hold and release accounts beside it.
 //!
 //! Each step is one transaction with `synchronous=FULL`. A balance is never stored without the rows
 //! that it comes from: credits of mature blocks less the outputs of payouts that are not void.
@@ -38,6 +38,7 @@ CREATE TABLE work (
 CREATE TABLE account (
     id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, script TEXT NOT NULL, held TEXT,
     balance INTEGER NOT NULL CHECK (balance >= 0), since INTEGER NOT NULL) STRICT;
+CREATE INDEX account_script ON account (script);
 CREATE TABLE credit (
     block TEXT NOT NULL, account INTEGER NOT NULL, weight TEXT NOT NULL,
     amount INTEGER NOT NULL CHECK (amount >= 0),
@@ -110,6 +111,13 @@ pub struct Book {
     place: String,
     /// Held as long as this process may write.
     _lock: Option<File>,
+}
+
+impl Account {
+    /// What makes it the one that it is: the script, or the name where there is none.
+    fn key(&self) -> (&[u8], &str) {
+        (&self.script, if self.script.is_empty() { &self.name } else { "" })
+    }
 }
 
 impl Book {
@@ -246,15 +254,16 @@ fn natural(value: i64) -> u64 {
 
 /// The number of an account; makes it if it is new.
 fn account(change: &Connection, account: &Account, now: u64) -> rusqlite::Result<i64> {
-    let known = change
-        .query_row("SELECT id FROM account WHERE name = ?1", [&account.name], |row| row.get(0))
-        .optional()?;
+    // Two spellings of an address are one account: its script.
+    let script = hex_encode(&account.script);
+    let sql = "SELECT id FROM account WHERE CASE ?2 WHEN '' THEN name = ?1 ELSE script = ?2 END";
+    let known = change.query_row(sql, [&account.name, &script], |row| row.get(0)).optional()?;
     if let Some(id) = known {
         return Ok(id);
     }
     let held = account.script.is_empty().then_some("its name is no address of the coin");
     let sql = "INSERT INTO account (name, script, held, balance, since) VALUES (?1, ?2, ?3, 0, ?4)";
-    change.execute(sql, params![account.name, hex_encode(&account.script), held, number(now)?])?;
+    change.execute(sql, params![account.name, script, held, number(now)?])?;
     Ok(change.last_insert_rowid())
 }
 

@@ -35,6 +35,8 @@ fn owners() -> BTreeMap<String, Account> {
         ("a".to_owned(), account("a", &[1])),
         ("a.rig".to_owned(), account("a", &[1])),
         ("b".to_owned(), account("b", &[2])),
+        // Another spelling of the same script (M10).
+        ("B".to_owned(), account("B", &[2])),
         ("finder".to_owned(), account("b", &[2])),
         ("x".to_owned(), account("?x", &[])),
     ])
@@ -93,7 +95,7 @@ impl Scene {
 #[test]
 fn a_round_is_credited_once_and_rigs_go_to_their_address() {
     let mut scene = Scene::new();
-    let work = round(&[("a", 1), ("a.rig", 2), ("b", 3), ("x", 4)]);
+    let work = round(&[("a", 1), ("a.rig", 2), ("B", 1), ("b", 2), ("x", 4)]);
     for _ in 0..2 {
         scene.book().take_in(&found(1, 100), &work, 100).unwrap();
     }
@@ -104,11 +106,11 @@ fn a_round_is_credited_once_and_rigs_go_to_their_address() {
     let audit = scene.balanced();
     assert_eq!((audit.rewards, audit.fees), (4_999_999_999, 49_999_999));
     assert_eq!(scene.owed("a"), 1_485_000_000);
-    assert_eq!(scene.owed("b"), 1_485_000_000);
+    assert_eq!(scene.owed("b") + scene.owed("B"), 1_485_000_000);
     assert_eq!(scene.owed("?x"), 1_980_000_000);
     // What is no address is set aside, and the others are due.
     let due = scene.book().due(Amount(1)).unwrap();
-    assert_eq!(due.iter().map(|due| due.name.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+    assert_eq!(due.iter().map(|due| due.name.as_str()).collect::<Vec<_>>(), ["a", "B"]);
     assert_eq!(scene.book().held().unwrap()[0].name, "?x");
     assert!(!scene.book().hold("?x", None, 300).unwrap(), "nothing can be paid to it");
 }
