@@ -28,10 +28,10 @@ pub struct Transaction {
 /// Most bytes of one script or witness item that are read: more than any block holds.
 const MOST: u64 = 4_000_000;
 
-/// A transaction of version 2 without inputs that pays `outputs`, for `fundrawtransaction`.
+/// A transaction of version 1 (old nodes do not relay others) without inputs that pays `outputs`, for `fundrawtransaction`.
 #[must_use]
 pub fn unfunded(outputs: &[Output]) -> Vec<u8> {
-    let mut bytes = 2_u32.to_le_bytes().to_vec();
+    let mut bytes = 1_u32.to_le_bytes().to_vec();
     bytes.push(0);
     put_compact_size(&mut bytes, outputs.len() as u64);
     for output in outputs {
@@ -85,6 +85,20 @@ impl Transaction {
             outputs,
         })
     }
+}
+
+/// Whether every node relays an output with this script: P2PKH, P2SH, and witness programs of
+/// versions 0 and 1 in their only lengths. Other witness versions parse as addresses, and some
+/// coins give them a meaning of their own (Litecoin: peg-ins to MWEB).
+#[must_use]
+pub fn is_payable(script: &[u8]) -> bool {
+    matches!(
+        (script, script.len()),
+        ([0x76, 0xa9, 20, ..], 25)
+            | ([0xa9, 20, ..], 23)
+            | ([0, 20, ..], 22)
+            | ([0 | 0x51, 32, ..], 34)
+    )
 }
 
 struct Reader<'a>(&'a [u8]);
@@ -145,7 +159,7 @@ mod tests {
     fn an_unfunded_one_has_its_outputs_and_no_input() {
         let output = Output { value: Amount(5), script: vec![0x51] };
         let bytes = unfunded(std::slice::from_ref(&output));
-        assert_eq!(bytes, hex_decode("0200000000010500000000000000015100000000").unwrap());
+        assert_eq!(bytes, hex_decode("0100000000010500000000000000015100000000").unwrap());
         assert_eq!(Transaction::parse(&bytes), None);
     }
 

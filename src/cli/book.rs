@@ -9,6 +9,8 @@ use crate::config::{Loaded, Pool};
 use crate::daemon::{CallError, Client, block_info, wallet};
 use crate::ledger::book::audit::Audit;
 use crate::ledger::book::{Book, BookError, Payout, PayoutState, State};
+use crate::ledger::open_for_reading;
+use crate::payments;
 use crate::sys::clock::unix_ms;
 use clap::Subcommand;
 use serde_json::json;
@@ -26,6 +28,12 @@ pub enum Action {
         /// Why, for those who come after you
         #[arg(long, default_value = "held by the operator")]
         reason: String,
+    },
+    /// Begin the book of a coin whose ledger has blocks already
+    Begin {
+        /// Those blocks are not paid: they were paid by hand, or by another machine
+        #[arg(long)]
+        without_old: bool,
     },
     /// Pay an address again that was set aside
     Release {
@@ -73,7 +81,7 @@ fn coins(units: i128) -> String {
 pub fn audit(dir: &Path, coin: &str, offline: bool, json: bool) -> u8 {
     with_book(dir, coin, |pool, book, _| {
         let Some(book) = book else { return Ok(no_book(pool)) };
-        let mut audit = book.audit()?;
+        let mut audit = book.audit(true)?;
         if !offline && let Err(error) = ask_chain(pool, &book, &mut audit)? {
             audit.wrong.push(format!("the chain could not be asked: {error}"));
         }
@@ -178,6 +186,10 @@ pub fn payouts(dir: &Path, coin: &str, action: &Action, json: bool) -> u8 {
     with_book(dir, coin, |pool, book, data_dir| {
         let Some(book) = book else { return Ok(no_book(pool)) };
         let (address, reason) = match action {
+            Action::Begin { without_old } => {
+                drop(book);
+                return begin(pool, data_dir, *without_old);
+            }
             Action::List => {
                 list(pool, &book, json)?;
                 return Ok(DONE);
@@ -194,6 +206,36 @@ pub fn payouts(dir: &Path, coin: &str, action: &Action, json: bool) -> u8 {
         print(&format!("{}: {}", printable(address), reason.map_or("released", |_| "held")));
         Ok(DONE)
     })
+}
+
+/// Begins a book beside a ledger that has blocks already.
+fn begin(pool: &Pool, data_dir: &Path, without_old: bool) -> Result<u8, BookError> {
+    let mut book = Book::open_for_operator(data_dir, &pool.coin.id)?;
+    if book.noted(payments::BEGUN)?.is_some() {
+        eprintln!("error: the book of {} has begun already", pool.coin.id);
+        return Ok(FAILED);
+    }
+    let rows = match open_for_reading(pool, data_dir) {
+        Ok(Some(mut tally)) => tally.overview(u32::MAX).map(|overview| overview.blocks),
+        Ok(None) => Ok(Vec::new()),
+        Err(error) => Err(error),
+    };
+    let rows = match rows {
+        Ok(rows) => rows,
+        Err(error) => {
+            eprintln!("error: the ledger of {} cannot be read: {error}", pool.coin.id);
+            return Ok(FAILED);
+        }
+    };
+    if without_old {
+        for row in &rows {
+            book.pass_over(&row.found, unix_ms())?;
+        }
+    }
+    book.note_once(payments::BEGUN, if without_old { "without old blocks" } else { "with all" })?;
+    let what = if without_old { "passed over" } else { "taken in" };
+    print(&format!("{}: the book begins; {} blocks are {what}", pool.coin.id, rows.len()));
+    Ok(DONE)
 }
 
 fn list(pool: &Pool, book: &Book, json: bool) -> Result<(), BookError> {

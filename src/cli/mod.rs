@@ -274,6 +274,7 @@ mod tests {
             ("romp balance litecoin", false),
             ("romp payouts litecoin --json", true),
             ("romp payouts litecoin hold L --reason why", true),
+            ("romp payouts litecoin begin --without-old", true),
             ("romp verify litecoin 00ff L", true),
             ("romp bans add 192.0.2.7 --for 10w", false),
             ("romp miner -a md5 -o x -u y", false),

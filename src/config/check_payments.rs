@@ -24,14 +24,19 @@ pub(super) fn payments(
         && (late.is_none() || early_wins(keys, INTERNAL[0], "paymentProcessing"));
     let section = if is_early { INTERNAL.to_vec() } else { vec!["paymentProcessing"] };
     let path = |key| [section.as_slice(), &[key]].concat();
-    let (enabled, daemon, interval) = match (is_early, internal, late) {
-        (true, Some(early), _) => (early.enabled, &early.daemon, early.payment_interval),
-        (_, _, Some(late)) => (late.enabled, &late.daemon, late.payment_interval),
+    let (enabled, daemon, interval, minimum, reserve) = match (is_early, internal, late) {
+        (true, Some(it), _) => {
+            (it.enabled, &it.daemon, it.payment_interval, it.minimum_payment, it.minimum_reserve)
+        }
+        (_, _, Some(it)) => {
+            (it.enabled, &it.daemon, it.payment_interval, it.minimum_payment, it.minimum_reserve)
+        }
         _ => return None,
     };
-    let mut coins = |key, default, title| {
+    // As written, since a float would not be exact.
+    let mut coins = |key, value: Option<f64>, default, title| {
         let path = path(key);
-        if !keys.has(&path) {
+        if value.is_none() {
             return Some(default);
         }
         let amount = keys.written(&path).and_then(|text| scaled(text, 8)).map(Amount);
@@ -41,8 +46,8 @@ pub(super) fn payments(
         }
         amount
     };
-    let minimum = coins("minimumPayment", MINIMUM, "no amount to pay");
-    let reserve = coins("minimumReserve", Amount(0), "no amount to keep");
+    let minimum = coins("minimumPayment", minimum, MINIMUM, "no amount to pay");
+    let reserve = coins("minimumReserve", reserve, Amount(0), "no amount to keep");
     let at = path("minimumPayment");
     if minimum.is_some_and(|minimum| minimum.0 < DUST) {
         let hint = "must be at least 0.0001 coins: nodes do not relay smaller outputs";

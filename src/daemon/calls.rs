@@ -138,8 +138,7 @@ pub fn chain_info(client: &Client, old: bool) -> Result<ChainInfo, CallError> {
         Err(error) if old && error.is_unknown_method() => return chain_info(client, false),
         Err(error) => return Err(error),
     };
-    let best = client.call("getblockhash", json!([info.blocks]))?;
-    let best = read(client, "getblockhash", &best)?;
+    let best = block_hash(client, info.blocks)?;
     let network = if info.testnet { Network::Test } else { Network::Main };
     Ok(ChainInfo {
         network: Some(network),
@@ -180,6 +179,15 @@ fn number(difficulty: &Value) -> Option<f64> {
 
 fn has_stake(difficulty: &Value) -> bool {
     difficulty.get("proof-of-stake").is_some()
+}
+
+/// `getblockhash`: the block of the daemon's chain at a height.
+///
+/// # Errors
+/// [`CallError`] when there is no usable answer.
+pub fn block_hash(client: &Client, height: u64) -> Result<Hash, CallError> {
+    let answer = client.call("getblockhash", json!([height]))?;
+    read(client, "getblockhash", &answer)
 }
 
 /// `getblockheader`, `None` when the daemon does not know the block. Asks `getblock` where there is

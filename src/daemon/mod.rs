@@ -17,7 +17,7 @@ pub mod submit;
 pub mod template;
 pub mod wallet;
 
-pub use calls::{BlockInfo, ChainInfo, block_info, chain_info};
+pub use calls::{BlockInfo, ChainInfo, block_hash, block_info, chain_info};
 pub use calls::{protocol_version, script_of, submit_block, waiting_calls};
 pub use client::{Client, address};
 pub use error::{CallError, Fault};

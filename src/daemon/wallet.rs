@@ -17,6 +17,10 @@ pub struct WalletTransaction {
     pub confirmations: i64,
     /// What it brings to the wallet, coinbase outputs only: category and amount.
     pub mined: Vec<(Mined, Amount)>,
+    /// Other transactions of the wallet that spend the same.
+    pub conflicts: Vec<Hash>,
+    /// Its bytes; empty where the wallet does not tell.
+    pub bytes: Vec<u8>,
 }
 
 /// What the wallet says of a coinbase output.
@@ -35,6 +39,10 @@ struct RawTransaction {
     confirmations: i64,
     #[serde(default)]
     details: Vec<RawDetail>,
+    #[serde(default)]
+    walletconflicts: Vec<Hash>,
+    #[serde(default)]
+    hex: String,
 }
 
 #[derive(Deserialize)]
@@ -91,9 +99,9 @@ fn scaled(digits: &str, exponent: &str) -> Option<String> {
     let places =
         exponent.strip_prefix('-')?.parse::<usize>().ok().filter(|&places| places <= 16)?;
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-    let padded = format!("{}{whole}", "0".repeat(places));
+    let padded = format!("{whole:0>places$}");
     let (whole, moved) = padded.split_at_checked(padded.len() - places)?;
-    Some(format!("{}.{moved}{fraction}", if whole.is_empty() { "0" } else { whole }))
+    Some(format!("{whole}.{moved}{fraction}"))
 }
 
 /// `gettransaction`; `None` when the wallet does not know it (error -5).
@@ -117,7 +125,12 @@ pub fn transaction(client: &Client, txid: &Hash) -> Result<Option<WalletTransact
         };
         mined.push((category, coins(client, method, detail.amount.get())?));
     }
-    Ok(Some(WalletTransaction { confirmations: raw.confirmations, mined }))
+    Ok(Some(WalletTransaction {
+        confirmations: raw.confirmations,
+        mined,
+        conflicts: raw.walletconflicts,
+        bytes: hex_decode(&raw.hex).unwrap_or_default(),
+    }))
 }
 
 /// `getbalance`: what the wallet can spend now.
@@ -144,7 +157,13 @@ pub fn fund(
     let method = "fundrawtransaction";
     let options = json!({"changeAddress": change_address, "changePosition": position});
     // Without the last word a transaction without inputs could be taken for one with a witness.
-    let answer = client.call(method, json!([hex_encode(unfunded), options, false]))?;
+    // Daemons that know no such word (Dogecoin) say -1, and do not mistake it.
+    let answer = match client.call(method, json!([hex_encode(unfunded), options, false])) {
+        Err(error) if error.code() == Some(-1) => {
+            client.call(method, json!([hex_encode(unfunded), options]))?
+        }
+        answer => answer?,
+    };
     let raw: RawFunded = read(client, method, &answer)?;
     let fee = coins(client, method, raw.fee.get())?;
     let bytes = hex(client, method, &raw.hex)?;
@@ -211,8 +230,8 @@ mod tests {
 
     #[test]
     fn small_amounts_may_be_written_with_an_exponent() {
-        assert_eq!(scaled("1", "-8").as_deref(), Some("0.00000001"));
-        assert_eq!(scaled("1.5", "-7").as_deref(), Some("0.00000015"));
+        assert_eq!(scaled("1", "-8").as_deref(), Some(".00000001"));
+        assert_eq!(scaled("1.5", "-7").as_deref(), Some(".00000015"));
         assert_eq!(scaled("12.5", "-1").as_deref(), Some("1.25"));
         assert_eq!(scaled("1", "8"), None);
         assert_eq!(scaled("1", "-99"), None);

@@ -5,8 +5,8 @@ use super::fate::{Fate, View, fate};
 use crate::chain::Hash;
 use crate::daemon::block_info;
 use crate::daemon::wallet::{self, Mined};
-use crate::ledger::book::{Book, BookBlock, State};
-use crate::ledger::open_for_reading;
+use crate::ledger::book::{Account, Book, BookBlock, State};
+use crate::ledger::{BlockRow, REDIS_BLOCKS_KEPT, open_for_reading};
 use std::collections::BTreeMap;
 
 /// Blocks on top of a height after which a reward may be spent, and an orphan is one for good:
@@ -18,38 +18,64 @@ const WATCHED: u64 = 2 * BURIED;
 const ORPHAN_WATCHED: u64 = 3 * 86_400_000;
 /// Newest blocks that are looked at in each cycle.
 const NEWEST: u32 = 100;
+/// What is noted in the book when it has begun.
+pub const BEGUN: &str = "begun";
 
 impl Coin {
     /// Takes blocks with their rounds from the tally into the book: from then on no money depends
-    /// on the tally.
+    /// on the tally. A new book begins by itself only beside a tally without blocks: whether those
+    /// that are there were paid already, an operator knows.
     pub(super) fn take_in(&self, book: &mut Book) -> Result<(), Trouble> {
-        let Some(mut tally) = open_for_reading(&self.pool, &self.data_dir)? else { return Ok(()) };
-        let mut count = NEWEST;
-        loop {
-            let rows = tally.overview(count)?.blocks;
-            let all = rows.len() < count as usize;
+        let tally = open_for_reading(&self.pool, &self.data_dir)?;
+        let Some(mut tally) = tally else { return Ok(book.note_once(BEGUN, "empty")?) };
+        let mut overview = tally.overview(NEWEST)?;
+        if book.noted(BEGUN)?.is_none() {
+            if overview.blocks_found > 0 {
+                return Err(Trouble::Words(format!(
+                    "the book is new, and the ledger has {} blocks from before. Were they never \
+                     paid, run `romp payouts {} begin`; were they paid by hand, or by another \
+                     machine, add `--without-old`",
+                    overview.blocks_found,
+                    self.id()
+                )));
+            }
+            book.note_once(BEGUN, "empty")?;
+        }
+        let news = |book: &Book, blocks: &[BlockRow]| -> Result<Vec<BlockRow>, Trouble> {
             let mut new = Vec::new();
-            for row in &rows {
+            for row in blocks {
                 if !book.has_block(&row.found.hash)? {
-                    new.push(row);
+                    new.push(row.clone());
                 }
             }
-            // Were all of them new, older ones may be, too.
-            if new.len() == rows.len() && !all {
-                count = u32::MAX;
-                continue;
-            }
-            // Oldest first: an orphan's work goes into the round after it.
-            for row in new.into_iter().rev() {
-                let round = tally.round(&row.found.hash)?;
-                book.take_in(&row.found, &round, now())?;
-            }
-            return Ok(());
+            Ok(new)
+        };
+        let mut new = news(book, &overview.blocks)?;
+        // Older ones may have come late: another machine's, or after a long pause.
+        let there = overview.blocks_found.min(REDIS_BLOCKS_KEPT);
+        if book.block_count()? + (new.len() as u64) < there {
+            overview = tally.overview(u32::MAX)?;
+            new = news(book, &overview.blocks)?;
         }
+        // Oldest first: an orphan's work goes into the round after it.
+        for row in new.into_iter().rev() {
+            let round = tally.round(&row.found.hash)?;
+            // The finder's own share is in it, unless it came too late.
+            if round.is_empty() && !row.found.stale {
+                return Err(Trouble::Words(format!(
+                    "block {} at {} has no round in the ledger: it lost a part; see `romp rebuild {}`",
+                    row.found.hash,
+                    row.found.height,
+                    self.id()
+                )));
+            }
+            book.take_in(&row.found, &round, now())?;
+        }
+        Ok(())
     }
 
     /// Asks the chain about every block that is not settled for good.
-    pub(super) fn follow(&mut self, book: &mut Book) -> Result<(), Trouble> {
+    pub(super) fn follow(&self, book: &mut Book) -> Result<(), Trouble> {
         let open = book.blocks(&[State::Found, State::Immature])?;
         let settled = book.blocks(&[State::Mature, State::Orphaned, State::Lost])?;
         let watched = settled.into_iter().filter(|block| match block.state {
@@ -60,7 +86,7 @@ impl Coin {
         if blocks.is_empty() {
             return Ok(());
         }
-        let chain = self.chain()?;
+        let chain = self.chain(book)?;
         let mut mature = Vec::new();
         for block in &blocks {
             match (block.state, self.fate_of(block, &chain)?) {
@@ -106,8 +132,8 @@ impl Coin {
                 _ => {}
             }
         }
-        let credits = self.credits(book, mature, &chain)?;
-        for (hash, owners) in credits {
+        for hash in mature {
+            let owners = self.owners_of(book, &hash, &chain)?;
             book.credit(&hash, &owners, self.payments.fee_ppm, now())?;
             log::info!("{}: the reward of block {hash} is credited", self.id());
         }
@@ -124,6 +150,9 @@ impl Coin {
 
     /// Whether the wallet can spend the block's whole reward; what it waits for, if not.
     fn wallets_word(&self, block: &BookBlock) -> Result<(bool, String), Trouble> {
+        if block.value.0 == 0 {
+            return Ok((true, String::new()));
+        }
         let Some(known) = wallet::transaction(&self.wallet, &block.coinbase)? else {
             let words = format!(
                 "the wallet at {} does not know its reward: is it the pool's wallet, and has it \
@@ -146,26 +175,20 @@ impl Coin {
         Ok((false, words))
     }
 
-    /// Who owns the work of each block.
-    #[expect(clippy::type_complexity, reason = "blocks, and accounts by worker")]
-    fn credits(
+    /// Who owns the work of a block.
+    fn owners_of(
         &self,
         book: &Book,
-        blocks: Vec<Hash>,
+        hash: &Hash,
         chain: &Chain<'_>,
-    ) -> Result<Vec<(Hash, BTreeMap<String, crate::ledger::book::Account>)>, Trouble> {
-        let mut owners = self.owners.borrow_mut();
-        let mut credits = Vec::with_capacity(blocks.len());
-        for hash in blocks {
-            let mut by_worker = BTreeMap::new();
-            let finder = book.finder(&hash)?;
-            for worker in book.work_of(&hash)?.into_keys().chain(finder) {
-                let client = chain.daemons.first().map_or(&self.wallet, |(client, _)| client);
-                let account = owners.of(&worker, &chain.rules, chain.network, client)?;
-                by_worker.insert(worker, account);
-            }
-            credits.push((hash, by_worker));
+    ) -> Result<BTreeMap<String, Account>, Trouble> {
+        let (client, _) = chain.first()?;
+        let mut owners = BTreeMap::new();
+        for worker in book.work_of(hash)?.into_keys().chain(book.finder(hash)?) {
+            let mut known = self.owners.borrow_mut();
+            let account = known.of(&worker, &chain.rules, chain.network, client)?;
+            owners.insert(worker, account);
         }
-        Ok(credits)
+        Ok(owners)
     }
 }

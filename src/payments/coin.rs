@@ -5,7 +5,7 @@ use crate::chain::Network;
 use crate::chain::address::Rules;
 use crate::config::{Payments, Pool};
 use crate::daemon::plan::{self, PlanError};
-use crate::daemon::{CallError, ChainInfo, Client, chain_info};
+use crate::daemon::{CallError, ChainInfo, Client, block_hash, chain_info};
 use crate::ledger::TallyError;
 use crate::ledger::book::{Book, BookError};
 use crate::sys::clock::{monotonic_ms, ms, unix_ms};
@@ -17,6 +17,10 @@ use std::time::Duration;
 const LOOK: Duration = Duration::from_secs(10);
 /// How long a wallet may take: it works for seconds when it has many inputs.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// What is noted in the book of its chain.
+pub(super) const FIRST_BLOCK: &str = "first block";
+/// After trouble with paying, it is tried again so soon.
+const AGAIN: Duration = Duration::from_secs(60);
 /// What stops a coin is said again so often, ms.
 const NAG_MS: u64 = 600_000;
 
@@ -52,6 +56,8 @@ pub(super) struct Coin {
     daemons: Vec<Client>,
     /// Monotonic ms of the next round of payouts.
     pay_at: u64,
+    /// Why the last try to pay was not the whole of it.
+    unpaid: Option<String>,
     said: Option<(String, u64)>,
 }
 
@@ -61,6 +67,14 @@ pub(super) struct Chain<'a> {
     pub(super) daemons: Vec<(&'a Client, ChainInfo)>,
     pub(super) network: Network,
     pub(super) rules: Rules,
+}
+
+impl<'a> Chain<'a> {
+    /// The daemon that the operator named first, of those that have all of the chain.
+    pub(super) fn first(&self) -> Result<(&'a Client, &ChainInfo), Trouble> {
+        let first = self.daemons.first().map(|(client, info)| (*client, info));
+        first.ok_or_else(|| Trouble::Words("every daemon is syncing; payments wait".to_owned()))
+    }
 }
 
 impl Coin {
@@ -74,6 +88,7 @@ impl Coin {
             data_dir: data_dir.to_owned(),
             owners: RefCell::default(),
             pay_at: 0,
+            unpaid: None,
             said: None,
         }
     }
@@ -103,20 +118,27 @@ impl Coin {
 
     /// All that is to be done now, each step whole in the book.
     pub(super) fn cycle(&mut self, book: &mut Book) -> Result<(), Trouble> {
-        // A tally that is away holds up nothing that is in the book already.
+        // What is on its way comes first; then nothing that is away holds up the rest: neither the
+        // tally what is in the book, nor the daemons what is mature.
+        let watched = self.watch(book);
         let taken = self.take_in(book);
-        self.follow(book)?;
-        self.watch(book)?;
-        if monotonic_ms() >= self.pay_at {
-            let paid = self.pay(book);
-            self.pay_at = monotonic_ms().saturating_add(ms(self.payments.interval));
-            paid?;
+        let followed = self.follow(book);
+        if watched.is_ok() && monotonic_ms() >= self.pay_at {
+            let trouble = self.pay(book).err();
+            let pause = match trouble {
+                Some(_) => self.payments.interval.min(AGAIN),
+                None => self.payments.interval,
+            };
+            self.pay_at = monotonic_ms().saturating_add(ms(pause));
+            self.unpaid = trouble.map(|trouble| trouble.to_string());
         }
-        taken
+        watched.and(taken).and(followed)?;
+        self.unpaid.clone().map_or(Ok(()), |words| Err(Trouble::Words(words)))
     }
 
     /// The daemons that have the whole chain, and what the coin's addresses are there.
-    pub(super) fn chain(&self) -> Result<Chain<'_>, Trouble> {
+    /// The book remembers its chain's first block, so that a daemon on another chain says nothing.
+    pub(super) fn chain(&self, book: &mut Book) -> Result<Chain<'_>, Trouble> {
         let mut daemons = Vec::new();
         let mut silent = None;
         for client in &self.daemons {
@@ -128,9 +150,20 @@ impl Coin {
                 Err(error) => silent = Some(error),
             }
         }
+        for (client, info) in &daemons {
+            let first = first_block(client)?;
+            book.note_once(FIRST_BLOCK, &first)?;
+            if book.noted(FIRST_BLOCK)?.is_some_and(|ours| ours != first) {
+                return Err(Trouble::Words(format!(
+                    "daemon {} is on another chain than the book (`{}`)",
+                    client.address(),
+                    info.chain
+                )));
+            }
+        }
         let Some((client, info)) = daemons.first() else {
             return Err(silent.map_or_else(
-                || Trouble::Words("every daemon is syncing; blocks wait for a verdict".to_owned()),
+                || Trouble::Words("every daemon is syncing; payments wait".to_owned()),
                 Trouble::Call,
             ));
         };
@@ -153,6 +186,11 @@ impl Coin {
         }
         self.said = words.map(|words| (words, now));
     }
+}
+
+/// Hash of the chain's first block.
+pub(super) fn first_block(client: &Client) -> Result<String, CallError> {
+    block_hash(client, 0).map(|hash| hash.to_string())
 }
 
 /// Unix milliseconds, for the book.

@@ -13,6 +13,7 @@ use crate::ipc::{Received, Seat};
 use crate::net::helper;
 use crate::sys::clock::monotonic_ms;
 use crate::sys::signals::{SIGINT, SIGQUIT, SIGTERM, SIGUSR1, Signals};
+pub use blocks::BEGUN;
 use coin::Coin;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};

@@ -1,6 +1,7 @@
 //! Whose a worker's work is: the address in its name.
 
 use crate::chain::address::{self, AddressError, Rules};
+use crate::chain::transaction::is_payable;
 use crate::chain::{Network, hex_array};
 use crate::daemon::{CallError, Client, script_of};
 use crate::ledger::book::Account;
@@ -29,7 +30,11 @@ impl Owners {
         network: Network,
         client: &Client,
     ) -> Result<Account, CallError> {
-        let part = address_part(worker);
+        // A name without an address part is told apart by the rest of it.
+        let part = match address_part(worker) {
+            "" => worker,
+            part => part,
+        };
         if let Some(account) = self.known.get(part) {
             return Ok(account.clone());
         }
@@ -43,11 +48,11 @@ impl Owners {
             },
         };
         let account = match script {
-            Some(script) => {
+            Some(script) if rules.is_empty() || is_payable(&script) => {
                 let name = address::encode(&script, rules).unwrap_or_else(|| part.to_owned());
                 Account { name, script }
             }
-            None => {
+            _ => {
                 let plain = part.chars().filter(|c| !c.is_control());
                 let name = std::iter::once('?').chain(plain).collect();
                 Account { name, script: Vec::new() }

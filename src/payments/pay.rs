@@ -1,10 +1,9 @@
 //! Payouts: built and signed first, then in the book, then sent, as often as needed. The same bytes
 //! cannot pay twice.
 
-use super::coin::{Coin, Trouble, now};
-use crate::chain::transaction::{Output, Transaction, unfunded};
-use crate::daemon::wallet;
-use crate::daemon::{CallError, Fault, plan};
+use super::coin::{Coin, FIRST_BLOCK, Trouble, first_block, now};
+use crate::chain::transaction::{Output, Transaction, is_payable, unfunded};
+use crate::daemon::{self, CallError, Fault, chain_info, plan, wallet};
 use crate::ledger::book::{Book, Due, NewPayout, Payout, PayoutState};
 use crate::rewards::Amount;
 
@@ -17,7 +16,7 @@ const CONFLICT: i64 = -100;
 /// Most outputs of a transaction: some 8 kB, far below what nodes relay.
 const OUTPUTS: usize = 200;
 /// What `testmempoolaccept` says when it is an output that is wrong.
-const OUTPUTS_FAULT: [&str; 3] = ["scriptpubkey", "dust", "multi-op-return"];
+const OUTPUTS_FAULT: &str = "scriptpubkey";
 /// A fee up to that many units is never too high; above it, up to a twentieth of what is paid.
 const SMALL_FEE: u64 = 1_000_000;
 
@@ -40,6 +39,12 @@ impl Coin {
         let (state, words) = match confirmations {
             Some(DEEP..) => (PayoutState::Confirmed, String::new()),
             Some(1..) => (PayoutState::Sent, String::new()),
+            Some(..=CONFLICT) if self.is_paid_otherwise(book, payout)? => (
+                payout.state,
+                "another transaction with its money pays some of the same addresses; compare the \
+                 two by hand: `gettransaction` names it among the `walletconflicts`"
+                    .to_owned(),
+            ),
             Some(..=CONFLICT) => {
                 log::error!(
                     "{}: payout {} can never happen: something else spent its money. Its amounts \
@@ -61,8 +66,30 @@ impl Coin {
         Ok(())
     }
 
+    /// Whether what took a payout's place pays any of its addresses: a fee that was raised by hand,
+    /// or the same transaction under another id. What cannot be looked at counts as yes.
+    fn is_paid_otherwise(&self, book: &Book, payout: &Payout) -> Result<bool, Trouble> {
+        let ours = book.outputs(payout.id)?;
+        let Some(known) = wallet::transaction(&self.wallet, &payout.txid)? else {
+            return Ok(true);
+        };
+        for other in &known.conflicts {
+            let Some(other) = wallet::transaction(&self.wallet, other)? else { return Ok(true) };
+            let Some(read) = Transaction::parse(&other.bytes) else { return Ok(true) };
+            let pays = |output: &Output| ours.iter().any(|one| one.script == output.script);
+            if read.outputs.iter().any(pays) {
+                return Ok(true);
+            }
+        }
+        Ok(known.conflicts.is_empty())
+    }
+
     fn send(&self, payout: &Payout) -> Result<(PayoutState, String), Trouble> {
         match wallet::send(&self.wallet, &payout.hex) {
+            Ok(txid) if txid != payout.txid => Err(Trouble::Words(format!(
+                "the daemon calls payout {} {txid}; it cannot be followed",
+                payout.txid
+            ))),
             Ok(_) => Ok((PayoutState::Sent, String::new())),
             // Already in the chain (Bitcoin Core's RPC_VERIFY_ALREADY_IN_CHAIN).
             Err(error) if error.code() == Some(-27) => Ok((PayoutState::Sent, String::new())),
@@ -91,15 +118,17 @@ impl Coin {
         if due.is_empty() {
             return Ok(());
         }
-        let audit = book.audit()?;
+        let audit = book.audit(false)?;
         if let Some(wrong) = audit.wrong.first() {
             return Err(Trouble::Words(format!(
                 "nothing is paid from a book that does not balance: {wrong}; see `romp audit {}`",
                 self.id()
             )));
         }
+        self.check_wallet(book)?;
         let spendable = wallet::spendable(&self.wallet)?;
-        let kept = self.payments.reserve.0.saturating_add(SMALL_FEE);
+        let transactions = due.len().div_ceil(OUTPUTS) as u64;
+        let kept = self.payments.reserve.0.saturating_add(SMALL_FEE.saturating_mul(transactions));
         let mut left = spendable.0.saturating_sub(kept);
         let mut covered = Vec::new();
         let mut missing = 0_u64;
@@ -108,6 +137,12 @@ impl Coin {
                 Some(rest) if missing == 0 => {
                     left = rest;
                     covered.push(one);
+                }
+                // A debt that is larger than what is there is paid in part, so that it holds up
+                // nobody for ever.
+                None if missing == 0 && left >= self.payments.minimum.0 => {
+                    missing = one.balance.0 - left;
+                    covered.push(Due { balance: Amount(left), ..one });
                 }
                 _ => missing = missing.saturating_add(one.balance.0),
             }
@@ -129,6 +164,29 @@ impl Coin {
         Ok(())
     }
 
+    /// Whether the wallet is the pool's, and sees the book's chain to its end.
+    fn check_wallet(&self, book: &mut Book) -> Result<(), Trouble> {
+        let info = chain_info(&self.wallet, self.pool.coin.has_get_info)?;
+        let chain = self.chain(book)?;
+        let behind = chain.daemons.iter().all(|(_, other)| other.blocks > info.blocks + 1);
+        let place = self.wallet.address();
+        if info.initial_download || info.headers > info.blocks || behind {
+            let words = format!("the wallet's daemon {place} is not at the end of the chain yet");
+            return Err(Trouble::Words(words));
+        }
+        if Some(first_block(&self.wallet)?) != book.noted(FIRST_BLOCK)? {
+            let words = format!("the wallet's daemon {place} is on another chain than the book");
+            return Err(Trouble::Words(words));
+        }
+        if daemon::owns(&self.wallet, &self.pool.address)? == Some(false) {
+            return Err(Trouble::Words(format!(
+                "the wallet at {place} does not own the pool's address {}: is another one loaded?",
+                self.pool.address
+            )));
+        }
+        Ok(())
+    }
+
     /// Pays these. Where the daemon would not take the transaction for one of them, that one is
     /// found by halves and set aside, and the others are paid.
     fn pay_these(&self, book: &mut Book, due: &[Due]) -> Result<(), Trouble> {
@@ -136,9 +194,11 @@ impl Coin {
             .iter()
             .map(|one| Output { value: one.balance, script: one.script.clone() })
             .collect();
-        let new = self.signed(&outputs)?;
+        let new = self.signed(book, &outputs)?;
         if let Some(reason) = wallet::refusal(&self.wallet, &new.bytes)? {
-            let fault_of_an_output = OUTPUTS_FAULT.iter().any(|word| reason.contains(word));
+            // Not when it is the change, which all of them have.
+            let fault_of_an_output =
+                reason.contains(OUTPUTS_FAULT) && is_payable(&self.change(book)?);
             return match due {
                 [one] if fault_of_an_output => {
                     let words = format!("the daemon does not take a payment to it: {reason}");
@@ -171,14 +231,16 @@ impl Coin {
         Ok(())
     }
 
+    /// The script of the pool's address, which change goes to.
+    fn change(&self, book: &mut Book) -> Result<Vec<u8>, Trouble> {
+        let chain = self.chain(book)?;
+        let (client, info) = chain.first()?;
+        Ok(plan::pool_script(client, &self.pool, info, chain.network)?)
+    }
+
     /// A transaction of the wallet that pays just these outputs, and the rest back to the pool.
-    fn signed(&self, outputs: &[Output]) -> Result<NewPayout, Trouble> {
-        let chain = self.chain()?;
-        let (client, info) = chain
-            .daemons
-            .first()
-            .ok_or_else(|| Trouble::Words("every daemon is syncing; payouts wait".to_owned()))?;
-        let change = plan::pool_script(client, &self.pool, info, chain.network)?;
+    fn signed(&self, book: &mut Book, outputs: &[Output]) -> Result<NewPayout, Trouble> {
+        let change = self.change(book)?;
         let funded =
             wallet::fund(&self.wallet, &unfunded(outputs), &self.pool.address, outputs.len())?;
         let total = outputs.iter().fold(0_u64, |sum, output| sum.saturating_add(output.value.0));
@@ -191,8 +253,10 @@ impl Coin {
             )));
         }
         let bytes = wallet::sign(&self.wallet, &funded.bytes).map_err(unlock)?;
+        let asked = Transaction::parse(&funded.bytes);
         let read = Transaction::parse(&bytes)
             .filter(|read| pays(read, outputs, &change))
+            .filter(|read| asked.is_some_and(|asked| asked.inputs == read.inputs))
             .ok_or_else(|| {
                 Trouble::Words(
                     "the wallet's transaction does not pay what it was asked to pay; it was not \

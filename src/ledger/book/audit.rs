@@ -33,14 +33,14 @@ pub struct Audit {
 const MOST: usize = 100;
 
 impl Book {
-    /// Adds the book up.
+    /// Adds the book up; `whole`: with the bytes of payouts that were confirmed long ago, too.
     ///
     /// # Errors
     /// [`BookError`].
-    pub fn audit(&self) -> Result<Audit, BookError> {
+    pub fn audit(&self, whole: bool) -> Result<Audit, BookError> {
         self.read(|book| {
             book.execute_batch("BEGIN")?;
-            let audit = add_up(book);
+            let audit = add_up(book, whole);
             book.execute_batch("COMMIT")?;
             audit
         })
@@ -67,7 +67,7 @@ fn lines(book: &Connection, sql: &str, wrong: &mut Vec<String>) -> rusqlite::Res
     Ok(())
 }
 
-pub(super) fn add_up(book: &Connection) -> rusqlite::Result<Audit> {
+pub(super) fn add_up(book: &Connection, whole: bool) -> rusqlite::Result<Audit> {
     let payouts = |states: &str| {
         sum(
             book,
@@ -114,22 +114,26 @@ pub(super) fn add_up(book: &Connection) -> rusqlite::Result<Audit> {
         UNION ALL SELECT 'a credit names block ' || block || ', which is not there' FROM credit
             WHERE block NOT IN (SELECT hash FROM block)
         UNION ALL SELECT 'account ' || name || ': its balance is not its credits less its payouts'
-            FROM account WHERE balance <>
-                COALESCE((SELECT SUM(amount) FROM credit WHERE account = account.id), 0) -
-                COALESCE((SELECT SUM(amount) FROM output JOIN payout ON payout.id = payout
-                    WHERE account = account.id AND state <> 'void'), 0)",
+            FROM account
+            LEFT JOIN (SELECT account, SUM(amount) AS earned FROM credit GROUP BY account)
+                AS earnings ON earnings.account = account.id
+            LEFT JOIN (SELECT account, SUM(amount) AS spent FROM output
+                JOIN payout ON payout.id = payout WHERE state <> 'void' GROUP BY account)
+                AS spending ON spending.account = account.id
+            WHERE balance <> COALESCE(earned, 0) - COALESCE(spent, 0)",
         wrong,
     )?;
-    transactions(book, wrong)?;
+    transactions(book, whole, wrong)?;
     Ok(audit)
 }
 
 /// Each payout's bytes pay just what its rows say.
-fn transactions(book: &Connection, wrong: &mut Vec<String>) -> rusqlite::Result<()> {
+fn transactions(book: &Connection, whole: bool, wrong: &mut Vec<String>) -> rusqlite::Result<()> {
     let mut outputs =
         book.prepare("SELECT script, amount FROM output WHERE payout = ?1 ORDER BY n")?;
-    let mut query = book.prepare("SELECT id, txid, bytes FROM payout ORDER BY id")?;
-    let mut rows = query.query([])?;
+    let sql = "SELECT id, txid, bytes FROM payout WHERE ?1 OR state <> 'confirmed' ORDER BY id";
+    let mut query = book.prepare(sql)?;
+    let mut rows = query.query([whole])?;
     while let Some(row) = rows.next()? {
         let (id, txid, bytes): (i64, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
         let rows: Vec<(String, i64)> = outputs

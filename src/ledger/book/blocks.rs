@@ -24,12 +24,14 @@ pub enum State {
     Orphaned,
     /// It was credited, and the chain has left it since: the reward is the pool's loss.
     Lost,
+    /// Found before the book was begun: its reward is not the book's affair.
+    Before,
 }
 
 impl State {
     /// Every state.
-    pub const ALL: [Self; 5] =
-        [Self::Found, Self::Immature, Self::Mature, Self::Orphaned, Self::Lost];
+    pub const ALL: [Self; 6] =
+        [Self::Found, Self::Immature, Self::Mature, Self::Orphaned, Self::Lost, Self::Before];
 
     /// Its name in the book and in JSON.
     #[must_use]
@@ -40,6 +42,7 @@ impl State {
             Self::Mature => "mature",
             Self::Orphaned => "orphaned",
             Self::Lost => "lost",
+            Self::Before => "before",
         }
     }
 
@@ -138,6 +141,26 @@ impl Book {
         self.read(|book| book.query_row(sql, [hash.to_string()], |row| row.get(0)).optional())
     }
 
+    /// How many blocks the book has.
+    ///
+    /// # Errors
+    /// [`BookError`].
+    pub fn block_count(&self) -> Result<u64, BookError> {
+        self.read(|book| {
+            book.query_row("SELECT COUNT(*) FROM block", [], |row| row.get(0).map(natural))
+        })
+    }
+
+    /// Notes a block that was found before the book was begun.
+    ///
+    /// # Errors
+    /// [`BookError`].
+    pub fn pass_over(&mut self, found: &BlockFound, now: u64) -> Result<(), BookError> {
+        self.take_in(found, &BTreeMap::new(), now)?;
+        let sql = "UPDATE block SET state = 'before' WHERE hash = ?1 AND state = 'found'";
+        self.change(|change| change.execute(sql, [found.hash.to_string()])).map(drop)
+    }
+
     /// Takes in a found block with the round that it closed. Work of orphans that were decided
     /// before it was found goes into its round. Repeating it changes nothing.
     ///
@@ -175,8 +198,8 @@ impl Book {
                 insert.execute(params![name, worker, number(weight)?])?;
             }
             let sql = "UPDATE block SET carried = ?1
-                WHERE state = 'orphaned' AND carried IS NULL AND since < ?2";
-            let carried = change.execute(sql, params![name, number(found.time)?])?;
+                WHERE state = 'orphaned' AND carried IS NULL AND MIN(since, ?3) <= ?2";
+            let carried = change.execute(sql, params![name, number(found.time)?, number(now)?])?;
             trace(change, now, &name, &format!("taken in, with the work of {carried} orphans"))
         })
     }

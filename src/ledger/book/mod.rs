@@ -25,6 +25,7 @@ const BUSY: Duration = Duration::from_secs(5);
 /// `PRAGMA user_version` of the schema below.
 const VERSION: i64 = 1;
 const SCHEMA: &str = "
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE block (
     hash TEXT PRIMARY KEY, height INTEGER NOT NULL, time INTEGER NOT NULL, coinbase TEXT NOT NULL,
     value INTEGER NOT NULL CHECK (value >= 0), finder TEXT NOT NULL, stale INTEGER NOT NULL,
@@ -43,6 +44,7 @@ CREATE TABLE credit (
     block TEXT NOT NULL, account INTEGER NOT NULL, weight TEXT NOT NULL,
     amount INTEGER NOT NULL CHECK (amount >= 0),
     PRIMARY KEY (block, account)) STRICT, WITHOUT ROWID;
+CREATE INDEX credit_account ON credit (account);
 CREATE TABLE payout (
     id INTEGER PRIMARY KEY, txid TEXT NOT NULL UNIQUE, bytes TEXT NOT NULL,
     fee INTEGER NOT NULL CHECK (fee >= 0), state TEXT NOT NULL, time INTEGER NOT NULL,
@@ -199,6 +201,24 @@ impl Book {
         }
     }
 
+    /// What is noted under a name; `None`: nothing yet.
+    ///
+    /// # Errors
+    /// [`BookError`].
+    pub fn noted(&self, name: &str) -> Result<Option<String>, BookError> {
+        let sql = "SELECT value FROM meta WHERE name = ?1";
+        self.read(|book| book.query_row(sql, [name], |row| row.get(0)).optional())
+    }
+
+    /// Notes something once and for ever: what is there stays.
+    ///
+    /// # Errors
+    /// [`BookError`].
+    pub fn note_once(&mut self, name: &str, value: &str) -> Result<(), BookError> {
+        let sql = "INSERT OR IGNORE INTO meta VALUES (?1, ?2)";
+        self.change(|change| change.execute(sql, [name, value])).map(drop)
+    }
+
     fn sql(&self, error: rusqlite::Error) -> BookError {
         BookError::Sql { place: self.place.clone(), error }
     }
@@ -256,8 +276,11 @@ fn natural(value: i64) -> u64 {
 fn account(change: &Connection, account: &Account, now: u64) -> rusqlite::Result<i64> {
     // Two spellings of an address are one account: its script.
     let script = hex_encode(&account.script);
-    let sql = "SELECT id FROM account WHERE CASE ?2 WHEN '' THEN name = ?1 ELSE script = ?2 END";
-    let known = change.query_row(sql, [&account.name, &script], |row| row.get(0)).optional()?;
+    let (sql, key) = match script.is_empty() {
+        true => ("SELECT id FROM account WHERE name = ?1", &account.name),
+        false => ("SELECT id FROM account WHERE script = ?1", &script),
+    };
+    let known = change.prepare_cached(sql)?.query_row([key], |row| row.get(0)).optional()?;
     if let Some(id) = known {
         return Ok(id);
     }

@@ -1,6 +1,7 @@
 //! Payouts: what is owed, signed transactions, and what became of them.
 
 use super::{Book, BookError, amount, natural, number, script, trace};
+use crate::chain::transaction::Output;
 use crate::chain::{Hash, hex_encode};
 use crate::rewards::Amount;
 use rusqlite::{OptionalExtension, Row, params};
@@ -174,7 +175,8 @@ impl Book {
     /// step. From here on it may be sent, as often as needed.
     ///
     /// # Errors
-    /// [`BookError`]; nothing is changed, also when a balance does not cover its output.
+    /// [`BookError`]; nothing is changed, also when a balance does not cover its output, or is set
+    /// aside.
     pub fn sign(&mut self, new: &NewPayout, now: u64) -> Result<(), BookError> {
         self.change(|change| {
             let sql = "INSERT INTO payout (txid, bytes, fee, state, time, depth, words)
@@ -188,12 +190,27 @@ impl Book {
                 let amount = number(amount.0)?;
                 change.execute(sql, params![id, n, account, hex_encode(script), amount])?;
                 // The balance's own check refuses what is not covered.
-                let sql = "UPDATE account SET balance = balance - ?2 WHERE id = ?1";
+                let sql =
+                    "UPDATE account SET balance = balance - ?2 WHERE id = ?1 AND held IS NULL";
                 if change.execute(sql, params![account, amount])? != 1 {
                     return Err(rusqlite::Error::QueryReturnedNoRows);
                 }
             }
             trace(change, now, &name, &format!("signed, {} outputs", new.outputs.len()))
+        })
+    }
+
+    /// The scripts and amounts that a payout's transaction pays first, in their order.
+    ///
+    /// # Errors
+    /// [`BookError`].
+    pub fn outputs(&self, payout: i64) -> Result<Vec<Output>, BookError> {
+        let sql = "SELECT script, amount FROM output WHERE payout = ?1 ORDER BY n";
+        self.read(|book| {
+            let output = |row: &Row<'_>| {
+                Ok(Output { script: script(&row.get::<_, String>(0)?), value: amount(row, 1)? })
+            };
+            book.prepare_cached(sql)?.query_map([payout], output)?.collect()
         })
     }
 
