@@ -5,7 +5,7 @@ use super::checked::{Banning, Coin, Daemon, Pool, Redis, Store};
 use super::diagnostics::shown;
 use super::raw::{RawBanning, RawPool};
 use super::values::{Judge, Keys, Scale, scaled};
-use super::{check_notice, check_ports, check_rewards, notes};
+use super::{check_mpos, check_notice, check_ports, check_rewards, notes};
 use crate::rewards::Amount;
 use crate::stratum::Unit;
 use std::time::Duration;
@@ -49,6 +49,9 @@ pub(super) fn check(
     let unit = Unit::for_smallest(if smallest.is_finite() { smallest } else { 8.0 });
     let times = times(raw, keys, judge);
     let p2p = check_notice::p2p(raw, keys, coin.as_ref(), daemons.as_deref(), judge);
+    let validate = validate_username(raw, keys);
+    let multiplier = coin.as_ref().map_or(1.0, |coin| coin.mpos_multiplier);
+    let mpos = check_mpos::mpos(raw, keys, validate, multiplier, judge);
     Some(Pool {
         file: file.to_owned(),
         recipients,
@@ -60,7 +63,9 @@ pub(super) fn check(
         daemon_timeout: times.daemon,
         p2p,
         long_poll: raw.long_poll.unwrap_or(true),
-        validate_username: validate_username(raw, keys),
+        // Names of an MPOS database are no addresses.
+        validate_username: validate && mpos.is_none(),
+        mpos,
         banning: raw.banning.as_ref().and_then(|raw| banning(raw, keys, judge)),
         proxy_protocol: raw.tcp_proxy_protocol.unwrap_or(false),
         extranonce2_size: extranonce2_size(raw, keys, judge),
@@ -79,7 +84,7 @@ pub(super) fn check(
 
 /// Whether the early spelling of a setting counts: the pool's own file has it, and the later one,
 /// if any, only comes from `defaultPoolConfigs`.
-fn early_wins(keys: &Keys<'_>, early: &str, late: &str) -> bool {
+pub(super) fn early_wins(keys: &Keys<'_>, early: &str, late: &str) -> bool {
     keys.owns(early) && !keys.owns(late)
 }
 

@@ -47,7 +47,24 @@ fn records() -> impl Strategy<Value = Record> {
             let (hash, verdict) = (Hash(hash), Verdict::Accepted);
             Record::Outcome(Box::new(Outcome { time, hash, verdict, answers: vec![answer] }))
         }),
+        (any::<u64>(), name, any::<u64>()).prop_map(|(time, worker, weight)| Record::Retarget {
+            time,
+            worker,
+            weight
+        }),
+        rows(),
     ]
+}
+
+fn rows() -> impl Strategy<Value = Record> {
+    let reject = prop::option::of((0..Reject::ALL.len()).prop_map(|index| Reject::ALL[index]));
+    let address = any::<std::net::IpAddr>().prop_map(|address| address.to_canonical());
+    let solution = prop::option::of(any::<[u8; 32]>().prop_map(Hash));
+    (any::<(u64, u64)>(), "\\PC{0,40}", reject, address, solution).prop_map(
+        |((time, weight), worker, reject, address, solution)| {
+            Record::Row(Box::new(Row { time, worker, weight, reject, address, solution }))
+        },
+    )
 }
 
 fn share(time: u64, weight: u64) -> Record {

@@ -29,6 +29,7 @@ pub(crate) fn pool(daemons: Vec<Daemon>) -> Pool {
         magic: BTreeMap::new(),
         tx_messages: false,
         has_get_info: false,
+        mpos_multiplier: 1.0,
         template_rules: vec!["segwit".to_owned()],
         block_time: None,
         explorer: BTreeMap::new(),
@@ -58,6 +59,7 @@ pub(crate) fn pool(daemons: Vec<Daemon>) -> Pool {
         minimum_payment: None,
         wallet: None,
         doctor: true,
+        mpos: None,
     }
 }
 
