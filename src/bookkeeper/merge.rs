@@ -13,7 +13,7 @@ use std::path::Path;
 
 /// How long a record waits for the watermark, ms (at most twice that). After that the clock has
 /// been set back, or a worker's promise is stuck, and order matters less than counting.
-const PATIENCE: u64 = 2000;
+pub(super) const PATIENCE: u64 = 2000;
 /// Most worker names of one batch of the tally: a script of Redis takes a few milliseconds for
 /// them.
 const NAMES: usize = 1000;

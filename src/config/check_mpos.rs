@@ -74,3 +74,69 @@ fn auth(raw: &RawMpos, early: bool, validate: bool) -> Option<MposAuth> {
         None => Some(MposAuth::Worker),
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
+mod tests {
+    use super::super::tests::over_base;
+    use super::*;
+    use crate::config::load;
+
+    /// The base pool with more keys: its MPOS settings and whether it checks addresses.
+    fn pool(keys: &str) -> Result<(Option<Mpos>, bool), String> {
+        let base = include_str!("../../tests/configs/base/pool_configs/litecoin.json");
+        let text = base.replacen('{', &format!("{{{keys},"), 1);
+        let loaded = load(over_base(&[("pool_configs/litecoin.json", &text)]).path());
+        let config = loaded.config.ok_or_else(|| loaded.errors.join("\n"))?;
+        let pool = config.pools.into_values().next().unwrap();
+        Ok((pool.mpos, pool.validate_username))
+    }
+
+    fn auth(keys: &str) -> (MposAuth, bool) {
+        let (mpos, validates) = pool(keys).unwrap();
+        assert!(!validates, "names need not be addresses");
+        let mpos = mpos.unwrap();
+        (mpos.auth, mpos.auto_create)
+    }
+
+    const LOGIN: &str = r#""enabled": true, "user": "me", "password": "x", "database": "ltc""#;
+
+    #[test]
+    fn later_files_say_whom_to_let_in_with_three_keys() {
+        let late = |checks: &str, more: &str| {
+            auth(&format!(r#""validateWorkerUsername": {checks}, "mposMode": {{{LOGIN}{more}}}"#))
+        };
+        let (password, create) = (r#", "checkPassword": true"#, r#", "autoCreateWorker": true"#);
+        assert_eq!(late("true", ""), (MposAuth::Worker, false));
+        assert_eq!(late("true", password), (MposAuth::Password, false));
+        assert_eq!(late("false", ""), (MposAuth::None, false));
+        assert_eq!(late("false", password), (MposAuth::None, false));
+        assert_eq!(late("false", create), (MposAuth::Worker, true));
+    }
+
+    #[test]
+    fn early_files_say_it_with_a_word() {
+        let early =
+            |more: &str| auth(&format!(r#""shareProcessing": {{"mpos": {{{LOGIN}{more}}}}}"#));
+        assert_eq!(early(""), (MposAuth::Password, false));
+        assert_eq!(early(r#", "stratumAuth": "none""#), (MposAuth::None, false));
+        assert_eq!(early(r#", "stratumAuth": "worker""#), (MposAuth::Worker, false));
+        let wrong = r#""shareProcessing": {"mpos": {"stratumAuth": "nobody"}}"#;
+        assert!(pool(wrong).unwrap_err().contains("unknown way to authorise"));
+    }
+
+    #[test]
+    fn off_is_off_and_what_is_missing_is_told() {
+        assert_eq!(pool(r#""mposMode": {"enabled": false}"#), Ok((None, true)));
+        let errors = pool(r#""mposMode": {"enabled": true}"#).unwrap_err();
+        assert!(
+            errors.contains("has no `user`") && errors.contains("has no `database`"),
+            "{errors}"
+        );
+        let (mpos, _) =
+            pool(&format!(r#""mposMode": {{{LOGIN}, "host": "/run/mysqld.sock"}}"#)).unwrap();
+        let mpos = mpos.unwrap();
+        assert_eq!((mpos.host.as_str(), mpos.port), ("/run/mysqld.sock", 3306));
+        assert!(!format!("{mpos:?}").contains("\"x\""));
+    }
+}

@@ -27,10 +27,9 @@ fn block(time: u64, worker: String, hash: [u8; 32]) -> BlockFound {
 fn records() -> impl Strategy<Value = Record> {
     let name = "\\PC{0,40}";
     prop_oneof![
-        (any::<u64>(), name, any::<u64>()).prop_map(|(time, worker, weight)| Record::Share {
-            time,
-            worker,
-            weight
+        (any::<(u64, u64, bool)>(), name).prop_map(|((time, weight, share), worker)| match share {
+            true => Record::Share { time, worker, weight },
+            false => Record::Retarget { time, worker, weight },
         }),
         (any::<u64>(), name, 0..Reject::ALL.len(), any::<u32>()).prop_map(
             |(time, worker, reject, count)| Record::Rejected {
@@ -46,11 +45,6 @@ fn records() -> impl Strategy<Value = Record> {
             let answer = Answer { daemon: "h:1".to_owned(), verdict: Verdict::Unknown, words };
             let (hash, verdict) = (Hash(hash), Verdict::Accepted);
             Record::Outcome(Box::new(Outcome { time, hash, verdict, answers: vec![answer] }))
-        }),
-        (any::<u64>(), name, any::<u64>()).prop_map(|(time, worker, weight)| Record::Retarget {
-            time,
-            worker,
-            weight
         }),
         rows(),
     ]

@@ -110,27 +110,8 @@ impl Store {
     /// # Errors
     /// As [`Store::positions`]. The batch may have been written (a lost reply): the positions tell.
     pub fn apply(&mut self, batch: &Batch) -> Result<bool, MposError> {
-        let Self { mpos, coin, connection, columns, .. } = self;
-        let write = || -> Result<bool, mysql::Error> {
-            let mut transaction = connection.start_transaction(TxOpts::default())?;
-            // The guard first: it holds the streams' rows until the end.
-            if !advance(&mut transaction, coin, batch)? {
-                transaction.rollback()?;
-                return Ok(false);
-            }
-            insert(&mut transaction, coin, columns, &batch.rows)?;
-            for hash in &batch.accepted {
-                accept(&mut transaction, coin, hash)?;
-            }
-            for (worker, difficulty) in &batch.difficulties {
-                let update = "UPDATE pool_worker SET difficulty = ? WHERE username = ?";
-                transaction.exec_drop(update, (difficulty, worker))?;
-            }
-            transaction.commit()?;
-            Ok(true)
-        };
-        let mut write = write;
-        write().map_err(|error| explain(mpos, &error))
+        write(&mut self.connection, &self.coin, &self.columns, batch)
+            .map_err(|error| explain(&self.mpos, &error))
     }
 
     /// Forgets the positions of deleted streams.
@@ -191,6 +172,31 @@ fn look(connection: &mut Conn, mpos: &Mpos) -> Result<(Columns, String), MposErr
         solution: text("solution")?,
     };
     Ok((columns, engine))
+}
+
+/// The whole of a batch in one transaction, which is undone when it is dropped without its commit.
+fn write(
+    connection: &mut Conn,
+    coin: &str,
+    columns: &Columns,
+    batch: &Batch,
+) -> Result<bool, mysql::Error> {
+    let mut transaction = connection.start_transaction(TxOpts::default())?;
+    // The guard first: it holds the streams' rows until the end.
+    if !advance(&mut transaction, coin, batch)? {
+        transaction.rollback()?;
+        return Ok(false);
+    }
+    insert(&mut transaction, coin, columns, &batch.rows)?;
+    for hash in &batch.accepted {
+        accept(&mut transaction, coin, hash)?;
+    }
+    for (worker, difficulty) in &batch.difficulties {
+        let update = "UPDATE pool_worker SET difficulty = ? WHERE username = ?";
+        transaction.exec_drop(update, (difficulty, worker))?;
+    }
+    transaction.commit()?;
+    Ok(true)
 }
 
 /// Moves each stream's position; `false`: one is not where the batch begins.

@@ -1,6 +1,7 @@
 //! Tests of the bookkeeper without processes: whatever breaks when, the sums are the journals'.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::print_stderr)]
 
+use super::merge::PATIENCE;
 use super::sweep::KEEP;
 use super::*;
 use crate::chain::Hash;
@@ -8,6 +9,7 @@ use crate::journal::{BlockFound, HEADER_LEN, Record, Writer};
 use crate::ledger::Overview;
 use crate::rewards::Amount;
 use crate::stratum::Weight;
+use crate::sys::clock::unix_ms;
 use std::path::Path;
 
 const UNIT: Unit = Unit(-10);

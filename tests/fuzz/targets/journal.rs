@@ -5,7 +5,8 @@
 
 use super::bytes::Bytes;
 use super::scratch;
-use romp::journal::{self, HEADER_LEN, Peek, Reader, Record, Writer};
+use romp::chain::Hash;
+use romp::journal::{self, HEADER_LEN, Peek, Reader, Record, Row, Writer};
 use romp::stratum::{Reject, Unit};
 use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
