@@ -29,7 +29,7 @@ impl Written {
         offset == 0 || positions.get(stream).is_some_and(|&position| position >= offset)
     }
 
-    fn set(&self, stream: &str, offset: u64) {
+    pub(super) fn set(&self, stream: &str, offset: u64) {
         let mut positions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         positions.insert(stream.to_owned(), offset);
     }

@@ -100,6 +100,7 @@ impl Batch {
 }
 
 #[cfg(test)]
+#[allow(clippy::indexing_slicing)]
 mod tests {
     use super::*;
     use crate::journal::Outcome;

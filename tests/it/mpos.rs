@@ -115,14 +115,25 @@ fn every_share_of_a_known_worker_is_a_row() {
         let answer = client.request("mining.submit", &block.share).unwrap();
         assert_eq!(answer["result"], json!(true), "{answer}");
         blocks.push(block.hash);
+        wait_until("the block at the daemon", seconds(20), || {
+            scene.stub.submitted().len() == blocks.len()
+        });
         answers.push(answer);
     }
     scene.wait_rows(6);
     wait_until("the accepted block to be told", seconds(20), || {
         scene.database.count("SELECT COUNT(*) FROM shares WHERE upstream_result = 'Y'") == 1
     });
-    // The refused one stays refused.
-    std::thread::sleep(Duration::from_millis(1500));
+    // The refused one stays refused, also when its outcome has come.
+    wait_until("the outcome of the other one", seconds(20), || {
+        scene
+            .romp
+            .json(&["blocks", "bitcoin", "--json"])
+            .unwrap_or_default()
+            .to_string()
+            .contains("rejected")
+    });
+    std::thread::sleep(Duration::from_secs(1));
 
     let rows = scene.shares();
     assert_eq!(rows.len(), 6, "{rows:?}");

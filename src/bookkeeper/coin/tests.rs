@@ -142,6 +142,26 @@ fn a_damaged_stream_is_held_and_the_others_go_on() {
 }
 
 #[test]
+fn a_journal_is_not_deleted_before_mpos_has_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = writer(dir.path(), 0);
+    write(&mut writer, &[share(1, "a", 1), share(2, "a", 2)]);
+    let name = writer.stream().unwrap().to_owned();
+    drop(writer);
+    let path = journal::path(dir.path(), "litecoin", &name);
+    let length = std::fs::metadata(&path).unwrap().len();
+    let mut coin = coin(dir.path());
+    let written = Written::default();
+    coin.keep_until(written.clone());
+    add_all(&mut coin);
+    for (position, there) in [(0, true), (length - 1, true), (length, false)] {
+        written.set(&name, position);
+        coin.sweep(unix_ms() + 10 * KEEP, &|_| false).unwrap();
+        assert_eq!(path.exists(), there, "{position} of {length}");
+    }
+}
+
+#[test]
 fn a_stream_of_another_unit_or_coin_is_held() {
     let dir = tempfile::tempdir().unwrap();
     let mut other = Writer::open(dir.path(), "litecoin", 1, 0, Unit(2), START).unwrap();

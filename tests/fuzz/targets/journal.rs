@@ -130,7 +130,7 @@ fn records(input: &mut Bytes<'_>) -> Vec<Record> {
             Record::Retarget { time, worker, weight: number }
         } else if kind.is_multiple_of(7) {
             let address = std::net::Ipv4Addr::from_bits((number >> 32) as u32).into();
-            let solution = kind.is_multiple_of(2).then(|| Hash([kind; 32]));
+            let solution = kind.is_multiple_of(2).then_some(Hash([kind; 32]));
             let reject = Reject::from_code(kind % 12);
             let row = Row { time, worker, weight: number, reject, address, solution };
             Record::Row(Box::new(row))
