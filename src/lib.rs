@@ -14,6 +14,7 @@ pub mod journal;
 pub mod ledger;
 pub mod master;
 pub mod miner;
+pub mod mpos;
 pub mod net;
 pub mod payments;
 pub mod pow;

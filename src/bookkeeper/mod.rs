@@ -4,6 +4,8 @@
 //! a database that hangs for one coin does not hold the others.
 
 mod coin;
+mod merge;
+mod mpos;
 pub mod rebuild;
 mod tail;
 
@@ -16,6 +18,7 @@ use crate::sys::signals::{SIGINT, SIGQUIT, SIGTERM, SIGUSR1, Signals};
 use coin::Coin;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
+use mpos::Follower;
 use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::sync::Arc;
@@ -69,7 +72,13 @@ fn serve(mut seat: Seat) -> Result<u8, Box<dyn std::error::Error>> {
     let draining = Arc::new(AtomicBool::new(false));
     let mut threads = Vec::new();
     for (id, pool) in &seat.config.pools {
-        let coin = Coin::new(pool.clone(), seat.config.data_dir.clone(), seat.config.instance);
+        let mut coin = Coin::new(pool.clone(), seat.config.data_dir.clone(), seat.config.instance);
+        if let Some(mpos) = Follower::of(pool, &seat.config.data_dir, seat.config.instance) {
+            coin.keep_until(mpos.written());
+            let (board, draining) = (Arc::clone(&seat.board), Arc::clone(&draining));
+            let life = move || keep(mpos, &board, &draining, &|_, _| {});
+            threads.push(helper::spawn(&format!("mpos-{id}"), life)?);
+        }
         let (board, draining) = (Arc::clone(&seat.board), Arc::clone(&draining));
         let (pool, data_dir) = (pool.clone(), seat.config.data_dir.clone());
         let obey = move |coin: &mut Coin, watermark: &dyn Fn() -> u64| {
@@ -193,12 +202,27 @@ fn occupied(board: &Board, slot: usize) -> bool {
     board.row(slot).is_some_and(|row| row.pid.load(Ordering::Acquire) != 0)
 }
 
+/// What a thread fills from a coin's journals.
+trait Books {
+    /// What it may say when it does not get on.
+    type Error: std::fmt::Display;
+    /// What is filled, in words.
+    const WHAT: &'static str;
+    /// The coin.
+    fn id(&self) -> &str;
+    /// Adds what is complete and older than `watermark` (unix ms). `true`: there is more to add at
+    /// once. `now` is in monotonic ms.
+    fn turn(&mut self, watermark: u64, now: u64) -> Result<bool, Self::Error>;
+    /// What is to be done once a minute; `now` is in unix ms.
+    fn sweep(&mut self, now: u64, occupied: &dyn Fn(usize) -> bool) -> Result<(), Self::Error>;
+}
+
 /// The life of a coin's thread. `obey` does what an operator has asked for.
-fn keep(
-    mut coin: Coin,
+fn keep<B: Books>(
+    mut coin: B,
     board: &Board,
     draining: &AtomicBool,
-    obey: &dyn Fn(&mut Coin, &dyn Fn() -> u64),
+    obey: &dyn Fn(&mut B, &dyn Fn() -> u64),
 ) {
     let mut pause = BACK_OFF.0;
     let mut trouble: Option<(String, u64)> = None;
@@ -231,7 +255,7 @@ fn keep(
             Ok(more) => {
                 if let Some((_, since)) = trouble.take() {
                     let seconds = now.saturating_sub(since) / 1000;
-                    log::warn!("{}: the tally counts again, after {seconds} s", coin.id());
+                    log::warn!("{}: {} counts again, after {seconds} s", coin.id(), B::WHAT);
                 }
                 pause = BACK_OFF.0;
                 match (more, last) {
@@ -244,8 +268,9 @@ fn keep(
                 let words = error.to_string();
                 if trouble.as_ref().is_none_or(|(before, _)| *before != words) {
                     log::error!(
-                        "{}: shares are safe in the journals, but the tally waits: {words}",
-                        coin.id()
+                        "{}: shares are safe in the journals, but {} waits: {words}",
+                        coin.id(),
+                        B::WHAT
                     );
                 }
                 let since = trouble.map_or(now, |(_, since)| since);

@@ -52,6 +52,13 @@ pub(super) fn check(raw: &RawCoin, keys: &Keys<'_>, judge: &mut Judge<'_>) -> Op
         magic,
         tx_messages: raw.tx_messages.unwrap_or(false),
         has_get_info: raw.has_get_info.unwrap_or(false),
+        mpos_multiplier: judge.number(
+            keys,
+            &["mposDiffMultiplier"],
+            raw.mpos_diff_multiplier,
+            1.0,
+            &(1e-9..=1e9),
+        ),
         template_rules: rules,
         block_time: raw.block_time.filter(|&seconds| seconds > 0),
         explorer: raw.explorer.clone().unwrap_or_default(),

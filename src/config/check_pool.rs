@@ -5,7 +5,7 @@ use super::checked::{Banning, Coin, Daemon, Pool, Redis, Store};
 use super::diagnostics::shown;
 use super::raw::{RawBanning, RawPool};
 use super::values::{Judge, Keys, Scale};
-use super::{check_notice, check_payments, check_ports, check_rewards, notes};
+use super::{check_mpos, check_notice, check_payments, check_ports, check_rewards, notes};
 use crate::stratum::Unit;
 use std::time::Duration;
 
@@ -49,6 +49,15 @@ pub(super) fn check(
     let unit = Unit::for_smallest(if smallest.is_finite() { smallest } else { 8.0 });
     let times = times(raw, keys, judge);
     let p2p = check_notice::p2p(raw, keys, coin.as_ref(), daemons.as_deref(), judge);
+    let validate = validate_username(raw, keys);
+    let multiplier = coin.as_ref().map_or(1.0, |coin| coin.mpos_multiplier);
+    let mpos = check_mpos::mpos(raw, keys, validate, multiplier, judge);
+    // As in NOMP, whose payments find nothing then: the same work must not be paid twice.
+    if mpos.is_some() && payments.is_some() {
+        let title = "the pool pays nobody: MPOS does";
+        judge.report.warning(&keys.key(&[]), title, "switch one of the two off");
+    }
+    let payments = payments.filter(|_| mpos.is_none());
     Some(Pool {
         file: file.to_owned(),
         recipients,
@@ -60,7 +69,9 @@ pub(super) fn check(
         daemon_timeout: times.daemon,
         p2p,
         long_poll: raw.long_poll.unwrap_or(true),
-        validate_username: validate_username(raw, keys),
+        // Names of an MPOS database are no addresses.
+        validate_username: validate && mpos.is_none(),
+        mpos,
         banning: raw.banning.as_ref().and_then(|raw| banning(raw, keys, judge)),
         proxy_protocol: raw.tcp_proxy_protocol.unwrap_or(false),
         extranonce2_size: extranonce2_size(raw, keys, judge),

@@ -153,6 +153,42 @@ pub struct Pool {
     /// `doctor` (default true): the daemons are examined before the ports open, and each one
     /// before its first work is used.
     pub doctor: bool,
+    /// `mposMode`, or `shareProcessing.mpos`; `None` when off.
+    #[serde(default)]
+    pub mpos: Option<Mpos>,
+}
+
+/// An MPOS database that shares are written to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Mpos {
+    /// Host name, address, or path of a Unix socket (begins with `/`).
+    pub host: String,
+    /// Port, 3306 by default.
+    pub port: u16,
+    /// Database user.
+    pub user: String,
+    /// Its password.
+    pub password: Secret,
+    /// Name of the database.
+    pub database: String,
+    /// Whom it lets in.
+    pub auth: MposAuth,
+    /// `autoCreateWorker`: unknown workers of known accounts are entered.
+    pub auto_create: bool,
+    /// `mposDiffMultiplier` of the coin file: factor for the difficulties of shares.
+    pub multiplier: f64,
+}
+
+/// Which miners an MPOS database lets in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MposAuth {
+    /// Everybody; it is not asked.
+    None,
+    /// Those whose name is in `pool_worker`.
+    Worker,
+    /// Those whose name and password are.
+    Password,
 }
 
 /// A coin profile.
@@ -174,12 +210,19 @@ pub struct Coin {
     pub tx_messages: bool,
     /// `hasGetInfo`: an old daemon without `getblockchaininfo`.
     pub has_get_info: bool,
+    /// `mposDiffMultiplier`, default 1.
+    #[serde(default = "one")]
+    pub mpos_multiplier: f64,
     /// `rules` for getblocktemplate (default `["segwit"]`; Litecoin `["mweb","segwit"]`).
     pub template_rules: Vec<String>,
     /// `blockTime`, seconds, if known.
     pub block_time: Option<u32>,
     /// `explorer` links by kind (`block`, `transaction`, `address`) with `{}` for the value.
     pub explorer: BTreeMap<String, String>,
+}
+
+fn one() -> f64 {
+    1.0
 }
 
 /// A fee recipient as written.

@@ -4,6 +4,7 @@
 //! program sees. Every error names file, line and column, and all are reported at once.
 
 mod check_coin;
+mod check_mpos;
 mod check_notice;
 mod check_payments;
 mod check_pool;
@@ -26,7 +27,9 @@ mod tests;
 mod values;
 
 pub use checked::{Banning, Coin, Config, Daemon, Forks, Logging, NotifyListener, Pool, Port};
-pub use checked::{Endpoint, LogLevel, P2p, Payments, Redis, RewardRecipient, Store, VarDiff};
+pub use checked::{
+    Endpoint, LogLevel, Mpos, MposAuth, P2p, Payments, Redis, RewardRecipient, Store, VarDiff,
+};
 pub use limits::Limits;
 pub use places::{Key, Places};
 pub use secret::Secret;

@@ -43,18 +43,9 @@ pub(super) fn pool(raw: &RawPool, keys: &Keys<'_>, judge: &mut Judge<'_>) {
     let path = |key| ["shareProcessing", "internal", key];
     note(threshold, &path("feeWithdrawalThreshold"), fees);
     note(collect, &path("feeCollectAccount"), fees);
-    let mpos = "MPOS is still to come; shares go to the pool's own ledger";
-    note(raw.mpos_mode.as_ref().and_then(|m| m.enabled), &["mposMode"], mpos);
-    note(early.and_then(|s| s.mpos.as_ref()?.enabled), &["shareProcessing", "mpos"], mpos);
     let hashes = "nothing reads the hashes of shares yet";
     note(raw.emit_invalid_block_hashes, &["emitInvalidBlockHashes"], hashes);
     let number = "extranonces are numbered by `instanceId` in config.json";
     note(raw.instance_id.map(|_| true), &["instanceId"], number);
     note(raw.api.as_ref().map(|_| true), &["api"], "`api` is for programs that embed NOMP");
-    let auth = early.and_then(|s| s.mpos.as_ref()?.stratum_auth.as_deref());
-    if auth.is_some_and(|word| !["password", "worker", "none"].contains(&word)) {
-        let path = ["shareProcessing", "mpos", "stratumAuth"];
-        let hint = "must be \"password\", \"worker\" or \"none\"";
-        judge.report.error(&keys.at(&path), "unknown way to authorise", hint);
-    }
 }

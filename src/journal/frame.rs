@@ -7,12 +7,17 @@
 //!   1 share         u64 time | u64 weight | worker name
 //!   2 rejected      u64 time | u8 reason | u32 count | worker name
 //!   3 block         JSON of BlockFound          4 outcome  JSON of Outcome
+//!   5 row           u64 time | u64 weight | u8 reason, 0: accepted | 16 bytes IPv6 address
+//!                   | u8 0 or 1 | 32 bytes block hash, if 1 | worker name
+//!   6 retarget      u64 time | u64 weight | worker name
 //! ```
 //! All numbers little-endian; `length` counts the payload. The length stands twice, so that a
 //! damaged length is told from a frame that is not complete yet.
 
-use super::{Answer, Outcome, Record};
+use super::{Answer, Outcome, Record, Row};
+use crate::chain::Hash;
 use crate::stratum::{Reject, Unit};
+use std::net::{IpAddr, Ipv6Addr};
 
 /// Bytes of a file's header.
 pub const HEADER_LEN: u64 = 64;
@@ -132,6 +137,22 @@ pub(super) fn encode(record: &Record, time: u64, out: &mut Vec<u8>) {
             append_json(&Outcome { time, ..bounded(outcome) }, out);
             4
         }
+        Record::Row(row) => {
+            out.extend_from_slice(&time.to_le_bytes());
+            out.extend_from_slice(&row.weight.to_le_bytes());
+            out.push(row.reject.map_or(0, |reject| reject as u8));
+            out.extend_from_slice(&mapped(row.address).octets());
+            out.push(u8::from(row.solution.is_some()));
+            out.extend_from_slice(row.solution.as_ref().map_or(&[], |hash| &hash.0[..]));
+            out.extend_from_slice(shortened(&row.worker, NAME_MOST).as_bytes());
+            5
+        }
+        Record::Retarget { worker, weight, .. } => {
+            out.extend_from_slice(&time.to_le_bytes());
+            out.extend_from_slice(&weight.to_le_bytes());
+            out.extend_from_slice(shortened(worker, NAME_MOST).as_bytes());
+            6
+        }
     };
     seal(kind, start, out);
 }
@@ -207,7 +228,36 @@ fn record(kind: u8, payload: &[u8]) -> Option<Record> {
         }
         3 => serde_json::from_slice(payload).ok().map(Record::Block),
         4 => serde_json::from_slice(payload).ok().map(Record::Outcome),
+        5 => {
+            let time = u64::from_le_bytes(fields.take()?);
+            let weight = u64::from_le_bytes(fields.take()?);
+            let reject = match fields.take()? {
+                [0] => None,
+                [code] => Some(Reject::from_code(code)?),
+            };
+            let address = IpAddr::V6(Ipv6Addr::from(fields.take::<16>()?)).to_canonical();
+            let solution = match fields.take()? {
+                [0] => None,
+                [1] => Some(Hash(fields.take()?)),
+                _ => return None,
+            };
+            let worker = fields.text()?;
+            Some(Record::Row(Box::new(Row { time, worker, weight, reject, address, solution })))
+        }
+        6 => {
+            let time = u64::from_le_bytes(fields.take()?);
+            let weight = u64::from_le_bytes(fields.take()?);
+            Some(Record::Retarget { time, worker: fields.text()?, weight })
+        }
         _ => None,
+    }
+}
+
+/// An address as an IPv6 one.
+fn mapped(address: IpAddr) -> Ipv6Addr {
+    match address {
+        IpAddr::V4(address) => address.to_ipv6_mapped(),
+        IpAddr::V6(address) => address,
     }
 }
 

@@ -11,7 +11,7 @@ mod writer;
 
 pub use frame::{FRAME_MOST, HEADER_LEN, Header};
 pub use reader::{OpenError, Peek, Reader};
-pub use record::{Answer, BlockFound, Outcome, Record, Verdict};
+pub use record::{Answer, BlockFound, Outcome, Record, Row, Verdict};
 pub use writer::Writer;
 
 use crate::stratum::Unit;

@@ -4,6 +4,7 @@ use crate::chain::Hash;
 use crate::rewards::Amount;
 use crate::stratum::{Reject, Weight};
 use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
 
 /// One record of a journal. Times are unix milliseconds and never go back within one stream.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,6 +34,35 @@ pub enum Record {
     Block(Box<BlockFound>),
     /// What became of a candidate, as far as the daemons said.
     Outcome(Box<Outcome>),
+    /// A share as MPOS wants to see it; only pools in MPOS mode write it, beside the share's other
+    /// records.
+    Row(Box<Row>),
+    /// A worker's new difficulty, likewise.
+    Retarget {
+        /// When.
+        time: u64,
+        /// Authorised worker name.
+        worker: String,
+        /// The difficulty, in units.
+        weight: Weight,
+    },
+}
+
+/// A share, accepted or refused, of an authorised worker.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    /// When, unix milliseconds.
+    pub time: u64,
+    /// Authorised worker name, at most 255 bytes of UTF-8.
+    pub worker: String,
+    /// What it was credited with; of a refused one, the difficulty of its job.
+    pub weight: Weight,
+    /// Why it was refused; `None`: accepted.
+    pub reject: Option<Reject>,
+    /// The miner's address.
+    pub address: IpAddr,
+    /// The block's hash, when it is a block candidate.
+    pub solution: Option<Hash>,
 }
 
 /// A found block.
@@ -103,7 +133,10 @@ impl Record {
     #[must_use]
     pub fn time(&self) -> u64 {
         match self {
-            Self::Share { time, .. } | Self::Rejected { time, .. } => *time,
+            Self::Share { time, .. }
+            | Self::Rejected { time, .. }
+            | Self::Retarget { time, .. } => *time,
+            Self::Row(row) => row.time,
             Self::Block(block) => block.time,
             Self::Outcome(outcome) => outcome.time,
         }

@@ -27,10 +27,9 @@ fn block(time: u64, worker: String, hash: [u8; 32]) -> BlockFound {
 fn records() -> impl Strategy<Value = Record> {
     let name = "\\PC{0,40}";
     prop_oneof![
-        (any::<u64>(), name, any::<u64>()).prop_map(|(time, worker, weight)| Record::Share {
-            time,
-            worker,
-            weight
+        (any::<(u64, u64, bool)>(), name).prop_map(|((time, weight, share), worker)| match share {
+            true => Record::Share { time, worker, weight },
+            false => Record::Retarget { time, worker, weight },
         }),
         (any::<u64>(), name, 0..Reject::ALL.len(), any::<u32>()).prop_map(
             |(time, worker, reject, count)| Record::Rejected {
@@ -47,7 +46,19 @@ fn records() -> impl Strategy<Value = Record> {
             let (hash, verdict) = (Hash(hash), Verdict::Accepted);
             Record::Outcome(Box::new(Outcome { time, hash, verdict, answers: vec![answer] }))
         }),
+        rows(),
     ]
+}
+
+fn rows() -> impl Strategy<Value = Record> {
+    let reject = prop::option::of((0..Reject::ALL.len()).prop_map(|index| Reject::ALL[index]));
+    let address = any::<std::net::IpAddr>().prop_map(|address| address.to_canonical());
+    let solution = prop::option::of(any::<[u8; 32]>().prop_map(Hash));
+    (any::<(u64, u64)>(), "\\PC{0,40}", reject, address, solution).prop_map(
+        |((time, weight), worker, reject, address, solution)| {
+            Record::Row(Box::new(Row { time, worker, weight, reject, address, solution }))
+        },
+    )
 }
 
 fn share(time: u64, weight: u64) -> Record {

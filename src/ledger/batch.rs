@@ -95,6 +95,7 @@ impl Batch {
             }
             Record::Block(block) => self.cut = Some(*block),
             Record::Outcome(outcome) => self.outcomes.push(*outcome),
+            Record::Row(_) | Record::Retarget { .. } => {} // for MPOS
         }
         self.records += 1;
         match self.moves.get_mut(stream) {

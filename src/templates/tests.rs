@@ -29,6 +29,7 @@ pub(crate) fn pool(daemons: Vec<Daemon>) -> Pool {
         magic: BTreeMap::new(),
         tx_messages: false,
         has_get_info: false,
+        mpos_multiplier: 1.0,
         template_rules: vec!["segwit".to_owned()],
         block_time: None,
         explorer: BTreeMap::new(),
@@ -57,6 +58,7 @@ pub(crate) fn pool(daemons: Vec<Daemon>) -> Pool {
         long_poll: true,
         payments: None,
         doctor: true,
+        mpos: None,
     }
 }
 

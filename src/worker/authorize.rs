@@ -24,7 +24,7 @@ pub(crate) const PATIENCE_MS: u64 = 10_000;
 const LONGEST_NAME: usize = 255;
 
 /// What is said to a miner whose name cannot be checked at present.
-pub(crate) const TRY_AGAIN: &str = "the pool cannot check the address right now, try again";
+pub(crate) const TRY_AGAIN: &str = "the pool cannot check the name right now, try again";
 
 /// What becomes of a name.
 #[derive(Debug, Clone, PartialEq, Eq)]

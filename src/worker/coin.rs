@@ -4,11 +4,12 @@ use super::Now;
 use super::candidate::Submission;
 use super::fallback::Fallback;
 use super::jobs::Jobs;
+use super::members::Members;
 use super::rigs::Rigs;
 use crate::chain::{Hash, Network};
 use crate::config::{Config, Pool, Port};
 use crate::journal::{self, Record, Writer};
-use crate::stratum::{Difficulty, PortRules, Reject, SessionLimits, Unit, VarDiffRules};
+use crate::stratum::{Difficulty, PortRules, Reject, SessionLimits, Unit, VarDiffRules, Weight};
 use crate::sys::clock::ms;
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
@@ -43,6 +44,8 @@ pub(crate) struct Coin {
     /// Unit of the coin's ledger.
     pub(crate) unit: Unit,
     pub(crate) jobs: Jobs,
+    /// What the MPOS database said about workers.
+    pub(crate) members: Members,
     /// Monotonic milliseconds of the last work; of the coin's start while there was none.
     pub(crate) work_at: u64,
     /// Monotonic milliseconds at which the present work came from a daemon, asked by this worker.
@@ -94,6 +97,7 @@ impl Coin {
             rigs: Rigs::default(),
             unit,
             jobs: Jobs::default(),
+            members: Members::default(),
             work_at: now,
             own_work_at: None,
             stale: false,
@@ -138,6 +142,18 @@ impl Coin {
     /// succeeds; blocks and what became of them are written now or later.
     pub(crate) fn record(&mut self, record: Record) {
         self.journal.records.push(record);
+    }
+
+    /// Whether shares are recorded for MPOS, too.
+    pub(crate) fn keeps_rows(&self) -> bool {
+        self.pool.mpos.is_some()
+    }
+
+    /// Records a worker's new difficulty for MPOS.
+    pub(crate) fn retarget(&mut self, worker: &str, weight: Weight, unix: u64) {
+        if self.keeps_rows() {
+            self.record(Record::Retarget { time: unix, worker: worker.to_owned(), weight });
+        }
     }
 
     /// Whether found blocks wait for daemons, or for the journal.
@@ -304,6 +320,15 @@ impl Coin {
     }
 }
 
+/// What is written some time, though not in its turn: found blocks and what is about them.
+fn is_lasting(record: &Record) -> bool {
+    match record {
+        Record::Block(_) | Record::Outcome(_) => true,
+        Record::Row(row) => row.solution.is_some(),
+        _ => false,
+    }
+}
+
 impl Journal {
     fn commit(&mut self, coin: &str, unit: Unit, mono: u64, unix: u64) -> io::Result<()> {
         if self.records.is_empty() && self.lasting.is_empty() {
@@ -318,7 +343,7 @@ impl Journal {
         match &result {
             Ok(()) => self.failures = 0,
             Err(error) => {
-                records.retain(|it| matches!(it, Record::Block(_) | Record::Outcome(_)));
+                records.retain(is_lasting);
                 self.lasting = records;
                 if self.failures == 0 {
                     log::error!(

@@ -1,7 +1,9 @@
 //! Where helper threads leave their news for the loop, which never waits for them.
 
+use super::members::Member;
 use crate::chain::{Hash, Work};
-use crate::journal::Answer;
+use crate::journal;
+use crate::mpos::Answer;
 use crate::net::helper;
 use mio::Waker;
 use std::fs::File;
@@ -16,11 +18,13 @@ pub(crate) enum News {
     /// Journals are on the disk; the named coins' are not.
     Synced { ticket: u64, failed: Vec<String> },
     /// Daemons answered to a submitted block.
-    Answered { coin: String, hash: Hash, answers: Vec<Answer> },
+    Answered { coin: String, hash: Hash, answers: Vec<journal::Answer> },
     /// A daemon's template as work with its memory file, or why there is none.
     Template { coin: String, result: Result<(Box<Work>, OwnedFd), String> },
     /// Whether the daemons call a text an address; `None`: none could tell.
     Address { coin: String, address: String, valid: Option<bool> },
+    /// What the MPOS database said about workers.
+    Members { coin: String, answers: Vec<(Member, Answer)> },
 }
 
 /// Leaves news.

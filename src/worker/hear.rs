@@ -10,6 +10,7 @@ use super::trial::{Piece, Said};
 use super::{Now, Worker};
 use crate::config::{Limits, Pool};
 use crate::daemon;
+use crate::journal::{Record, Row};
 use crate::net::lines::Next;
 use crate::stratum::{Action, Authorize, Cause, JobId, PortRules, Session, Submit, TLS};
 use std::collections::VecDeque;
@@ -173,6 +174,13 @@ impl Room<'_> {
                 Action::SendWork => self.send_work(miner, out),
                 Action::Rejected(worker, reject) => {
                     self.coin.rejected(&worker, reject);
+                    if self.coin.keeps_rows() && !worker.is_empty() {
+                        let weight = miner.session.difficulty().weight;
+                        let (time, address) = (self.now.unix, miner.address);
+                        let (reject, solution) = (Some(reject), None);
+                        let row = Row { time, worker, weight, reject, address, solution };
+                        self.coin.record(Record::Row(Box::new(row)));
+                    }
                     if reject.is_misbehaviour() {
                         miner.conduct.bad(self.now.mono);
                     }
@@ -211,6 +219,12 @@ impl Room<'_> {
         let clean = miner.session.needs_clean() || miner.session.newest_job().is_some_and(is_old);
         let line = if clean { &issue.clean_line } else { &issue.line };
         miner.session.offer(issue.id, line, clean, self.rules, self.now.mono, out);
+        let weight = miner.session.difficulty().weight;
+        if miner.shown.replace(weight).is_some_and(|shown| shown != weight) {
+            for worker in miner.session.workers() {
+                self.coin.retarget(worker, weight, self.now.unix);
+            }
+        }
     }
 
     /// Authorises, and performs what follows from it. For a name that had to wait.
@@ -229,7 +243,7 @@ impl Room<'_> {
     ) -> Vec<Action> {
         let network = self.coin.jobs.latest().map(|latest| latest.posted.work.plan.network);
         let verdict = match authorize::check(&request.name, &self.coin.pool, network) {
-            Check::Accept => Some(Ok(())),
+            Check::Accept => self.is_member(&request),
             Check::Refuse(why) => Some(Err(why)),
             Check::Wait => None,
             Check::Ask(address) => self.ask(&address),
@@ -240,12 +254,20 @@ impl Room<'_> {
             return Vec::new();
         };
         if verdict.is_ok() {
+            self.coin.retarget(&request.name, miner.session.difficulty().weight, self.now.unix);
             let (coin, address) = (self.coin.id(), miner.address);
             if let Some(start) = self.starts.find(coin, &request.name, address, self.now.mono) {
                 miner.session.remembered(start, self.rules);
             }
         }
         miner.session.authorized(&request, verdict, self.rules, self.now.mono, out)
+    }
+
+    /// What the MPOS database says of a worker, if the pool has one; asks it when nothing is known.
+    fn is_member(&mut self, request: &Authorize) -> Option<Result<(), String>> {
+        let Some(mpos) = &self.coin.pool.mpos else { return Some(Ok(())) };
+        let id = &self.coin.pool.coin.id;
+        self.coin.members.ask(id, mpos, request, self.desk, self.now.mono)
     }
 
     /// What the daemons say of an address; asks them when nothing is known.

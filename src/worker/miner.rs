@@ -5,7 +5,7 @@ use super::judge::Rooted;
 use crate::config::Limits;
 use crate::net::lines::Lines;
 use crate::net::outbox::Outbox;
-use crate::stratum::{Authorize, Cause, Difficulty, PortRules, Session};
+use crate::stratum::{Authorize, Cause, Difficulty, PortRules, Session, Weight};
 use crate::sys::clock::ms;
 use mio::net::TcpStream;
 use std::io::{self, ErrorKind, Read};
@@ -78,6 +78,8 @@ pub(crate) struct Miner {
     pub(crate) credits: Vec<(String, Option<String>)>,
     /// Late shares that were hashed on the present tip.
     pub(crate) late: u16,
+    /// Weight of the difficulty that MPOS was told last.
+    pub(crate) shown: Option<Weight>,
     /// Merkle root of the last share's coinbase.
     pub(crate) rooted: Option<Rooted>,
     /// Target of the difficulty that was last looked up.
@@ -119,6 +121,7 @@ impl Miner {
             counted: None,
             credits: Vec::new(),
             late: 0,
+            shown: None,
             rooted: None,
             target: None,
         }

@@ -19,6 +19,7 @@ mod fallback;
 mod hear;
 mod jobs;
 pub mod judge;
+mod members;
 mod memory;
 mod miner;
 mod orders;

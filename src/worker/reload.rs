@@ -2,6 +2,7 @@
 
 use super::accept::Gate;
 use super::coin::Coin;
+use super::members::Members;
 use super::{Now, Worker};
 use crate::config::{Config, Pool};
 use crate::ipc::Listener;
@@ -97,6 +98,9 @@ impl Worker {
         }
         for (id, pool) in &config.pools {
             if let Some(coin) = self.coins.get_mut(id) {
+                if coin.pool.mpos != pool.mpos {
+                    coin.members = Members::default();
+                }
                 coin.pool = pool.clone();
                 coin.limits = config.limits.session;
                 coin.most_rigs = config.limits.rigs;

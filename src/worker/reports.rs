@@ -25,6 +25,12 @@ impl Worker {
                     self.addresses.end(&coin, &address, valid, now.mono);
                     self.hear_waiting(now);
                 }
+                News::Members { coin, answers } => {
+                    if let Some(coin) = self.coins.get_mut(&coin) {
+                        coin.members.answered(answers, now.mono);
+                    }
+                    self.hear_waiting(now);
+                }
             }
         }
     }

@@ -7,8 +7,8 @@ use super::judge::{self, Prepared};
 use super::miner::{LATE_A_TIP, Miner};
 use super::{Now, candidate};
 use crate::chain::{Hash, Target};
-use crate::journal::Record;
-use crate::stratum::{Difficulty, Inserted, Reject, Submit};
+use crate::journal::{Record, Row};
+use crate::stratum::{Difficulty, Inserted, Reject, Submit, Weight};
 use slab::Slab;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -74,6 +74,7 @@ pub(crate) fn judge_all(
     for case in &mut cases {
         case.hash = case.prepared.work_hash(case.posted.work.plan.algorithm);
     }
+    let mut facts = BTreeMap::new();
     for case in cases {
         let (index, piece) = case.place;
         let Some(said) = said.get_mut(index) else { continue };
@@ -82,17 +83,56 @@ pub(crate) fn judge_all(
             continue;
         };
         if let Some(Piece::Share { submit, verdict }) = said.pieces.get_mut(piece) {
-            *verdict = close(&case, submit, miner, coin, now);
-        }
-    }
-    for said in said {
-        let Some(coin) = coins.get_mut(&said.coin) else { continue };
-        for piece in &said.pieces {
-            if let Piece::Share { submit, verdict: Err(reject) } = piece {
-                coin.rejected(&submit.name, *reject);
+            let mut fact = Fact::default();
+            *verdict = close(&case, submit, miner, coin, now, &mut fact);
+            if coin.keeps_rows() {
+                facts.insert(case.place, fact);
             }
         }
     }
+    for (index, said) in said.iter().enumerate() {
+        let Some(coin) = coins.get_mut(&said.coin) else { continue };
+        let miner = miners.get(said.key).filter(|_| coin.keeps_rows());
+        for (piece_index, piece) in said.pieces.iter().enumerate() {
+            let Piece::Share { submit, verdict } = piece else { continue };
+            if let Err(reject) = verdict {
+                coin.rejected(&submit.name, *reject);
+            }
+            if let Some(miner) = miner {
+                let fact = facts.remove(&(index, piece_index)).unwrap_or_default();
+                coin.record(row(miner, submit, *verdict, &fact, now));
+            }
+        }
+    }
+}
+
+/// What MPOS wants to know of a share beside its verdict.
+#[derive(Default)]
+struct Fact {
+    /// What an accepted one is credited with.
+    weight: Option<Weight>,
+    /// Its hash, if it is a block.
+    block: Option<Hash>,
+}
+
+/// A share as MPOS wants to see it.
+fn row(
+    miner: &Miner,
+    submit: &Submit,
+    verdict: Result<(), Reject>,
+    fact: &Fact,
+    now: Now,
+) -> Record {
+    let difficulty = miner.session.difficulty_of(submit.job);
+    let own = difficulty.unwrap_or_else(|| miner.session.difficulty()).weight;
+    Record::Row(Box::new(Row {
+        time: now.unix,
+        worker: submit.name.clone(),
+        weight: fact.weight.unwrap_or(own),
+        reject: verdict.err(),
+        address: miner.address,
+        solution: fact.block,
+    }))
 }
 
 /// The cheap checks. A share that passes comes back as a case; its verdict is open until then.
@@ -153,10 +193,12 @@ fn close(
     miner: &mut Miner,
     coin: &mut Coin,
     now: Now,
+    fact: &mut Fact,
 ) -> Result<(), Reject> {
     let network = case.posted.work.target;
     let Some(difficulty) = case.difficulty else {
         if network.is_met_by(&case.hash) {
+            fact.block = Some(case.prepared.id);
             log::warn!("{}: a share for a job of the tip before is a block", coin.id());
             candidate::take(coin, &case.posted, &case.prepared, &submit.name, now.unix);
         }
@@ -176,11 +218,13 @@ fn close(
             // least weight: shares that do meet the difficulty are the whole pay already (S8).
             let met = target(miner, difficulty, shift).is_met_by(&case.hash);
             let weight = if met { difficulty.weight } else { 1 };
+            fact.weight = Some(weight);
             coin.record(Record::Share { time: now.unix, worker, weight });
             Ok(())
         }
     };
     if worth.block {
+        fact.block = Some(case.prepared.id);
         candidate::take(coin, &case.posted, &case.prepared, &submit.name, now.unix);
     }
     result

@@ -28,6 +28,7 @@ mod doctor;
 mod hostile;
 mod limits;
 mod master;
+mod mpos;
 mod names;
 mod notices;
 mod payments;

@@ -7,7 +7,7 @@ use crate::ledger::{MINUTES_KEPT, TallyError, checkpoint};
 use std::collections::BTreeMap;
 
 /// How long journals are kept after everything in them was added (reliability 4.1.5), ms.
-pub(super) const KEEP: u64 = 72 * 3_600_000;
+pub(in crate::bookkeeper) const KEEP: u64 = 72 * 3_600_000;
 /// How long files without any record are kept, ms.
 const KEEP_EMPTY: u64 = 3_600_000;
 /// Between two checkpoints, ms.
@@ -39,6 +39,11 @@ impl Coin {
         }
         self.tell_of_foreign_files();
         let mut old = self.old(now, occupied);
+        if let Some(written) = &self.written {
+            old.retain(|name| {
+                self.tails.get(name).is_some_and(|tail| written.has(name, tail.position))
+            });
+        }
         // What the files hold must be on disk elsewhere first. Not each minute: the copy is large.
         let added = |name: &String| self.tails.get(name).is_some_and(|tail| tail.position > 0);
         let due = match self.copied_at {

@@ -1,6 +1,7 @@
 //! Tests of the bookkeeper without processes: whatever breaks when, the sums are the journals'.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::print_stderr)]
 
+use super::merge::PATIENCE;
 use super::sweep::KEEP;
 use super::*;
 use crate::chain::Hash;
@@ -8,6 +9,7 @@ use crate::journal::{BlockFound, HEADER_LEN, Record, Writer};
 use crate::ledger::Overview;
 use crate::rewards::Amount;
 use crate::stratum::Weight;
+use crate::sys::clock::unix_ms;
 use std::path::Path;
 
 const UNIT: Unit = Unit(-10);
@@ -137,6 +139,27 @@ fn a_damaged_stream_is_held_and_the_others_go_on() {
     std::fs::write(&path, &bytes).unwrap();
     add_all(&mut super::tests::coin(dir.path()));
     assert_eq!(self::miners(dir.path())[0], ("a".to_owned(), 7));
+}
+
+#[test]
+fn a_journal_is_not_deleted_before_mpos_has_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = writer(dir.path(), 0);
+    write(&mut writer, &[share(1, "a", 1), share(2, "a", 2)]);
+    let name = writer.stream().unwrap().to_owned();
+    drop(writer);
+    let path = journal::path(dir.path(), "litecoin", &name);
+    let length = std::fs::metadata(&path).unwrap().len();
+    let mut coin = coin(dir.path());
+    let written = Written::default();
+    coin.keep_until(written.clone());
+    add_all(&mut coin);
+    // Copies of the tally, after which journals go, are an hour apart.
+    for (index, (position, there)) in (10..).zip([(0, true), (length - 1, true), (length, false)]) {
+        written.set(&name, position);
+        coin.sweep(unix_ms() + index * KEEP, &|_| false).unwrap();
+        assert_eq!(path.exists(), there, "{position} of {length}");
+    }
 }
 
 #[test]

@@ -12,5 +12,5 @@ mod portal;
 pub(super) use coin::{RawBytes, RawCoin};
 pub(super) use limits::RawLimits;
 pub(super) use parts::{RawDaemon, RawForks, RawRedis, RawSecret};
-pub(super) use pool::{RawBanning, RawPool, RawVarDiff};
+pub(super) use pool::{RawBanning, RawMpos, RawPool, RawVarDiff};
 pub(super) use portal::RawPortal;

@@ -5,7 +5,8 @@
 
 use super::bytes::Bytes;
 use super::scratch;
-use romp::journal::{self, HEADER_LEN, Peek, Reader, Record, Writer};
+use romp::chain::Hash;
+use romp::journal::{self, HEADER_LEN, Peek, Reader, Record, Row, Writer};
 use romp::stratum::{Reject, Unit};
 use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
@@ -85,7 +86,10 @@ fn found(folder: &Path, bytes: &[u8]) {
     // What was read can be written, and is the same when it is read again.
     let times: Vec<u64> = seen.records.iter().map(Record::time).collect();
     let short = |record: &Record| match record {
-        Record::Share { worker, .. } | Record::Rejected { worker, .. } => worker.len() <= 255,
+        Record::Share { worker, .. }
+        | Record::Rejected { worker, .. }
+        | Record::Retarget { worker, .. } => worker.len() <= 255,
+        Record::Row(row) => row.worker.len() <= 255,
         Record::Block(_) | Record::Outcome(_) => false,
     };
     if times.is_sorted() && !seen.records.is_empty() && seen.records.iter().all(short) {
@@ -122,6 +126,14 @@ fn records(input: &mut Bytes<'_>) -> Vec<Record> {
         if kind.is_multiple_of(3) {
             let reject = Reject::ALL[usize::from(kind) % Reject::ALL.len()];
             Record::Rejected { time, worker, reject, count: (number & 0xffff_ffff) as u32 }
+        } else if kind.is_multiple_of(5) {
+            Record::Retarget { time, worker, weight: number }
+        } else if kind.is_multiple_of(7) {
+            let address = std::net::Ipv4Addr::from_bits((number >> 32) as u32).into();
+            let solution = kind.is_multiple_of(2).then_some(Hash([kind; 32]));
+            let reject = Reject::from_code(kind % 12);
+            let row = Row { time, worker, weight: number, reject, address, solution };
+            Record::Row(Box::new(row))
         } else {
             Record::Share { time, worker, weight: number }
         }

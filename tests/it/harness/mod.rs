@@ -6,6 +6,7 @@ mod client;
 mod http;
 mod litecoin;
 mod load;
+mod mariadb;
 mod process;
 mod redis;
 mod romp;
@@ -15,6 +16,7 @@ mod stub;
 pub(crate) use client::{Attempt, Client};
 pub(crate) use litecoin::{Pair, to_satoshi};
 pub(crate) use load::{Connector, Load};
+pub(crate) use mariadb::MariaDb;
 pub(crate) use process::{Process, is_alive, kill};
 pub(crate) use redis::Redis;
 pub(crate) use romp::{
