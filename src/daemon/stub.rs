@@ -84,12 +84,13 @@ fn serve(mut stream: TcpStream, answer: &(dyn Fn(&str, &str) -> Answer + Send + 
                 return;
             }
         };
-        let head = format!(
-            "HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+        // In one piece: a second one would wait 40 ms for the first one's acknowledgement.
+        let whole = format!(
+            "HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n\
+             {text}",
             text.len()
         );
-        if stream.write_all(head.as_bytes()).is_err() || stream.write_all(text.as_bytes()).is_err()
-        {
+        if stream.write_all(whole.as_bytes()).is_err() {
             return;
         }
     }

@@ -7,9 +7,11 @@ use crate::chain::transaction::{Output, Transaction, unfunded};
 use crate::chain::{Hash, hex_decode, hex_encode};
 use crate::config::{Payments, Pool};
 use crate::daemon::stub::{self, Answer};
-use crate::journal::BlockFound;
+use crate::journal::{BlockFound, Record};
+use crate::ledger::Batch;
 use crate::ledger::book::{Book, PayoutState, State};
 use crate::rewards::Amount;
+use crate::stratum::Unit;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -184,7 +186,16 @@ struct Scene {
 }
 
 impl Scene {
+    /// With a block in the book.
     fn new() -> Self {
+        let scene = Self::bare();
+        let work = [("a", 1), ("a.rig", 1), ("b", 1), ("nobody", 1), ("c", 100_000_000_000)];
+        let work = work.map(|(name, weight)| (name.to_owned(), weight)).into();
+        scene.book().take_in(&block(), &work, 100).unwrap();
+        scene
+    }
+
+    fn bare() -> Self {
         let world =
             Arc::new(Mutex::new(World { tip: HEIGHT, money: 10 * VALUE, ..World::default() }));
         let answers = Arc::clone(&world);
@@ -198,11 +209,7 @@ impl Scene {
             reserve: Amount(0),
             fee_ppm: 0,
         });
-        let scene = Self { dir: tempfile::tempdir().unwrap(), world, pool };
-        let work = [("a", 1), ("a.rig", 1), ("b", 1), ("nobody", 1), ("c", 100_000_000_000)];
-        let work = work.map(|(name, weight)| (name.to_owned(), weight)).into();
-        scene.book().take_in(&block(), &work, 100).unwrap();
-        scene
+        Self { dir: tempfile::tempdir().unwrap(), world, pool }
     }
 
     fn path(&self) -> &Path {
@@ -210,7 +217,7 @@ impl Scene {
     }
 
     fn book(&self) -> Book {
-        Book::open(self.path(), "testcoin").unwrap()
+        crate::ledger::book::tests::open(self.path(), "testcoin")
     }
 
     fn coin(&self) -> Coin {
@@ -339,6 +346,39 @@ fn one_who_cannot_be_paid_is_set_aside_and_all_others_are_paid() {
     let odd = held.iter().find(|held| held.name == "odd").unwrap();
     assert!(odd.reason.contains("scriptpubkey") && odd.balance.0 > 0, "{odd:?}");
     assert_eq!(scene.book().audit(true).unwrap().wrong, Vec::<String>::new());
+}
+
+/// A tally whose one round was closed by the block.
+fn tally(dir: &Path) {
+    let mut batch = Batch::new(Unit(0));
+    let share = Record::Share { time: 1, worker: "a".to_owned(), weight: 5 };
+    assert!(batch.add("s", 0, 10, share));
+    assert!(batch.add("s", 10, 20, Record::Block(Box::new(block()))));
+    crate::ledger::open_sqlite(dir, "testcoin").unwrap().apply(&batch).unwrap();
+}
+
+/// A book that was lost, or payments that are switched on late: what was paid by hand is not paid
+/// again.
+#[test]
+fn a_new_book_asks_before_it_takes_in_old_blocks() {
+    for without_old in [false, true] {
+        let scene = Scene::bare();
+        tally(scene.path());
+        scene.world().tip = HEIGHT + 100;
+        let said = scene.live(3).unwrap();
+        assert!(
+            said.contains("the book is new") && said.contains("payouts testcoin begin"),
+            "{said}"
+        );
+        assert_eq!(scene.book().block_count().unwrap(), 0);
+        if without_old {
+            scene.book().pass_over(&block(), 1).unwrap();
+        }
+        scene.book().note_once(super::BEGUN, "by hand").unwrap();
+        assert_eq!(scene.live(3), None);
+        assert_eq!(scene.world().sent.len(), usize::from(!without_old));
+        assert_eq!(scene.book().audit(true).unwrap().wrong, Vec::<String>::new());
+    }
 }
 
 /// F48: what took the place of a payout decides whether it is owed again.

@@ -196,7 +196,7 @@ fn without_polling_a_coin_is_not_busier_than_with_it() {
         let block_refresh = Duration::from_millis(every);
         coin::calm(&Pool { block_refresh, ..pool(Vec::new()) }).as_millis()
     };
-    assert_eq!([0, 10, 100, 1_000].map(calm), [250, 10, 50, 250]);
+    assert_eq!([0, 10, 100, 1_000].map(calm), [500, 10, 50, 500]);
 }
 
 #[test]

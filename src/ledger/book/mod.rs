@@ -299,4 +299,4 @@ fn amount(row: &rusqlite::Row<'_>, place: usize) -> rusqlite::Result<Amount> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -54,6 +54,20 @@ fn paying(outputs: &[(i64, Vec<u8>, Amount)], salt: u8) -> NewPayout {
     NewPayout { txid, bytes, fee: Amount(1000), outputs: outputs.to_vec() }
 }
 
+/// Opens a book that another test's child may have in its hands for the moment between `fork` and
+/// `exec`.
+pub(crate) fn open(data_dir: &Path, coin: &str) -> Book {
+    let end = std::time::Instant::now() + BUSY;
+    loop {
+        match Book::open(data_dir, coin) {
+            Err(BookError::Taken(_)) if std::time::Instant::now() < end => {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            opened => return opened.unwrap(),
+        }
+    }
+}
+
 struct Scene {
     dir: tempfile::TempDir,
     book: Option<Book>,
@@ -62,7 +76,7 @@ struct Scene {
 impl Scene {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let book = Some(Book::open(dir.path(), "coin").unwrap());
+        let book = Some(open(dir.path(), "coin"));
         Self { dir, book }
     }
 
@@ -72,7 +86,7 @@ impl Scene {
 
     fn reopen(&mut self) {
         self.book = None;
-        self.book = Some(Book::open(self.dir.path(), "coin").unwrap());
+        self.book = Some(open(self.dir.path(), "coin"));
     }
 
     fn mature(&mut self, number: u8, ppm: u32, now: u64) {

@@ -155,8 +155,12 @@ fn a_daemon_that_keeps_its_template_holds_nobody_up() {
         job_refresh: Duration::from_millis(1),
         ..pool(vec![daemon, second.daemon()])
     };
+    // The first one is chosen, as the other one is not ready yet.
+    second.change(|state| state.headers = 200);
     let mut master = Master::start(dir.path(), patient);
     master.work_on(hash_at(100));
+    second.change(|state| state.headers = 100);
+    master.status("both", |status| status.daemons.iter().all(|daemon| daemon.fresh));
     *keeps.lock().unwrap() = Some(false);
     master.until("its being asked", |_| (*keeps.lock().unwrap() == Some(true)).then_some(()));
     master.work_on(second.mine());
