@@ -2,167 +2,24 @@
 //! A wallet and a chain that can fail at every call: before it was executed, or after it with the
 //! answer lost. Each time the payer is gone, too, and starts anew on what is in the book.
 
+mod world;
+
 use super::coin::Coin;
-use crate::chain::transaction::{Output, Transaction, unfunded};
-use crate::chain::{Hash, hex_decode, hex_encode};
+use crate::chain::Hash;
+use crate::chain::transaction::{Output, Transaction};
 use crate::config::{Payments, Pool};
-use crate::daemon::stub::{self, Answer};
+use crate::daemon::stub;
 use crate::journal::{BlockFound, Record};
 use crate::ledger::Batch;
 use crate::ledger::book::{Book, PayoutState, State};
 use crate::rewards::Amount;
 use crate::stratum::Unit;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-
-/// The pool's height of a block, and what it pays.
-const HEIGHT: u64 = 7;
-const VALUE: u64 = 2_500_000_001;
-
-/// When the world ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Death {
-    /// The call was not executed.
-    Before,
-    /// The call was executed, and nobody hears of it.
-    After,
-}
-
-#[derive(Debug, Default)]
-struct World {
-    calls: usize,
-    death: Option<(usize, Death)>,
-    died: bool,
-    /// Height of the tip.
-    tip: u64,
-    /// The block is on another branch.
-    gone: bool,
-    /// Money of the wallet, smallest unit.
-    money: u64,
-    /// Inputs that were given out: every funded transaction is another one.
-    inputs: u8,
-    /// All that was ever sent: transaction and confirmations.
-    sent: BTreeMap<String, (Transaction, i64)>,
-    /// Another wallet is loaded.
-    is_theirs: bool,
-    /// What stands in the place of a payout, by its id.
-    twins: BTreeMap<String, Transaction>,
-    /// Answers in place of the real ones, by method.
-    refusals: BTreeMap<&'static str, String>,
-}
-
-/// The script that a name stands for, of P2SH's shape.
-fn script(name: &str) -> Vec<u8> {
-    [&[0xa9, 20][..], format!("{name:.<20}").as_bytes(), &[0x87]].concat()
-}
-
-impl World {
-    fn answer(&mut self, method: &str, body: &str) -> Answer {
-        let call = self.calls;
-        self.calls += 1;
-        let death = self.death.filter(|(at, _)| *at == call).map(|(_, death)| death);
-        if death == Some(Death::Before) {
-            self.died = true;
-            return Answer::Raw(Vec::new());
-        }
-        let params = serde_json::from_str::<Value>(body).unwrap()["params"].clone();
-        let answer = match self.refusals.get(method) {
-            Some(refusal) => Answer::Error(refusal.clone()),
-            None => self.execute(method, &params),
-        };
-        if death == Some(Death::After) {
-            self.died = true;
-            return Answer::Raw(Vec::new());
-        }
-        answer
-    }
-
-    fn execute(&mut self, method: &str, params: &Value) -> Answer {
-        let text = params[0].as_str().unwrap_or_default();
-        let unknown = || Answer::Error(json!({"code": -5, "message": "unknown"}).to_string());
-        let result = match method {
-            "getblockchaininfo" => json!({
-                "chain": "regtest", "blocks": self.tip, "headers": self.tip,
-                "bestblockhash": "11".repeat(32), "initialblockdownload": false,
-            }),
-            "getblockheader" => {
-                let depth = i64::try_from(self.tip - HEIGHT + 1).unwrap();
-                json!({"confirmations": if self.gone { -1 } else { depth }, "height": HEIGHT})
-            }
-            "gettransaction" if text == coinbase().to_string() => {
-                let ready = self.tip >= HEIGHT + 100;
-                let category = if ready { "generate" } else { "immature" };
-                return Answer::Result(format!(
-                    r#"{{"confirmations":1,"details":[{{"category":"{category}","amount":{}}}]}}"#,
-                    Amount(VALUE)
-                ));
-            }
-            "gettransaction" => match (self.sent.get(text), self.twins.get(text)) {
-                (_, Some(twin)) => {
-                    json!({"confirmations": 120, "hex": hex_encode(&paying(&twin.outputs))})
-                }
-                (Some((_, confirmations)), _) => {
-                    let twins: Vec<&String> = self.twins.keys().collect();
-                    json!({"confirmations": confirmations, "walletconflicts": twins})
-                }
-                _ => return unknown(),
-            },
-            "getblockhash" => json!("22".repeat(32)),
-            "getaddressinfo" => json!({"ismine": !self.is_theirs}),
-            "getbalance" => return Answer::Result(Amount(self.money).to_string()),
-            "validateaddress" => {
-                json!({"isvalid": text != "nobody", "scriptPubKey": hex_encode(&script(text))})
-            }
-            "fundrawtransaction" => {
-                let mut bytes = hex_decode(text).unwrap();
-                self.inputs += 1;
-                bytes.splice(
-                    4..5,
-                    [vec![1, self.inputs], vec![9; 35], vec![0, 255, 255, 255, 255]].concat(),
-                );
-                json!({"hex": hex_encode(&bytes), "fee": 0.00001})
-            }
-            "testmempoolaccept" => {
-                let bytes = hex_decode(params[0][0].as_str().unwrap()).unwrap();
-                let read = Transaction::parse(&bytes).unwrap();
-                let odd = read.outputs.iter().any(|output| output.script == script("odd"));
-                json!([{"allowed": !odd, "reject-reason": "scriptpubkey"}])
-            }
-            "signrawtransactionwithwallet" => json!({"hex": text, "complete": true}),
-            "sendrawtransaction" => {
-                let read = Transaction::parse(&hex_decode(text).unwrap()).unwrap();
-                let txid = read.txid.to_string();
-                self.sent.entry(txid.clone()).or_insert((read, 0));
-                json!(txid)
-            }
-            _ => return Answer::Error(json!({"code": -32601, "message": "no"}).to_string()),
-        };
-        Answer::Result(result.to_string())
-    }
-
-    /// What each script was paid by all that was ever sent.
-    fn paid(&self) -> BTreeMap<Vec<u8>, u64> {
-        let mut paid = BTreeMap::new();
-        for output in self.sent.values().flat_map(|(sent, _)| &sent.outputs) {
-            *paid.entry(output.script.clone()).or_default() += output.value.0;
-        }
-        paid
-    }
-}
-
-/// A transaction with these outputs and some input.
-fn paying(outputs: &[Output]) -> Vec<u8> {
-    let mut bytes = unfunded(outputs);
-    bytes.splice(4..5, [vec![1], vec![8; 36], vec![0, 255, 255, 255, 255]].concat());
-    bytes
-}
-
-fn coinbase() -> Hash {
-    Hash([0xcb; 32])
-}
+use world::{Death, HEIGHT, VALUE, World, coinbase, paying, script};
 
 fn block() -> BlockFound {
     BlockFound {

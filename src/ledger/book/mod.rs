@@ -7,9 +7,11 @@
 pub mod audit;
 mod blocks;
 mod payouts;
+mod record;
 
-pub use blocks::{BookBlock, Line, Record, State, Work};
+pub use blocks::{BookBlock, State, Work};
 pub use payouts::{Balance, Due, Held, NewPayout, Payout, PayoutState};
+pub use record::{Line, Record};
 
 use crate::chain::{hex_decode, hex_encode};
 use crate::rewards::Amount;
