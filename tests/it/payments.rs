@@ -66,6 +66,11 @@ impl Scene {
 
     /// Shares of some miners, and at the end a block of the last of them: the round, and the block.
     fn round(&self, names: &[String], shares: usize) -> (Work, String) {
+        // A block on the tip before would lose against the one that is there.
+        wait_until("work on the tip", seconds(60), || {
+            let status = self.romp.status().unwrap_or_default();
+            status["coins"]["litecoin"]["height"].as_u64() == Some(self.pair.first.height())
+        });
         let mut work = Work::new();
         let mut submit = |client: &mut Client, name: &str, block: bool| {
             // A new tip may be on its way to the pool: then the share is late, and the next is not.
