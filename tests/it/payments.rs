@@ -66,11 +66,6 @@ impl Scene {
 
     /// Shares of some miners, and at the end a block of the last of them: the round, and the block.
     fn round(&self, names: &[String], shares: usize) -> (Work, String) {
-        // A block on the tip before would lose against the one that is there.
-        wait_until("work on the tip", seconds(60), || {
-            let status = self.romp.status().unwrap_or_default();
-            status["coins"]["litecoin"]["height"].as_u64() == Some(self.pair.first.height())
-        });
         let mut work = Work::new();
         let mut submit = |client: &mut Client, name: &str, block: bool| {
             // A new tip may be on its way to the pool: then the share is late, and the next is not.
@@ -100,6 +95,9 @@ impl Scene {
         let before = self.blocks().len();
         let finder = names.last().expect("a finder");
         let mut client = Client::login(self.ports[0], finder).expect("login").scrypt();
+        // A block on the tip before would lose against the one that is there.
+        let tip = self.pair.first.text("getbestblockhash", json!([]));
+        client.wait_for_work_on(&tip).expect("work on the tip");
         submit(&mut client, finder, true);
         wait_until("the block in the ledger", seconds(60), || self.blocks().len() > before);
         let block = self.blocks()[0]["hash"].as_str().expect("a hash").to_owned();

@@ -297,6 +297,21 @@ impl Client {
         }
     }
 
+    /// Waits until its work is on the block `tip`, as daemons print it.
+    pub(crate) fn wait_for_work_on(&mut self, tip: &str) -> Result<()> {
+        // Stratum has the same groups of eight digits, the last one first.
+        let groups: Vec<&[u8]> = tip.as_bytes().chunks(8).rev().collect();
+        let wanted = String::from_utf8(groups.concat()).map_err(Error::other)?;
+        let end = Instant::now() + Duration::from_secs(60);
+        while self.job.as_ref().is_none_or(|job| job.previous != wanted) {
+            if Instant::now() > end {
+                return Err(ErrorKind::TimedOut.into());
+            }
+            self.pump(Duration::from_millis(100))?;
+        }
+        Ok(())
+    }
+
     /// Mines one share and waits for the answer: whether it was accepted, and the whole answer.
     pub(crate) fn mine(&mut self) -> Result<(bool, Value)> {
         let share = self.share();
