@@ -41,7 +41,7 @@ impl Load for Batch {
     }
 
     fn is_full(&self) -> bool {
-        self.records >= RECORDS || self.credits.len() >= NAMES || self.cut.is_some()
+        self.records >= RECORDS || self.credits.len() >= NAMES || self.is_whole()
     }
 }
 

@@ -5,7 +5,9 @@ use super::checked::{Banning, Coin, Daemon, Pool, Redis, Store};
 use super::diagnostics::shown;
 use super::raw::{RawBanning, RawPool};
 use super::values::{Judge, Keys, Scale};
-use super::{check_mpos, check_notice, check_payments, check_ports, check_rewards, notes};
+use super::{
+    check_mpos, check_notice, check_payments, check_ports, check_rewards, check_scheme, notes,
+};
 use crate::stratum::Unit;
 use std::time::Duration;
 
@@ -37,7 +39,8 @@ pub(super) fn check(
     let coin = around.coin;
     let address = check_rewards::address(raw, keys, coin.as_ref(), judge);
     let recipients = check_rewards::recipients(raw, keys, coin.as_ref(), judge);
-    let pool_ports = check_ports::ports(raw, keys, file, ports, judge);
+    let scheme = check_scheme::pool(raw, keys, judge);
+    let pool_ports = check_ports::ports(raw, keys, file, (ports, scheme), judge);
     let daemons = daemons(raw, keys, judge);
     let first = daemons.as_deref().and_then(<[Daemon]>::first);
     let payments = check_payments::payments(raw, keys, first, judge);

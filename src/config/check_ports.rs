@@ -1,7 +1,8 @@
 //! Stratum ports and their difficulties checked.
 
 use super::check_portal::Ports;
-use super::checked::{Port, VarDiff};
+use super::check_scheme;
+use super::checked::{Port, RewardScheme, VarDiff};
 use super::diagnostics::shown;
 use super::raw::{RawPool, RawVarDiff};
 use super::values::{Judge, Keys};
@@ -16,12 +17,12 @@ const MOST_DIFF: f64 = 1e15;
 /// The ledger counts in units of a thousandth of the smallest difficulty, in 53 bits.
 const MOST_SPREAD: f64 = 4e12;
 
-/// Checks the ports of a pool.
+/// Checks the ports of a pool, whose ports earn by `scheme`.
 pub(super) fn ports(
     raw: &RawPool,
     keys: &Keys<'_>,
     file: &str,
-    taken: &mut Ports,
+    (taken, scheme): (&mut Ports, RewardScheme),
     judge: &mut Judge<'_>,
 ) -> BTreeMap<u16, Port> {
     let mut ports = BTreeMap::new();
@@ -53,7 +54,8 @@ pub(super) fn ports(
             let at = keys.at(&[&path[..], &["diff"]].concat());
             judge.report.warning(&at, title, "vardiff will move it in");
         }
-        ports.insert(number, Port { diff, var_diff: rules });
+        let scheme = check_scheme::port(raw.reward_scheme.as_deref(), scheme, keys, &path, judge);
+        ports.insert(number, Port { diff, var_diff: rules, scheme });
     }
     let refused = raw.ports.is_none() && keys.has(&["ports"]);
     if raw.ports.iter().flatten().next().is_none() && !refused {

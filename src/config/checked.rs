@@ -256,6 +256,37 @@ pub struct Port {
     pub diff: f64,
     /// Variable difficulty, if any.
     pub var_diff: Option<VarDiff>,
+    /// `rewardScheme`, else the pool's.
+    #[serde(default)]
+    pub scheme: RewardScheme,
+}
+
+/// How shares earn.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RewardScheme {
+    /// A block's reward is split over the work since the block before.
+    #[default]
+    Prop,
+    /// Over the last work before it.
+    Pplns {
+        /// `pplnsWindow` (default 2): how much work, in multiples of the network difficulty.
+        window: f64,
+    },
+    /// It is the finder's.
+    Solo,
+}
+
+impl RewardScheme {
+    /// As the configuration has it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Prop => "prop",
+            Self::Pplns { .. } => "pplns",
+            Self::Solo => "solo",
+        }
+    }
 }
 
 /// NOMP's vardiff settings.

@@ -11,6 +11,7 @@ mod check_pool;
 mod check_portal;
 mod check_ports;
 mod check_rewards;
+mod check_scheme;
 pub mod checked;
 mod decode;
 mod diagnostics;
@@ -28,7 +29,8 @@ mod values;
 
 pub use checked::{Banning, Coin, Config, Daemon, Forks, Logging, NotifyListener, Pool, Port};
 pub use checked::{
-    Endpoint, LogLevel, Mpos, MposAuth, P2p, Payments, Redis, RewardRecipient, Store, VarDiff,
+    Endpoint, LogLevel, Mpos, MposAuth, P2p, Payments, Redis, RewardRecipient, RewardScheme, Store,
+    VarDiff,
 };
 pub use limits::Limits;
 pub use places::{Key, Places};

@@ -10,12 +10,14 @@
 //!   5 row           u64 time | u64 weight | u8 reason, 0: accepted | 16 bytes IPv6 address
 //!                   | u8 0 or 1 | 32 bytes block hash, if 1 | worker name
 //!   6 retarget      u64 time | u64 weight | worker name
+//!   7 share         u64 time | u64 weight | u64 window, 0: solo | worker name
 //! ```
 //! All numbers little-endian; `length` counts the payload. The length stands twice, so that a
 //! damaged length is told from a frame that is not complete yet.
 
 use super::{Answer, Outcome, Record, Row};
 use crate::chain::Hash;
+use crate::rewards::Scheme;
 use crate::stratum::{Reject, Unit};
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -110,11 +112,17 @@ pub(super) fn encode(record: &Record, time: u64, out: &mut Vec<u8>) {
     let start = out.len();
     out.extend_from_slice(&[0; FRAME_HEAD]);
     let kind: u8 = match record {
-        Record::Share { worker, weight, .. } => {
+        Record::Share { worker, weight, scheme, .. } => {
             out.extend_from_slice(&time.to_le_bytes());
             out.extend_from_slice(&weight.to_le_bytes());
+            let window = match scheme {
+                Scheme::Prop => None,
+                Scheme::Pplns { window } => Some((*window).max(1)),
+                Scheme::Solo => Some(0),
+            };
+            out.extend(window.iter().flat_map(|window| window.to_le_bytes()));
             out.extend_from_slice(shortened(worker, NAME_MOST).as_bytes());
-            1
+            if window.is_some() { 7 } else { 1 }
         }
         Record::Rejected { worker, reject, count, .. } => {
             out.extend_from_slice(&time.to_le_bytes());
@@ -217,7 +225,7 @@ fn record(kind: u8, payload: &[u8]) -> Option<Record> {
         1 => {
             let time = u64::from_le_bytes(fields.take()?);
             let weight = u64::from_le_bytes(fields.take()?);
-            Some(Record::Share { time, worker: fields.text()?, weight })
+            Some(Record::Share { time, worker: fields.text()?, weight, scheme: Scheme::Prop })
         }
         2 => {
             let time = u64::from_le_bytes(fields.take()?);
@@ -248,6 +256,15 @@ fn record(kind: u8, payload: &[u8]) -> Option<Record> {
             let time = u64::from_le_bytes(fields.take()?);
             let weight = u64::from_le_bytes(fields.take()?);
             Some(Record::Retarget { time, worker: fields.text()?, weight })
+        }
+        7 => {
+            let time = u64::from_le_bytes(fields.take()?);
+            let weight = u64::from_le_bytes(fields.take()?);
+            let scheme = match u64::from_le_bytes(fields.take()?) {
+                0 => Scheme::Solo,
+                window => Scheme::Pplns { window },
+            };
+            Some(Record::Share { time, worker: fields.text()?, weight, scheme })
         }
         _ => None,
     }

@@ -1,7 +1,7 @@
 //! What a journal says, record by record.
 
 use crate::chain::Hash;
-use crate::rewards::Amount;
+use crate::rewards::{Amount, Scheme};
 use crate::stratum::{Reject, Weight};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
@@ -17,6 +17,8 @@ pub enum Record {
         worker: String,
         /// Work it is credited with.
         weight: Weight,
+        /// What that work earns.
+        scheme: Scheme,
     },
     /// Refused shares of one worker for one reason, within one turn.
     Rejected {
@@ -30,7 +32,7 @@ pub enum Record {
         count: u32,
     },
     /// A share that is a block candidate. Its own `Share` record stands before it: it belongs to
-    /// the round that this record closes.
+    /// the round that this record closes, unless the block is solo.
     Block(Box<BlockFound>),
     /// What became of a candidate, as far as the daemons said.
     Outcome(Box<Outcome>),
@@ -90,6 +92,9 @@ pub struct BlockFound {
     /// Its finder was told `stale` and has no share for it in the round that it closes.
     #[serde(default)]
     pub stale: bool,
+    /// What its reward is split over.
+    #[serde(default)]
+    pub scheme: Scheme,
 }
 
 /// What became of a candidate.

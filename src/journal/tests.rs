@@ -5,6 +5,7 @@ use super::frame::{Frame, decode, encode};
 use super::*;
 use crate::chain::Hash;
 use crate::rewards::Amount;
+use crate::rewards::Scheme;
 use crate::stratum::Reject;
 use proptest::prelude::*;
 use std::os::unix::fs::FileExt;
@@ -21,6 +22,7 @@ fn block(time: u64, worker: String, hash: [u8; 32]) -> BlockFound {
         worker,
         difficulty: 0.5,
         stale: false,
+        scheme: Scheme::Prop,
     }
 }
 
@@ -28,7 +30,7 @@ fn records() -> impl Strategy<Value = Record> {
     let name = "\\PC{0,40}";
     prop_oneof![
         (any::<(u64, u64, bool)>(), name).prop_map(|((time, weight, share), worker)| match share {
-            true => Record::Share { time, worker, weight },
+            true => Record::Share { time, worker, weight, scheme: Scheme::Prop },
             false => Record::Retarget { time, worker, weight },
         }),
         (any::<u64>(), name, 0..Reject::ALL.len(), any::<u32>()).prop_map(
@@ -62,7 +64,7 @@ fn rows() -> impl Strategy<Value = Record> {
 }
 
 fn share(time: u64, weight: u64) -> Record {
-    Record::Share { time, worker: "ltc1.rig".to_owned(), weight }
+    Record::Share { time, worker: "ltc1.rig".to_owned(), weight, scheme: Scheme::Prop }
 }
 
 fn drain(reader: &mut Reader) -> Vec<Record> {

@@ -1,10 +1,11 @@
 -- Adds one batch: all of it or nothing. Redis does not roll a script back, so everything that can
 -- fail is checked before the first write. Numbers stay text: a Lua number is a double.
--- KEYS: meta positions rejected round blocks states answers order minutes shares closed-round
-local meta, positions, rejected, round, blocks, states, answers, order, minutes, shares, closed =
-  KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11]
+-- KEYS: meta positions rejected round blocks states answers order minutes shares slices closed-round
+-- The work of slice N is in the key `<ARGV[1]>N`.
+local meta, positions, rejected, round, blocks, states, answers, order, minutes, shares, slices, closed =
+  KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11], KEYS[12]
 
-for i = 1, 11 do
+for i = 1, 12 do
   local kind = redis.call('TYPE', KEYS[i]).ok
   local wanted = (i == 8) and 'zset' or 'hash'
   if kind ~= 'none' and kind ~= wanted then return {'type', KEYS[i], kind, wanted} end
@@ -22,10 +23,12 @@ local function pairs_of(width)
   return list
 end
 
+local slice_prefix = take()
 local unit, first = take(), take()
 local moves = pairs_of(3)    -- stream, from, to
 local sums = pairs_of(3)     -- key index, field, number: all that is added
-local block = pairs_of(3)    -- hash, time, json: at most one
+local size, kept = take(), take() -- of a slice, '0': none; work whose slices are kept
+local block = pairs_of(6)    -- hash, time, json, scheme, window, finder: at most one
 local outcomes = pairs_of(4) -- hash, state, rank, answers
 
 local known = redis.call('HGET', meta, 'unit')
@@ -58,6 +61,31 @@ for _, sum in ipairs(sums) do
   local wrong = check(KEYS[tonumber(sum[1])], sum[2], sum[3])
   if wrong then return wrong end
 end
+-- The newest slice: what comes goes into it.
+local newest, slice = 0, nil
+local function oldest(wanted)
+  local n, sum = newest, 0
+  while true do
+    sum = sum + tonumber(redis.call('HGET', slices, n) or '0')
+    if sum >= wanted or redis.call('HEXISTS', slices, n - 1) == 0 then return n end
+    n = n - 1
+  end
+end
+if known then
+  for _, n in ipairs(redis.call('HKEYS', slices)) do newest = math.max(newest, tonumber(n) or 0) end
+end
+slice = slice_prefix .. newest
+if known and size ~= '0' then
+  if redis.call('EXISTS', slice) == 1 and redis.call('TYPE', slice).ok ~= 'hash' then
+    return {'type', slice, redis.call('TYPE', slice).ok, 'hash'}
+  end
+  for _, sum in ipairs(sums) do
+    if tonumber(sum[1]) == 4 then
+      local wrong = check(slice, sum[2], sum[3]) or check(slices, tostring(newest), sum[3])
+      if wrong then return wrong end
+    end
+  end
+end
 local found = block[1]
 local new = found and (not known or redis.call('HEXISTS', blocks, found[1]) == 0)
 if new then
@@ -68,15 +96,67 @@ end
 
 -- What lies about without positions is nobody's. (A deletion is allowed to a full server, and then
 -- all that follows in the script is.)
-if not known and redis.call('EXISTS', unpack(KEYS)) > 0 then redis.call('DEL', unpack(KEYS)) end
+if not known and redis.call('EXISTS', unpack(KEYS)) > 0 then
+  for _, n in ipairs(redis.call('HKEYS', slices)) do redis.call('DEL', slice_prefix .. n) end
+  redis.call('DEL', unpack(KEYS))
+end
+-- The window's work, with this batch's: first, so that a damaged slice is found in time.
+local scheme = new and found[4]
+if scheme == 'pplns' then
+  local wanted = tonumber(found[5])
+  local wrong
+  local function copy(field, number)
+    local reply = redis.pcall('HINCRBY', closed, field, number)
+    if type(reply) == 'table' and reply.err then wrong = wrong or reply end
+  end
+  for _, sum in ipairs(sums) do
+    if tonumber(sum[1]) == 4 then
+      wanted = wanted - tonumber(sum[3])
+      copy(sum[2], sum[3])
+    end
+  end
+  for n = oldest(wanted), newest do
+    local work = redis.call('HGETALL', slice_prefix .. n)
+    for i = 1, #work, 2 do copy(work[i], work[i + 1]) end
+  end
+  if wrong then
+    redis.call('DEL', closed)
+    return wrong
+  end
+end
 redis.call('HSET', meta, 'unit', unit)
 for _, sum in ipairs(sums) do redis.call('HINCRBY', KEYS[tonumber(sum[1])], sum[2], sum[3]) end
+if size ~= '0' then
+  for _, sum in ipairs(sums) do
+    if tonumber(sum[1]) == 4 then
+      redis.call('HINCRBY', slice, sum[2], sum[3])
+      redis.call('HINCRBY', slices, newest, sum[3])
+    end
+  end
+  if tonumber(redis.call('HGET', slices, newest) or '0') >= tonumber(size) then
+    newest = newest + 1
+    redis.call('HSET', slices, newest, '0')
+    local least = oldest(tonumber(kept))
+    for _, n in ipairs(redis.call('HKEYS', slices)) do
+      if tonumber(n) < least then
+        redis.call('DEL', slice_prefix .. n)
+        redis.call('HDEL', slices, n)
+      end
+    end
+  end
+end
 if new then
-  if redis.call('EXISTS', round) == 1 then redis.call('RENAME', round, closed) end
+  if scheme == 'solo' then
+    redis.call('HSET', closed, found[6], '1')
+  elseif scheme == 'pplns' then
+    redis.call('DEL', round)
+  elseif redis.call('EXISTS', round) == 1 then
+    redis.call('RENAME', round, closed)
+  end
   redis.call('HSET', blocks, found[1], found[3])
   redis.call('ZADD', order, found[2], found[1])
   redis.call('HINCRBY', meta, 'blocks', '1')
-  redis.call('HSET', meta, 'round_started', found[2])
+  if scheme ~= 'solo' then redis.call('HSET', meta, 'round_started', found[2]) end
 end
 local rank = {unknown = 1, rejected = 2, accepted = 3}
 for _, outcome in ipairs(outcomes) do

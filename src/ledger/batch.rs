@@ -1,8 +1,14 @@
 //! What is added to a tally at once.
 
 use crate::journal::{BlockFound, Outcome, Record};
+use crate::rewards::Scheme;
 use crate::stratum::{Reject, Unit, Weight};
 use std::collections::BTreeMap;
+
+/// Slices that a PPLNS window is counted in: it holds up to a thirty-second more than was asked for.
+const SLICES: Weight = 32;
+/// Slices that are kept: two windows, so that one that grows finds its work.
+pub(super) const SLICES_KEPT: Weight = 2 * SLICES;
 
 /// Neighbouring records of several streams, summed up.
 #[derive(Debug, Clone, PartialEq)]
@@ -11,7 +17,7 @@ pub struct Batch {
     pub unit: Unit,
     /// By stream: the offset before the first and behind the last of its records.
     pub moves: BTreeMap<String, (u64, u64)>,
-    /// Work by worker name.
+    /// Work by worker name that shares in rewards: all but that of solo miners.
     pub credits: BTreeMap<String, Weight>,
     /// Accepted shares.
     pub accepted: u64,
@@ -19,7 +25,12 @@ pub struct Batch {
     pub rejected: BTreeMap<Reject, u64>,
     /// Accepted work by minute since 1970.
     pub minutes: BTreeMap<u64, Minute>,
-    /// A block that closes the round, after the credits. At most one, the last record.
+    /// Sum of the credits.
+    pub work: Weight,
+    /// PPLNS: the work of one slice of the window. The credits go into the newest slice, too.
+    pub slice: Option<Weight>,
+    /// A block, after the credits; unless it is solo it closes the round. At most one, the last
+    /// record.
     pub cut: Option<BlockFound>,
     /// What became of blocks.
     pub outcomes: Vec<Outcome>,
@@ -57,6 +68,8 @@ impl Batch {
             unit,
             moves: BTreeMap::new(),
             credits: BTreeMap::new(),
+            work: 0,
+            slice: None,
             accepted: 0,
             rejected: BTreeMap::new(),
             minutes: BTreeMap::new(),
@@ -67,12 +80,19 @@ impl Batch {
         }
     }
 
+    /// Whether it must be added before another record comes: a window is counted in slices, so none
+    /// may become much larger than the others.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.cut.is_some() || self.slice.is_some_and(|slice| self.work >= slice)
+    }
+
     /// Adds a record that stands at `from..to` in `stream`. `false`, and nothing added: a sum
     /// would overflow, so the batch ends before this record.
     #[must_use]
     pub fn add(&mut self, stream: &str, from: u64, to: u64, record: Record) -> bool {
         match record {
-            Record::Share { time, worker, weight } => {
+            Record::Share { time, worker, weight, scheme } => {
                 let minute = self.minutes.get(&(time / 60_000)).copied().unwrap_or_default();
                 let mut known = self.credits.get_mut(&worker);
                 let credit = known.as_deref().copied().unwrap_or_default();
@@ -83,7 +103,14 @@ impl Batch {
                 };
                 let minute = Minute { weight: sum, shares: minute.shares + 1 };
                 self.minutes.insert(time / 60_000, minute);
+                if scheme != Scheme::Solo {
+                    self.work = self.work.saturating_add(weight);
+                }
+                if let Scheme::Pplns { window } = scheme {
+                    self.slice = Some((window / SLICES).max(1));
+                }
                 match &mut known {
+                    _ if scheme == Scheme::Solo => {}
                     Some(known) => **known = credit,
                     None => drop(self.credits.insert(worker, credit)),
                 }

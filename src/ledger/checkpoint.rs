@@ -39,6 +39,9 @@ pub struct Sums {
     pub rejected: BTreeMap<String, u64>,
     /// Work by worker name, of the current round.
     pub round: BTreeMap<String, Weight>,
+    /// PPLNS: the newest work in slices by number, by worker name.
+    #[serde(default)]
+    pub slices: BTreeMap<u64, BTreeMap<String, Weight>>,
     /// Accepted work by minute since 1970.
     pub minutes: BTreeMap<u64, Minute>,
 }

@@ -7,10 +7,12 @@ mod backup;
 mod settings;
 mod words;
 
+use super::batch::SLICES_KEPT;
 use super::checkpoint::{Closed, Sums};
 use super::{Applied, Batch, BlockRow, BlockState, Minute, Overview, Round, Tally, TallyError};
 use crate::chain::Hash;
 use crate::config;
+use crate::rewards::Scheme;
 use crate::stratum::{Reject, Unit, Weight};
 use redis::{Connection, ConnectionAddr, IntoConnectionInfo, RedisConnectionInfo, Script};
 use redis::{RedisError, Value};
@@ -28,7 +30,7 @@ const TRIM: &str = include_str!("trim.lua");
 const BEGUN: &str = "-";
 
 /// Keys in the order in which `apply.lua` has them; the closed round comes last.
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 11] = [
     "meta",
     "positions",
     "rejected",
@@ -39,7 +41,10 @@ const KEYS: [&str; 10] = [
     "order",
     "minutes",
     "shares",
+    "slices",
 ];
+/// What the key of a slice's work begins with; its number follows.
+const SLICE: &str = "slice:";
 const META: usize = 1;
 const REJECTED: usize = 3;
 const ROUND: usize = 4;
@@ -105,6 +110,10 @@ impl Redis {
 
     fn closed(&self, block: &Hash) -> String {
         format!("{}round:{block}", self.prefix)
+    }
+
+    fn slice(&self, n: u64) -> String {
+        format!("{}{SLICE}{n}", self.prefix)
     }
 
     fn damaged(&self, words: String) -> TallyError {
@@ -195,7 +204,10 @@ impl Tally for Redis {
             call.key(format!("{}{name}", self.prefix));
         }
         call.key(closed);
-        call.arg(batch.unit.0).arg(u8::from(batch.first)).arg(batch.moves.len());
+        call.arg(self.key(SLICE))
+            .arg(batch.unit.0)
+            .arg(u8::from(batch.first))
+            .arg(batch.moves.len());
         for (stream, (from, to)) in &batch.moves {
             call.arg(stream).arg(from).arg(to);
         }
@@ -215,11 +227,18 @@ impl Tally for Redis {
             call.arg(MINUTES).arg(minute).arg(work.weight);
             call.arg(SHARES).arg(minute).arg(work.shares);
         }
+        let size = batch.slice.unwrap_or(0);
+        call.arg(size).arg(size.saturating_mul(SLICES_KEPT));
         call.arg(usize::from(batch.cut.is_some()));
         if let Some(block) = &batch.cut {
             let json = serde_json::to_string(block)
                 .map_err(|error| self.damaged(format!("a block that is no JSON: {error}")))?;
             call.arg(block.hash.to_string()).arg(block.time).arg(json);
+            let window = match block.scheme {
+                Scheme::Pplns { window } => window,
+                Scheme::Prop | Scheme::Solo => 0,
+            };
+            call.arg(block.scheme.name()).arg(window).arg(&block.worker);
         }
         call.arg(batch.outcomes.len());
         for outcome in &batch.outcomes {

@@ -5,11 +5,13 @@
 //! error, never a float.
 
 mod backup;
+mod slices;
 
 use super::checkpoint::{Closed, Sums};
 use super::{Applied, Batch, BlockRow, BlockState, Minute, Overview, Round, Tally, TallyError};
 use crate::chain::Hash;
 use crate::journal::BlockFound;
+use crate::rewards::Scheme;
 use crate::stratum::{Reject, Unit, Weight};
 use rusqlite::{
     Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params,
@@ -33,6 +35,11 @@ CREATE TABLE block (hash TEXT PRIMARY KEY, time INTEGER NOT NULL, found TEXT NOT
 CREATE INDEX block_time ON block (time);
 CREATE TABLE outcome (hash TEXT PRIMARY KEY, state TEXT NOT NULL, rank INTEGER NOT NULL, answers TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE minute (minute INTEGER PRIMARY KEY, weight INTEGER NOT NULL CHECK (weight >= 0), shares INTEGER NOT NULL) STRICT;
+";
+/// Tables that files of before do not have.
+const LATER: &str = "
+CREATE TABLE IF NOT EXISTS slice (n INTEGER PRIMARY KEY, weight INTEGER NOT NULL CHECK (weight >= 0)) STRICT;
+CREATE TABLE IF NOT EXISTS slice_work (n INTEGER, worker TEXT, weight INTEGER NOT NULL CHECK (weight >= 0), PRIMARY KEY (n, worker)) STRICT, WITHOUT ROWID;
 ";
 
 /// A coin's SQLite file.
@@ -87,6 +94,7 @@ impl Sqlite {
                 transaction.execute_batch(SCHEMA)?;
                 transaction.pragma_update(None, "user_version", VERSION)?;
             }
+            transaction.execute_batch(LATER)?;
             transaction.commit()?;
             Ok(connection)
         });
@@ -297,7 +305,8 @@ fn unit_of(connection: &Connection) -> rusqlite::Result<Option<Unit>> {
     Ok(meta(connection, "unit")?.and_then(|exponent| i8::try_from(exponent).ok()).map(Unit))
 }
 
-/// The row of a block and its round, unless the block is known.
+/// The row of a block and the work that its reward is split over, unless the block is known. A solo
+/// block leaves the round of the others alone.
 fn cut(transaction: &Transaction<'_>, block: &BlockFound) -> Result<(), Fault> {
     let hash = block.hash.to_string();
     let found = serde_json::to_string(block)
@@ -309,11 +318,19 @@ fn cut(transaction: &Transaction<'_>, block: &BlockFound) -> Result<(), Fault> {
     if new == 0 {
         return Ok(());
     }
-    transaction
-        .prepare_cached("INSERT INTO closed_round SELECT ?1, worker, weight FROM round")?
-        .execute([&hash])?;
-    transaction.prepare_cached("DELETE FROM round")?.execute([])?;
     add_meta(transaction, "blocks", 1)?;
+    match block.scheme {
+        Scheme::Prop => transaction
+            .prepare_cached("INSERT INTO closed_round SELECT ?1, worker, weight FROM round")?
+            .execute([&hash])?,
+        Scheme::Pplns { window } => slices::close(transaction, &hash, window)?,
+        Scheme::Solo => {
+            let sql = "INSERT INTO closed_round VALUES (?1, ?2, 1)";
+            transaction.prepare_cached(sql)?.execute([&hash, &block.worker])?;
+            return Ok(());
+        }
+    };
+    transaction.prepare_cached("DELETE FROM round")?.execute([])?;
     transaction
         .prepare_cached(
             "INSERT INTO meta VALUES ('round_started', ?1) ON CONFLICT DO UPDATE SET value = ?1",
@@ -328,6 +345,9 @@ fn add(transaction: &Transaction<'_>, batch: &Batch) -> Result<(), Fault> {
     )?;
     for (worker, &weight) in &batch.credits {
         statement.execute(params![worker, stored(weight, &format!("the work of {worker}"))?])?;
+    }
+    if let Some(size) = batch.slice {
+        slices::add(transaction, batch, size)?;
     }
     add_meta(transaction, "accepted", stored(batch.accepted, "accepted shares")?)?;
     let mut statement = transaction.prepare_cached(

@@ -5,6 +5,7 @@ use super::*;
 use crate::config;
 use crate::journal::{Answer, BlockFound, Outcome, Record, Verdict};
 use crate::rewards::Amount;
+use crate::rewards::Scheme;
 use crate::stratum::Reject;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -111,7 +112,7 @@ fn both(test: impl Fn(&dyn Fn() -> Box<dyn Tally>)) {
 }
 
 fn share(time: u64, worker: &str, weight: u64) -> Record {
-    Record::Share { time, worker: worker.to_owned(), weight }
+    Record::Share { time, worker: worker.to_owned(), weight, scheme: Scheme::Prop }
 }
 
 fn found(n: u8, height: u64) -> BlockFound {
@@ -126,6 +127,7 @@ fn found(n: u8, height: u64) -> BlockFound {
         worker: "a\"\u{0}\n{b}".to_owned(),
         difficulty: 0.5,
         stale: false,
+        scheme: Scheme::Prop,
     }
 }
 
@@ -350,3 +352,5 @@ fn hash_rate_counts_the_last_ten_minutes() {
 mod faults;
 #[path = "tests/parts.rs"]
 mod parts;
+#[path = "tests/slices.rs"]
+mod slices;

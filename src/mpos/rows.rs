@@ -104,6 +104,7 @@ impl Batch {
 mod tests {
     use super::*;
     use crate::journal::Outcome;
+    use crate::rewards::Scheme;
     use crate::stratum::Reject;
 
     fn row(reject: Option<Reject>, solution: Option<Hash>) -> Record {
@@ -119,7 +120,12 @@ mod tests {
         batch.add("s", 0, 100, row(None, None));
         batch.add("s", 100, 200, row(Some(Reject::LowDifficulty), None));
         batch.add("t", 64, 70, row(Some(Reject::Stale), Some(hash)));
-        batch.add("s", 200, 210, Record::Share { time: 1, worker: "bob.1".into(), weight: 3 });
+        batch.add(
+            "s",
+            200,
+            210,
+            Record::Share { time: 1, worker: "bob.1".into(), weight: 3, scheme: Scheme::Prop },
+        );
         let line = Line {
             time: 1_700_000_000,
             host: "192.0.2.7".to_owned(),

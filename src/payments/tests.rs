@@ -13,6 +13,7 @@ use crate::journal::{BlockFound, Record};
 use crate::ledger::Batch;
 use crate::ledger::book::{Book, PayoutState, State};
 use crate::rewards::Amount;
+use crate::rewards::Scheme;
 use crate::stratum::Unit;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -33,6 +34,7 @@ fn block() -> BlockFound {
         worker: "a".to_owned(),
         difficulty: 1.0,
         stale: false,
+        scheme: Scheme::Prop,
     }
 }
 
@@ -208,7 +210,7 @@ fn one_who_cannot_be_paid_is_set_aside_and_all_others_are_paid() {
 /// A tally whose one round was closed by the block.
 fn tally(dir: &Path) {
     let mut batch = Batch::new(Unit(0));
-    let share = Record::Share { time: 1, worker: "a".to_owned(), weight: 5 };
+    let share = Record::Share { time: 1, worker: "a".to_owned(), weight: 5, scheme: Scheme::Prop };
     assert!(batch.add("s", 0, 10, share));
     assert!(batch.add("s", 10, 20, Record::Block(Box::new(block()))));
     crate::ledger::open_sqlite(dir, "testcoin").unwrap().apply(&batch).unwrap();

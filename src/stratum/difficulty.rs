@@ -24,6 +24,18 @@ impl Unit {
         Self(exponent as i8)
     }
 
+    /// A difficulty, such as the network's, in whole units: at least 1, at most 2^62, so that a few
+    /// of them still add up.
+    #[must_use]
+    pub fn weight_of(self, difficulty: f64) -> Weight {
+        const MOST: f64 = 4_611_686_018_427_387_904.0;
+        let units = (difficulty / self.as_f64()).round();
+        let units = if units.is_nan() { 1.0 } else { units.clamp(1.0, MOST) };
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped")]
+        let weight = units as Weight;
+        weight
+    }
+
     /// The difficulty of one weight.
     #[must_use]
     pub fn as_f64(self) -> f64 {

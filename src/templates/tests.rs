@@ -8,6 +8,7 @@ use crate::daemon::stub::{self, Answer};
 use crate::ipc::board::Board;
 use crate::ipc::{Channel, CoinStatus, Role, TipState};
 use crate::journal::{BlockFound, vault as blocks};
+use crate::rewards::Scheme;
 use crate::sys::memfd;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -318,6 +319,7 @@ fn a_block_left_in_the_vault_is_submitted_again_and_settled() {
             worker: "someone".to_owned(),
             difficulty: 1.0,
             stale: false,
+            scheme: Scheme::Prop,
         },
         block: vec![0xab, 0xcd],
     };

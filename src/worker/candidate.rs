@@ -9,6 +9,7 @@ use crate::chain::{Hash, sha256d};
 use crate::config::Daemon;
 use crate::journal::vault::{self, Candidate};
 use crate::journal::{Answer, BlockFound, Outcome, Record, Verdict};
+use crate::rewards::Scheme;
 use crate::{daemon, sys};
 use std::os::fd::AsFd;
 use std::path::PathBuf;
@@ -48,7 +49,13 @@ pub(crate) struct Told {
 
 /// Takes a candidate in: block, vault, records. Its submission begins with [`begin`], after the
 /// turn's commit.
-pub(crate) fn take(coin: &mut Coin, posted: &Posted, share: &Prepared, worker: &str, unix: u64) {
+pub(crate) fn take(
+    coin: &mut Coin,
+    posted: &Posted,
+    share: &Prepared,
+    (worker, scheme): (&str, Scheme),
+    unix: u64,
+) {
     if !coin.is_new_find(&share.id) {
         return;
     }
@@ -77,6 +84,7 @@ pub(crate) fn take(coin: &mut Coin, posted: &Posted, share: &Prepared, worker: &
         worker: worker.to_owned(),
         difficulty: work.target.difficulty(),
         stale: coin.jobs.latest().is_some_and(|it| it.posted.work.previous != work.previous),
+        scheme,
     };
     let block = work.block(&share.header, &coinbase, &body);
     let candidate = Candidate { coin: coin.id().to_owned(), found: found.clone(), block };

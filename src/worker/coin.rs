@@ -6,9 +6,10 @@ use super::fallback::Fallback;
 use super::jobs::Jobs;
 use super::members::Members;
 use super::rigs::Rigs;
-use crate::chain::{Hash, Network};
-use crate::config::{Config, Pool, Port};
+use crate::chain::{Hash, Network, Work};
+use crate::config::{Config, Pool, Port, RewardScheme};
 use crate::journal::{self, Record, Writer};
+use crate::rewards::Scheme;
 use crate::stratum::{Difficulty, PortRules, Reject, SessionLimits, Unit, VarDiffRules, Weight};
 use crate::sys::clock::ms;
 use std::collections::{BTreeMap, VecDeque};
@@ -291,6 +292,23 @@ impl Coin {
         (work.plan.network != Network::Regtest).then(|| {
             Difficulty::at_most(work.target.difficulty() * f64::from(shift).exp2(), self.unit)
         })
+    }
+
+    /// What a share earns on one of the pool's ports. A port that was taken out of the
+    /// configuration meanwhile earned as the pool's others do.
+    pub(crate) fn scheme(&self, port: u16, work: &Work) -> Scheme {
+        let ports = &self.pool.ports;
+        let shared = |port: &&Port| port.scheme != RewardScheme::Solo;
+        let port = ports.get(&port).or_else(|| ports.values().find(shared));
+        match port.map_or(RewardScheme::Solo, |port| port.scheme) {
+            RewardScheme::Prop => Scheme::Prop,
+            RewardScheme::Solo => Scheme::Solo,
+            RewardScheme::Pplns { window } => {
+                let shift = work.plan.algorithm.multiplier_shift();
+                let network = work.target.difficulty() * f64::from(shift).exp2();
+                Scheme::Pplns { window: self.unit.weight_of(network * window) }
+            }
+        }
     }
 
     /// What sessions on one of the pool's ports need to know, at the present network difficulty.

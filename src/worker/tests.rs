@@ -8,6 +8,7 @@ use crate::chain::{Hash, Network, Target, Work};
 use crate::ipc::{Listener, Received, Role};
 use crate::journal;
 use crate::net::helper;
+use crate::rewards::Scheme;
 use crate::sys::memfd;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -188,7 +189,12 @@ fn a_turn_is_recorded_in_the_order_of_things() {
     let config = config(dir.path(), 30_000, "");
     let pool = config.pools.values().next().unwrap().clone();
     let mut coin = coin::Coin::new(pool, &config, 3, 0).unwrap();
-    let share = |worker: &str| journal::Record::Share { time: 5, worker: worker.into(), weight: 1 };
+    let share = |worker: &str| journal::Record::Share {
+        time: 5,
+        worker: worker.into(),
+        weight: 1,
+        scheme: Scheme::Prop,
+    };
     let block = |number: u8| {
         journal::Record::Block(Box::new(journal::BlockFound {
             time: 5,
@@ -201,6 +207,7 @@ fn a_turn_is_recorded_in_the_order_of_things() {
             worker: "w".to_owned(),
             difficulty: 1.0,
             stale: false,
+            scheme: Scheme::Prop,
         }))
     };
     let happened = [share("one"), block(1), share("two"), block(2)];
@@ -233,7 +240,11 @@ fn no_difficulty_is_above_the_network_but_on_regtest() {
         let body = memfd::sealed("body", b"").unwrap();
         let mut numbers = jobs::Numbers::new(1, 0);
         coin.jobs.post(jobs::Posted { work: work.clone(), body }, &mut numbers);
-        let rules = coin.rules(&crate::config::Port { diff: 8.0, var_diff: None });
+        let rules = coin.rules(&crate::config::Port {
+            diff: 8.0,
+            var_diff: None,
+            scheme: crate::config::RewardScheme::Prop,
+        });
         assert!((rules.start.as_f64() - expected).abs() < 1e-5, "{network:?}: {:?}", rules.start);
         assert!(network == Network::Regtest || rules.start.target(0) >= work.target);
     }

@@ -196,11 +196,13 @@ fn close(
     fact: &mut Fact,
 ) -> Result<(), Reject> {
     let network = case.posted.work.target;
+    let scheme = coin.scheme(miner.port, &case.posted.work);
     let Some(difficulty) = case.difficulty else {
         if network.is_met_by(&case.hash) {
             fact.block = Some(case.prepared.id);
             log::warn!("{}: a share for a job of the tip before is a block", coin.id());
-            candidate::take(coin, &case.posted, &case.prepared, &submit.name, now.unix);
+            let finder = (submit.name.as_str(), scheme);
+            candidate::take(coin, &case.posted, &case.prepared, finder, now.unix);
         }
         return Err(Reject::Stale);
     };
@@ -219,13 +221,14 @@ fn close(
             let met = target(miner, difficulty, shift).is_met_by(&case.hash);
             let weight = if met { difficulty.weight } else { 1 };
             fact.weight = Some(weight);
-            coin.record(Record::Share { time: now.unix, worker, weight });
+            coin.record(Record::Share { time: now.unix, worker, weight, scheme });
             Ok(())
         }
     };
     if worth.block {
         fact.block = Some(case.prepared.id);
-        candidate::take(coin, &case.posted, &case.prepared, &submit.name, now.unix);
+        let finder = (submit.name.as_str(), scheme);
+        candidate::take(coin, &case.posted, &case.prepared, finder, now.unix);
     }
     result
 }

@@ -8,6 +8,7 @@ use crate::chain::Hash;
 use crate::journal::{BlockFound, HEADER_LEN, Record, Writer};
 use crate::ledger::Overview;
 use crate::rewards::Amount;
+use crate::rewards::Scheme;
 use crate::stratum::Weight;
 use crate::sys::clock::unix_ms;
 use std::path::Path;
@@ -29,7 +30,7 @@ fn writer(dir: &Path, slot: usize) -> Writer {
 }
 
 fn share(time: u64, worker: &str, weight: Weight) -> Record {
-    Record::Share { time: START + time, worker: worker.to_owned(), weight }
+    Record::Share { time: START + time, worker: worker.to_owned(), weight, scheme: Scheme::Prop }
 }
 
 fn block(time: u64, n: u64) -> Record {
@@ -46,6 +47,7 @@ fn block(time: u64, n: u64) -> Record {
         worker: "w".to_owned(),
         difficulty: 1.0,
         stale: false,
+        scheme: Scheme::Prop,
     }))
 }
 

@@ -24,6 +24,10 @@ pub(in crate::config) struct RawPool {
     pub(in crate::config) reward_recipients: Option<BTreeMap<String, f64>>,
     /// Payments to miners.
     pub(in crate::config) payment_processing: Option<RawPayments>,
+    /// What a block's reward is split over: "prop" (default), "pplns" or "solo".
+    pub(in crate::config) reward_scheme: Option<String>,
+    /// "pplns": how much work counts, in multiples of the network difficulty; default 2.
+    pub(in crate::config) pplns_window: Option<f64>,
     /// Stratum ports by number.
     pub(in crate::config) ports: Option<BTreeMap<String, RawPort>>,
     /// Coin daemons in order of preference.
@@ -97,6 +101,8 @@ pub(in crate::config) struct RawPort {
     pub(in crate::config) diff: Option<f64>,
     /// Difficulty that follows each miner's hash rate.
     pub(in crate::config) var_diff: Option<RawVarDiff>,
+    /// "solo": a block found here is its finder's; default: the pool's `rewardScheme`.
+    pub(in crate::config) reward_scheme: Option<String>,
 }
 
 /// Difficulty that follows each miner's hash rate.

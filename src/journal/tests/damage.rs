@@ -1,6 +1,7 @@
 //! Damage anywhere in a file, and files that are none of ours.
 
 use super::*;
+use crate::rewards::Scheme;
 
 /// A file of 60 records of all kinds that miners cause.
 fn written(dir: &Path) -> PathBuf {
@@ -10,7 +11,7 @@ fn written(dir: &Path) -> PathBuf {
         let time = 1_700_000_000_000 + n;
         match n % 5 {
             4 => writer.push(&Record::Rejected { time, worker, reject: Reject::Stale, count: 3 }),
-            _ => writer.push(&Record::Share { time, worker, weight: n + 1 }),
+            _ => writer.push(&Record::Share { time, worker, weight: n + 1, scheme: Scheme::Prop }),
         }
     }
     writer.push(&Record::Block(Box::new(block(1_700_000_001_000, "w".to_owned(), [7; 32]))));

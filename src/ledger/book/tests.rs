@@ -6,6 +6,7 @@ use super::*;
 use crate::chain::Hash;
 use crate::chain::transaction::{Output, Transaction, unfunded};
 use crate::journal::BlockFound;
+use crate::rewards::Scheme;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
@@ -21,6 +22,7 @@ fn found(number: u8, time: u64) -> BlockFound {
         worker: "finder".to_owned(),
         difficulty: 1.0,
         stale: false,
+        scheme: Scheme::Prop,
     }
 }
 

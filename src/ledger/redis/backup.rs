@@ -1,10 +1,13 @@
 //! The tally in Redis as a checkpoint holds it.
 
-use super::{BEGUN, KEYS, Redis, unavailable};
+use super::{BEGUN, KEYS, Redis, SLICE, unavailable};
 use crate::ledger::checkpoint::{Closed, Sums};
 use crate::ledger::{BlockState, Minute, TallyError};
+use crate::stratum::Weight;
 use redis::{Commands, Connection, Pipeline, RedisError, Value};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+
+type Texts = HashMap<String, String>;
 
 /// Most fields of one command: none keeps the server busy for long.
 const CHUNK: usize = 1000;
@@ -12,18 +15,19 @@ const CHUNK: usize = 1000;
 impl Redis {
     /// All but the closed rounds.
     pub(super) fn read_sums(&mut self) -> Result<Sums, TallyError> {
-        type Texts = HashMap<String, String>;
-        let read: Result<[Texts; 6], RedisError> = redis::pipe()
-            .atomic()
-            .hgetall(self.key("meta"))
-            .hgetall(self.key("positions"))
-            .hgetall(self.key("rejected"))
-            .hgetall(self.key("round"))
-            .hgetall(self.key("minutes"))
-            .hgetall(self.key("shares"))
-            .query(&mut self.connection);
+        let mut slices = Vec::new();
+        let (read, work) = loop {
+            let (read, work) = self.read_all(&slices)?;
+            let there = read.get(6).map(|slices| Self::slice_numbers(slices)).unwrap_or_default();
+            // Another slice was begun meanwhile, or this was the first look.
+            if there == slices {
+                break (read, work);
+            }
+            slices = there;
+        };
+        let mut read = read.into_iter();
         let [mut meta, positions, rejected, round, minutes, shares] =
-            read.map_err(|error| unavailable(&self.place, &error))?;
+            std::array::from_fn(|_| read.next().unwrap_or_default());
         let unit = meta.remove("unit").and_then(|text| text.parse().ok());
         let mut sums = Sums { unit, ..Sums::default() };
         for (name, value) in self.numbers("meta", meta)? {
@@ -33,6 +37,9 @@ impl Redis {
         sums.positions.remove(BEGUN);
         sums.rejected = self.numbers("rejected", rejected)?;
         sums.round = self.numbers("round", round)?;
+        for (n, work) in slices.into_iter().zip(work) {
+            sums.slices.insert(n, self.numbers(&format!("{SLICE}{n}"), work)?);
+        }
         let shares = self.numbers("shares", shares)?;
         let minutes = self.numbers("minutes", minutes)?;
         sums.minutes = minutes
@@ -43,6 +50,28 @@ impl Redis {
             })
             .collect();
         Ok(sums)
+    }
+
+    /// The hashes of a checkpoint and the work of some slices, at one moment.
+    fn read_all(&mut self, slices: &[u64]) -> Result<(Vec<Texts>, Vec<Texts>), TallyError> {
+        let mut pipe = redis::pipe();
+        pipe.atomic();
+        for name in ["meta", "positions", "rejected", "round", "minutes", "shares", "slices"] {
+            pipe.hgetall(self.key(name));
+        }
+        for &n in slices {
+            pipe.hgetall(self.slice(n));
+        }
+        let mut read: Vec<Texts> =
+            pipe.query(&mut self.connection).map_err(|error| unavailable(&self.place, &error))?;
+        let work = read.split_off(read.len().saturating_sub(slices.len()));
+        Ok((read, work))
+    }
+
+    fn slice_numbers(slices: &Texts) -> Vec<u64> {
+        let mut numbers: Vec<u64> = slices.keys().filter_map(|n| n.parse().ok()).collect();
+        numbers.sort_unstable();
+        numbers
     }
 
     /// Fills an empty tally; `false`: it is not empty. What makes it one that is not, the unit and
@@ -70,6 +99,14 @@ impl Redis {
                 .map_err(|error| unavailable(&self.place, &error))?;
             blocks.push(block);
         }
+        for (n, work) in &sums.slices {
+            let key = self.slice(*n);
+            let mut pipe = redis::pipe();
+            pipe.atomic().del(&key).ignore();
+            put(&mut pipe, &key, work);
+            pipe.query::<()>(&mut self.connection)
+                .map_err(|error| unavailable(&self.place, &error))?;
+        }
         let json = |error| self.damaged(format!("a block that is no JSON: {error}"));
         let (mut found, mut states, mut answers, mut order) = (vec![], vec![], vec![], vec![]);
         for block in blocks {
@@ -83,7 +120,7 @@ impl Redis {
         }
         let watched = [self.key("meta"), self.key("positions")];
         let keys = KEYS.map(|name| self.key(name));
-        let [meta, positions, rejected, round, rows @ .., minutes, shares] = &keys;
+        let [meta, positions, rejected, round, rows @ .., minutes, shares, slices] = &keys;
         let [blocks, states_key, answers_key, order_key] = rows;
         let filled = redis::transaction(&mut self.connection, &watched, |connection, pipe| {
             if is_used(connection, meta, positions)? {
@@ -100,6 +137,7 @@ impl Redis {
             for some in order.chunks(CHUNK) {
                 pipe.zadd_multiple(order_key, some).ignore();
             }
+            put(pipe, slices, sums.slices.iter().map(|(n, work)| (n, total(work))));
             put(pipe, minutes, sums.minutes.iter().map(|(at, work)| (at, work.weight)));
             put(pipe, shares, sums.minutes.iter().map(|(at, work)| (at, work.shares)));
             put(pipe, meta, [("accepted", sums.accepted), ("blocks", sums.blocks)]);
@@ -119,16 +157,20 @@ impl Redis {
 
     /// Deletes all of the coin's keys at once: positions without their rounds would pass for whole.
     pub(in crate::ledger) fn clear(&mut self) -> Result<(), TallyError> {
-        let pattern = format!("{}round:*", self.prefix.replace(['[', ']', '*', '?', '\\'], "?"));
-        let (mut cursor, mut all) = (0_u64, KEYS.map(|name| self.key(name)).to_vec());
-        loop {
-            let mut scan = redis::cmd("SCAN");
-            scan.arg(cursor).arg("MATCH").arg(&pattern).arg("COUNT").arg(CHUNK);
-            let (next, keys): (u64, Vec<String>) = self.call(&scan)?;
-            all.extend(keys);
-            cursor = next;
-            if cursor == 0 {
-                break;
+        let mut all = KEYS.map(|name| self.key(name)).to_vec();
+        for kind in ["round:", SLICE] {
+            let prefix = self.prefix.replace(['[', ']', '*', '?', '\\'], "?");
+            let pattern = format!("{prefix}{kind}*");
+            let mut cursor = 0_u64;
+            loop {
+                let mut scan = redis::cmd("SCAN");
+                scan.arg(cursor).arg("MATCH").arg(&pattern).arg("COUNT").arg(CHUNK);
+                let (next, keys): (u64, Vec<String>) = self.call(&scan)?;
+                all.extend(keys);
+                cursor = next;
+                if cursor == 0 {
+                    break;
+                }
             }
         }
         let mut pipe = redis::pipe();
@@ -138,6 +180,10 @@ impl Redis {
         }
         pipe.query(&mut self.connection).map_err(|error| unavailable(&self.place, &error))
     }
+}
+
+fn total(work: &BTreeMap<String, Weight>) -> Weight {
+    work.values().fold(0, |sum, &weight| sum.saturating_add(weight))
 }
 
 /// Whether somebody has begun to count here.

@@ -12,6 +12,7 @@ pub(super) fn sums(transaction: &Transaction<'_>) -> Result<Sums, Fault> {
         positions: natural_map(transaction, "SELECT stream, offset FROM position", [])?,
         rejected: natural_map(transaction, "SELECT reason, count FROM rejected", [])?,
         round: natural_map(transaction, "SELECT worker, weight FROM round", [])?,
+        slices: super::slices::read(transaction)?,
         ..Sums::default()
     };
     let meta = "SELECT name, value FROM meta WHERE name <> 'unit'";
@@ -82,6 +83,7 @@ pub(super) fn restore(
             statement.execute(params![name, stored(number, name)?])?;
         }
     }
+    super::slices::restore(transaction, &sums.slices)?;
     let mut minute =
         transaction.prepare_cached("INSERT OR REPLACE INTO minute VALUES (?1, ?2, ?3)")?;
     for (&at, work) in &sums.minutes {

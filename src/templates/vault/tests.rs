@@ -7,6 +7,7 @@ use crate::daemon::Fault;
 use crate::daemon::stub::{self, Answer as Stub};
 use crate::journal::BlockFound;
 use crate::rewards::Amount;
+use crate::rewards::Scheme;
 use crate::templates::tests::pool;
 
 fn silent() -> Known {
@@ -65,6 +66,7 @@ fn candidate(pool: &Pool, dir: &Path, time: u64) -> vault::Candidate {
             worker: "w".to_owned(),
             difficulty: 1.0,
             stale: false,
+            scheme: Scheme::Prop,
         },
         block: vec![1],
     };

@@ -7,6 +7,7 @@ use super::bytes::Bytes;
 use super::scratch;
 use romp::chain::Hash;
 use romp::journal::{self, HEADER_LEN, Peek, Reader, Record, Row, Writer};
+use romp::rewards::Scheme;
 use romp::stratum::{Reject, Unit};
 use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
@@ -135,7 +136,7 @@ fn records(input: &mut Bytes<'_>) -> Vec<Record> {
             let row = Row { time, worker, weight: number, reject, address, solution };
             Record::Row(Box::new(row))
         } else {
-            Record::Share { time, worker, weight: number }
+            Record::Share { time, worker, weight: number, scheme: Scheme::Prop }
         }
     };
     (0..count).map(next).collect()
