@@ -94,12 +94,15 @@ impl Coin {
                     book.move_to(&block.hash, State::Immature, now())?;
                 }
                 (State::Found | State::Immature, Fate::Gone) => {
-                    log::warn!(
-                        "{}: block {} at {} is an orphan; its work goes into the next block's round",
-                        self.id(),
-                        block.hash,
-                        block.height
-                    );
+                    let further = match block.scheme.as_str() {
+                        "prop" => "its work goes into the next block's round",
+                        "pplns" => {
+                            "its work counts for the next blocks as long as it is in the window"
+                        }
+                        _ => "it was its finder's alone",
+                    };
+                    let (id, hash, height) = (self.id(), block.hash, block.height);
+                    log::warn!("{id}: block {hash} at {height} is an orphan; {further}");
                     book.move_to(&block.hash, State::Orphaned, now())?;
                 }
                 (State::Immature, Fate::InChain(depth)) => {

@@ -3,7 +3,7 @@
 use super::{Account, Book, BookError, account, amount, natural, number, trace};
 use crate::chain::Hash;
 use crate::journal::BlockFound;
-use crate::rewards::{self, Amount};
+use crate::rewards::{self, Amount, Scheme};
 use crate::stratum::Weight;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::collections::BTreeMap;
@@ -66,6 +66,8 @@ pub struct BookBlock {
     pub value: Amount,
     /// Worker that found it.
     pub finder: String,
+    /// What its reward is split over: the name of its scheme.
+    pub scheme: String,
     /// What is known of it.
     pub state: State,
     /// Since when, unix ms.
@@ -79,7 +81,7 @@ pub struct BookBlock {
 }
 
 const COLUMNS: &str =
-    "hash, height, time, coinbase, value, finder, state, since, depth, words, carried";
+    "hash, height, time, coinbase, value, finder, state, since, depth, words, carried, scheme";
 
 fn hash(text: &str) -> Hash {
     Hash::from_display(text).unwrap_or(Hash([0; 32]))
@@ -100,6 +102,7 @@ fn block(row: &Row<'_>) -> rusqlite::Result<BookBlock> {
         depth: count(8)?,
         words: text(9)?,
         carried: row.get::<_, Option<String>>(10)?.map(|text| hash(&text)),
+        scheme: text(11)?,
     })
 }
 
@@ -161,8 +164,10 @@ impl Book {
         self.change(|change| change.execute(sql, [found.hash.to_string()])).map(drop)
     }
 
-    /// Takes in a found block with the round that it closed. Work of orphans that were decided
-    /// before it was found goes into its round. Repeating it changes nothing.
+    /// Takes in a found block with the work that its reward is split over. Rounds of orphans that
+    /// were decided before it was found go into its own, unless it is solo. (The work of an orphan
+    /// under PPLNS is in the windows of the next blocks; a solo orphan had none but its finder's.)
+    /// Repeating it changes nothing.
     ///
     /// # Errors
     /// [`BookError`].
@@ -175,8 +180,9 @@ impl Book {
         self.change(|change| {
             let name = found.hash.to_string();
             let sql = "INSERT OR IGNORE INTO block
-                (hash, height, time, coinbase, value, finder, stale, state, since, depth, words)
-                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'found', ?8, 0, '')";
+                (hash, height, time, coinbase, value, finder, stale, state, since, depth, words,
+                    scheme)
+                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'found', ?8, 0, '', ?9)";
             let new = change.execute(
                 sql,
                 params![
@@ -187,7 +193,8 @@ impl Book {
                     number(found.pool_value.0)?,
                     found.worker,
                     found.stale,
-                    number(now)?
+                    number(now)?,
+                    found.scheme.name()
                 ],
             )?;
             if new == 0 {
@@ -198,8 +205,12 @@ impl Book {
                 insert.execute(params![name, worker, number(weight)?])?;
             }
             let sql = "UPDATE block SET carried = ?1
-                WHERE state = 'orphaned' AND carried IS NULL AND MIN(since, ?3) <= ?2";
-            let carried = change.execute(sql, params![name, number(found.time)?, number(now)?])?;
+                WHERE state = 'orphaned' AND scheme = 'prop' AND carried IS NULL
+                    AND MIN(since, ?3) <= ?2";
+            let carried = match found.scheme {
+                Scheme::Solo => 0,
+                _ => change.execute(sql, params![name, number(found.time)?, number(now)?])?,
+            };
             trace(change, now, &name, &format!("taken in, with the work of {carried} orphans"))
         })
     }

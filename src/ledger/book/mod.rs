@@ -31,6 +31,7 @@ CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT R
 CREATE TABLE block (
     hash TEXT PRIMARY KEY, height INTEGER NOT NULL, time INTEGER NOT NULL, coinbase TEXT NOT NULL,
     value INTEGER NOT NULL CHECK (value >= 0), finder TEXT NOT NULL, stale INTEGER NOT NULL,
+    scheme TEXT NOT NULL,
     state TEXT NOT NULL, since INTEGER NOT NULL, depth INTEGER NOT NULL, words TEXT NOT NULL,
     carried TEXT, fee INTEGER CHECK (fee >= 0)) STRICT;
 CREATE INDEX block_state ON block (state);

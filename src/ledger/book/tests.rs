@@ -329,3 +329,5 @@ proptest! {
         prop_assert_eq!(audit.rewards, audit.fees + audit.owed + audit.held + audit.in_flight + audit.paid);
     }
 }
+
+mod schemes;
