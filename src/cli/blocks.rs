@@ -25,6 +25,8 @@ struct Block<'a> {
     coinbase_txid: Hash,
     /// Found on a job for the tip before.
     stale: bool,
+    /// What its reward is split over.
+    scheme: &'static str,
     answers: &'a [Answer],
 }
 
@@ -42,6 +44,7 @@ impl<'a> From<&'a BlockRow> for Block<'a> {
             pool_value: found.pool_value,
             coinbase_txid: found.coinbase_txid,
             stale: found.stale,
+            scheme: found.scheme.name(),
             answers: &row.answers,
         }
     }
@@ -63,11 +66,12 @@ pub fn run(dir: &Path, coin: &str, json: bool) -> u8 {
         for row in &rows {
             let (found, state) = (&row.found, row.state.name());
             print(&format!(
-                "{:>9}  {state:<8}  {}  {} {}  by {}{}",
+                "{:>9}  {state:<8}  {}  {} {}  {}  by {}{}",
                 found.height,
                 found.hash,
                 found.coinbase_value,
                 pool.coin.symbol,
+                found.scheme.name(),
                 printable(&found.worker),
                 if found.stale { ", on a job for the tip before" } else { "" }
             ));

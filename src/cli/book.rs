@@ -8,7 +8,7 @@ use crate::chain::Hash;
 use crate::config::{Loaded, Pool};
 use crate::daemon::{CallError, Client, block_info, wallet};
 use crate::ledger::book::audit::Audit;
-use crate::ledger::book::{Book, BookError, Payout, PayoutState, State};
+use crate::ledger::book::{Book, BookError, Line, Payout, PayoutState, State};
 use crate::ledger::open_for_reading;
 use crate::payments;
 use crate::sys::clock::unix_ms;
@@ -278,7 +278,7 @@ fn list(pool: &Pool, book: &Book, json: bool) -> Result<(), BookError> {
 /// `romp verify COIN BLOCK [ADDRESS]`: who had which work in a block's reward, computed again.
 /// Returns the exit code.
 #[must_use]
-pub fn verify(dir: &Path, coin: &str, block: &str, address: Option<&str>) -> u8 {
+pub fn verify(dir: &Path, coin: &str, block: &str, address: Option<&str>, json: bool) -> u8 {
     let Some(hash) = Hash::from_display(block) else {
         eprintln!("error: `{}` is no block hash (64 hexadecimal digits)", printable(block));
         return USAGE;
@@ -288,17 +288,28 @@ pub fn verify(dir: &Path, coin: &str, block: &str, address: Option<&str>) -> u8 
             eprintln!("error: {} has not credited a block {hash}", pool.coin.id);
             return Ok(FAILED);
         };
+        let lines = record.lines.iter().filter(|line| address.is_none_or(|name| line.name == name));
+        let sum: u128 = record.lines.iter().map(|line| u128::from(line.amount.0)).sum();
+        let whole = sum + u128::from(record.fee.0) == u128::from(record.value.0);
+        let fair = whole && record.is_fair();
+        if json {
+            let line = |line: &Line| json!({"name": line.name, "weight": line.weight.to_string(), "amount": line.amount});
+            print_json(&json!({
+                "block": hash, "scheme": record.scheme, "value": record.value, "fee": record.fee,
+                "digest": record.digest(), "fair": fair,
+                "credits": lines.map(line).collect::<Vec<_>>(),
+            }));
+            return Ok(if fair { DONE } else { FAILED });
+        }
         let symbol = &pool.coin.symbol;
         print(&format!("block   {hash}"));
+        print(&format!("scheme  {}", record.scheme));
         print(&format!("reward  {} {symbol}, of it the pool's fee {}", record.value, record.fee));
         print(&format!("digest  {}", record.digest()));
-        let lines = record.lines.iter().filter(|line| address.is_none_or(|name| line.name == name));
         for line in lines {
             print(&format!("{}  {}  {}", printable(&line.name), line.weight, line.amount));
         }
-        let sum: u128 = record.lines.iter().map(|line| u128::from(line.amount.0)).sum();
-        let whole = sum + u128::from(record.fee.0) == u128::from(record.value.0);
-        if !whole || !record.is_fair() {
+        if !fair {
             eprintln!("error: the credits are not the reward split by work");
             return Ok(FAILED);
         }

@@ -134,6 +134,9 @@ enum Command {
         block: String,
         /// Only that address
         address: Option<String>,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
     },
     /// Empty a coin's ledger and fill it anew, exactly, from journals and checkpoint; also while
     /// the pool runs
@@ -222,8 +225,8 @@ pub fn main() -> ExitCode {
         Command::Payouts { coin, action, json } => {
             book::payouts(&dir, &coin, &action.unwrap_or(book::Action::List), json)
         }
-        Command::Verify { coin, block, address } => {
-            book::verify(&dir, &coin, &block, address.as_deref())
+        Command::Verify { coin, block, address, json } => {
+            book::verify(&dir, &coin, &block, address.as_deref(), json)
         }
         Command::Rebuild { coin, accept_loss } => rebuild::run(&dir, &coin, accept_loss),
         Command::Bench { what: Bench::Pow { json } } => bench::pow(json),

@@ -33,6 +33,7 @@ mod names;
 mod notices;
 mod payments;
 mod reload;
+mod schemes;
 mod secrets;
 mod signals;
 mod stores;

@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 /// A credited block: who had which work, and what it brought.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
+    /// The name of the scheme: what its reward is split over.
+    pub scheme: String,
     /// What its coinbase pays to the pool.
     pub value: Amount,
     /// What the pool keeps of it.
@@ -64,9 +66,9 @@ impl Book {
     pub fn record(&self, hash: &Hash) -> Result<Option<Record>, BookError> {
         let name = hash.to_string();
         self.read(|book| {
-            let sql = "SELECT value, fee FROM block WHERE hash = ?1 AND fee IS NOT NULL";
-            let read = |row: &Row<'_>| Ok((amount(row, 0)?, amount(row, 1)?));
-            let Some((value, fee)) = book.query_row(sql, [&name], read).optional()? else {
+            let sql = "SELECT value, fee, scheme FROM block WHERE hash = ?1 AND fee IS NOT NULL";
+            let read = |row: &Row<'_>| Ok((amount(row, 0)?, amount(row, 1)?, row.get(2)?));
+            let Some((value, fee, scheme)) = book.query_row(sql, [&name], read).optional()? else {
                 return Ok(None);
             };
             let sql = "SELECT name, weight, amount FROM credit JOIN account ON account = id
@@ -78,7 +80,7 @@ impl Book {
             };
             let mut query = book.prepare(sql)?;
             let lines = query.query_map([&name], line)?.collect::<rusqlite::Result<_>>()?;
-            Ok(Some(Record { value, fee, lines }))
+            Ok(Some(Record { scheme, value, fee, lines }))
         })
     }
 }
