@@ -13,6 +13,7 @@ mod clients;
 #[path = "../../tests/it/harness/http.rs"]
 mod http;
 mod report;
+mod rounds;
 mod scenarios;
 mod server;
 mod stub;
@@ -23,7 +24,7 @@ use std::path::PathBuf;
 
 const USAGE: &str = "usage: scripts/bench [--quick] [--redis] [--only NAME,...] [--binary ROMP] \
                      [--out FOLDER]\nscenarios: shares scrypt miners workers coins growth latency \
-                     memory block connect idle";
+                     memory block connect idle rounds";
 
 fn main() {
     let mut arguments: Vec<String> = std::env::args().skip(1).collect();

@@ -11,7 +11,7 @@ use std::time::Duration;
 type Scenario = (&'static str, fn(&mut Bench));
 
 /// Every scenario by its name.
-pub(crate) const ALL: [Scenario; 11] = [
+pub(crate) const ALL: [Scenario; 12] = [
     ("shares", Bench::shares),
     ("scrypt", Bench::scrypt),
     ("miners", Bench::miners),
@@ -23,6 +23,7 @@ pub(crate) const ALL: [Scenario; 11] = [
     ("block", Bench::block),
     ("connect", Bench::connect),
     ("idle", Bench::idle),
+    ("rounds", Bench::rounds),
 ];
 
 /// The run.
@@ -30,7 +31,7 @@ pub(crate) const ALL: [Scenario; 11] = [
 pub(crate) struct Bench {
     binary: PathBuf,
     quick: bool,
-    redis: bool,
+    pub(crate) redis: bool,
     pub(crate) report: Report,
 }
 
@@ -64,7 +65,7 @@ impl Bench {
     }
 
     /// One of two numbers: for a quick look, or for the full measurement.
-    fn pick(&self, quick: usize, full: usize) -> usize {
+    pub(crate) fn pick(&self, quick: usize, full: usize) -> usize {
         if self.quick { quick } else { full }
     }
 

@@ -41,7 +41,7 @@ pub(crate) struct Server {
 pub(crate) type Cpu = BTreeMap<String, u64>;
 
 /// A port that was free just now, below the ephemeral ones.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     use std::sync::atomic::{AtomicU16, Ordering};
     static NEXT: AtomicU16 = AtomicU16::new(27_000);
     loop {
@@ -251,7 +251,7 @@ fn ticks(pid: u32, fields: std::ops::Range<usize>) -> u64 {
     fields.filter_map(|field| field.parse::<u64>().ok()).sum::<u64>() * 10_000_000
 }
 
-fn start_redis(dir: &Path, port: u16) -> Child {
+pub(crate) fn start_redis(dir: &Path, port: u16) -> Child {
     let child = Command::new("redis-server")
         .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--dir"])
         .arg(dir)

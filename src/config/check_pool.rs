@@ -60,6 +60,11 @@ pub(super) fn check(
         let title = "the pool pays nobody: MPOS does";
         judge.report.warning(&keys.key(&[]), title, "switch one of the two off");
     }
+    if mpos.is_some() && raw.reward_scheme.as_deref().is_some_and(|name| name != "prop") {
+        let hint = "MPOS splits rewards as its own configuration says";
+        let at = keys.at(&["rewardScheme"]);
+        judge.report.warning(&at, "`rewardScheme` has no effect on MPOS", hint);
+    }
     let payments = payments.filter(|_| mpos.is_none());
     Some(Pool {
         file: file.to_owned(),

@@ -4,8 +4,7 @@
 use super::frame::{Frame, decode, encode};
 use super::*;
 use crate::chain::Hash;
-use crate::rewards::Amount;
-use crate::rewards::Scheme;
+use crate::rewards::{Amount, Scheme};
 use crate::stratum::Reject;
 use proptest::prelude::*;
 use std::os::unix::fs::FileExt;
@@ -24,43 +23,6 @@ fn block(time: u64, worker: String, hash: [u8; 32]) -> BlockFound {
         stale: false,
         scheme: Scheme::Prop,
     }
-}
-
-fn records() -> impl Strategy<Value = Record> {
-    let name = "\\PC{0,40}";
-    prop_oneof![
-        (any::<(u64, u64, bool)>(), name).prop_map(|((time, weight, share), worker)| match share {
-            true => Record::Share { time, worker, weight, scheme: Scheme::Prop },
-            false => Record::Retarget { time, worker, weight },
-        }),
-        (any::<u64>(), name, 0..Reject::ALL.len(), any::<u32>()).prop_map(
-            |(time, worker, reject, count)| Record::Rejected {
-                time,
-                worker,
-                reject: Reject::ALL[reject],
-                count
-            }
-        ),
-        (any::<u64>(), name, any::<[u8; 32]>())
-            .prop_map(|(time, worker, hash)| Record::Block(Box::new(block(time, worker, hash)))),
-        (any::<u64>(), name, any::<[u8; 32]>()).prop_map(|(time, words, hash)| {
-            let answer = Answer { daemon: "h:1".to_owned(), verdict: Verdict::Unknown, words };
-            let (hash, verdict) = (Hash(hash), Verdict::Accepted);
-            Record::Outcome(Box::new(Outcome { time, hash, verdict, answers: vec![answer] }))
-        }),
-        rows(),
-    ]
-}
-
-fn rows() -> impl Strategy<Value = Record> {
-    let reject = prop::option::of((0..Reject::ALL.len()).prop_map(|index| Reject::ALL[index]));
-    let address = any::<std::net::IpAddr>().prop_map(|address| address.to_canonical());
-    let solution = prop::option::of(any::<[u8; 32]>().prop_map(Hash));
-    (any::<(u64, u64)>(), "\\PC{0,40}", reject, address, solution).prop_map(
-        |((time, weight), worker, reject, address, solution)| {
-            Record::Row(Box::new(Row { time, worker, weight, reject, address, solution }))
-        },
-    )
 }
 
 fn share(time: u64, weight: u64) -> Record {
@@ -398,3 +360,6 @@ fn half_written() {
 
 #[path = "tests/damage.rs"]
 mod damage;
+#[path = "tests/records.rs"]
+mod records;
+use records::records;

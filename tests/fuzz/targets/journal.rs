@@ -136,7 +136,12 @@ fn records(input: &mut Bytes<'_>) -> Vec<Record> {
             let row = Row { time, worker, weight: number, reject, address, solution };
             Record::Row(Box::new(row))
         } else {
-            Record::Share { time, worker, weight: number, scheme: Scheme::Prop }
+            let scheme = match kind % 4 {
+                0 => Scheme::Solo,
+                1 => Scheme::Pplns { window: number.max(1) },
+                _ => Scheme::Prop,
+            };
+            Record::Share { time, worker, weight: number, scheme }
         }
     };
     (0..count).map(next).collect()
