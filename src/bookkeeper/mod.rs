@@ -10,7 +10,7 @@ pub mod rebuild;
 mod tail;
 
 use crate::ipc::board::Board;
-use crate::ipc::{Message, Received, Seat};
+use crate::ipc::{Message, Received, Seat, Troubles};
 use crate::net::helper;
 use crate::sys::clock::{monotonic_ms, ms, unix_ms};
 use crate::sys::room;
@@ -70,13 +70,15 @@ fn serve(mut seat: Seat) -> Result<u8, Box<dyn std::error::Error>> {
     row.tick.store(monotonic_ms(), Ordering::Release);
 
     let draining = Arc::new(AtomicBool::new(false));
+    let troubles = Troubles::default();
     let mut threads = Vec::new();
     for (id, pool) in &seat.config.pools {
         let mut coin = Coin::new(pool.clone(), seat.config.data_dir.clone(), seat.config.instance);
         if let Some(mpos) = Follower::of(pool, &seat.config.data_dir, seat.config.instance) {
             coin.keep_until(mpos.written());
             let (board, draining) = (Arc::clone(&seat.board), Arc::clone(&draining));
-            let life = move || keep(mpos, &board, &draining, &|_, _| {});
+            let troubles = troubles.clone();
+            let life = move || keep(mpos, &board, &draining, &troubles, &|_, _| {});
             threads.push(helper::spawn(&format!("mpos-{id}"), life)?);
         }
         let (board, draining) = (Arc::clone(&seat.board), Arc::clone(&draining));
@@ -84,7 +86,8 @@ fn serve(mut seat: Seat) -> Result<u8, Box<dyn std::error::Error>> {
         let obey = move |coin: &mut Coin, watermark: &dyn Fn() -> u64| {
             rebuild::obey(coin, &pool, &data_dir, watermark);
         };
-        let life = move || keep(coin, &board, &draining, &obey);
+        let troubles = troubles.clone();
+        let life = move || keep(coin, &board, &draining, &troubles, &obey);
         threads.push(helper::spawn(&format!("tally-{id}"), life)?);
     }
     seat.channel.send(&Message::Ready, &[])?;
@@ -124,6 +127,9 @@ fn serve(mut seat: Seat) -> Result<u8, Box<dyn std::error::Error>> {
                     return Ok(0);
                 }
             }
+        }
+        for message in troubles.news() {
+            seat.channel.send(&message, &[])?;
         }
         seat.channel.flush()?;
         if threads.iter().any(JoinHandle::is_finished) {
@@ -222,6 +228,7 @@ fn keep<B: Books>(
     mut coin: B,
     board: &Board,
     draining: &AtomicBool,
+    troubles: &Troubles,
     obey: &dyn Fn(&mut B, &dyn Fn() -> u64),
 ) {
     let mut pause = BACK_OFF.0;
@@ -257,6 +264,7 @@ fn keep<B: Books>(
                     let seconds = now.saturating_sub(since) / 1000;
                     log::warn!("{}: {} counts again, after {seconds} s", coin.id(), B::WHAT);
                 }
+                troubles.say(coin.id(), B::WHAT, None);
                 pause = BACK_OFF.0;
                 match (more, last) {
                     (true, _) => {}
@@ -273,6 +281,7 @@ fn keep<B: Books>(
                         B::WHAT
                     );
                 }
+                troubles.say(coin.id(), B::WHAT, Some(&words));
                 let since = trouble.map_or(now, |(_, since)| since);
                 trouble = Some((words, since));
                 if last {
@@ -321,8 +330,10 @@ mod tests {
         coin::tests::written(dir.path());
         let draining = Arc::new(AtomicBool::new(false));
         let (coin, flag) = (coin::tests::coin(dir.path()), Arc::clone(&draining));
-        let thread =
-            helper::spawn("tally-test", move || keep(coin, &board, &flag, &|_, _| {})).unwrap();
+        let thread = helper::spawn("tally-test", move || {
+            keep(coin, &board, &flag, &Troubles::default(), &|_, _| {})
+        })
+        .unwrap();
         drain(&[thread], &draining, 60_000, || false);
         assert_eq!(coin::tests::overview(dir.path()).accepted, 1);
     }

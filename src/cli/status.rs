@@ -211,6 +211,10 @@ fn coin_table(out: &mut String, coin: &str, of: &Value, status: &Value) {
             );
         }
         notices::table(out, of);
+        for (part, words) in of.get("waits").and_then(Value::as_object).into_iter().flatten() {
+            let words = escape(words.as_str().unwrap_or_default());
+            let _ = writeln!(out, "  {}: {words}", escape(part));
+        }
     } else {
         let _ = writeln!(out, ": {}", hash_rate(of));
     }
@@ -350,7 +354,7 @@ mod tests {
                 "difficulty": 1.5, "daemons": [{"address": "127.0.0.1:19332", "fresh": false,
                 "chosen": false, "height": null, "latency": null, "problem": "refused\u{1b}"}],
                 "miners": 3, "accepted": 10, "rejected": {"stale": 2}, "blocks": 1,
-                "hashrate": 1234567.0,
+                "hashrate": 1234567.0, "waits": {"payments": "locked"},
                 "ledger": {"accepted": 12, "rejected": 2, "blocks": 1}}},
         });
         let table = table(&status);
@@ -360,6 +364,7 @@ mod tests {
             "litecoin: fresh, height 431, last work never, port 3032\n  tip 00ab, difficulty 1.5\n",
             "3 miners, 1.23 MH/s, 10 accepted, 2 rejected (stale 2), 1 blocks since start",
             "daemon 127.0.0.1:19332: not usable, height -, - ms (refused\\u{1b})",
+            "  payments: locked",
             "ledger since ever: 12 accepted, 2 rejected, 1 blocks",
         ] {
             assert!(table.contains(part), "{part} in\n{table}");

@@ -70,6 +70,15 @@ pub enum Message {
         /// Network.
         network: IpNet,
     },
+    /// Bookkeeper, payments → master: what a part of a coin waits for; kept for `status`.
+    Trouble {
+        /// Coin id.
+        coin: String,
+        /// Which part: `the tally`, `MPOS`, `payments`.
+        part: String,
+        /// What it waits for; `None`: nothing.
+        words: Option<String>,
+    },
     /// `templates` → master: how a coin is doing; kept by the master for `status`.
     CoinStatus(CoinStatus),
 }

@@ -5,7 +5,9 @@ mod channel;
 pub mod crowd;
 mod message;
 mod seat;
+mod troubles;
 
 pub use channel::{Channel, ChannelError, Received};
 pub use message::{CoinStatus, DaemonStatus, Lag, Message, NoticeStatus, TipState};
 pub use seat::{Listener, Role, Seat};
+pub use troubles::Troubles;

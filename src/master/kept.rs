@@ -22,14 +22,18 @@ pub(crate) struct Kept {
     pub(crate) works: BTreeMap<String, KeptWork>,
     /// By coin id.
     pub(crate) coins: BTreeMap<String, CoinStatus>,
+    /// By coin id: what parts of it wait for.
+    pub(crate) troubles: BTreeMap<String, BTreeMap<String, String>>,
     /// Living bans, and those that ended not long ago.
     pub(crate) bans: Bans,
 }
 
 impl Kept {
-    /// Forgets coins that are no more.
+    /// Forgets coins that are no more, after a reload, and what was waited for: the processes that
+    /// say so are new.
     pub(crate) fn keep_only(&mut self, is_coin: impl Fn(&str) -> bool) {
         self.works.retain(|coin, _| is_coin(coin));
         self.coins.retain(|coin, _| is_coin(coin));
+        self.troubles.clear();
     }
 }

@@ -80,6 +80,15 @@ impl Master {
                     self.kept.coins.insert(status.coin.clone(), status);
                 }
             }
+            (Role::Bookkeeper | Role::Payments, Message::Trouble { coin, part, words }) => {
+                if self.config.pools.contains_key(&coin) {
+                    let parts = self.kept.troubles.entry(coin).or_default();
+                    match words {
+                        Some(words) => parts.insert(part, words),
+                        None => parts.remove(&part),
+                    };
+                }
+            }
             (Role::Worker, Message::Charge { network, time, most, reason }) => {
                 self.charged(row, network, (time, most), reason, clock::monotonic_ms());
             }

@@ -176,6 +176,7 @@ impl Master {
             "noticed": known.map(|status| status.noticed.clone()).unwrap_or_default(),
             "notices_by": known.map(|status| &status.notices),
             "notice_to_work": known.and_then(|status| status.notice_to_work),
+            "waits": self.kept.troubles.get(coin).cloned().unwrap_or_default(),
             "miners": miners,
             "accepted": accepted,
             "rejected": rejected,

@@ -6,6 +6,7 @@ use crate::chain::address::Rules;
 use crate::config::{Payments, Pool};
 use crate::daemon::plan::{self, PlanError};
 use crate::daemon::{CallError, ChainInfo, Client, block_hash, chain_info};
+use crate::ipc::Troubles;
 use crate::ledger::TallyError;
 use crate::ledger::book::{Book, BookError};
 use crate::sys::clock::{monotonic_ms, ms, unix_ms};
@@ -98,7 +99,7 @@ impl Coin {
     }
 
     /// The life of a coin's thread.
-    pub(super) fn run(mut self) {
+    pub(super) fn run(mut self, troubles: &Troubles) {
         let mut book = None;
         loop {
             let result = match &mut book {
@@ -111,7 +112,9 @@ impl Coin {
                 // Its transaction was rolled back; a new connection sees what is there.
                 book = None;
             }
-            self.say(result.err());
+            let trouble = result.err().map(|trouble| trouble.to_string());
+            troubles.say(self.id(), "payments", trouble.as_deref());
+            self.say(trouble);
             std::thread::park_timeout(LOOK.min(self.payments.interval));
         }
     }
@@ -173,9 +176,8 @@ impl Coin {
     }
 
     /// Tells trouble once, again after a while, and that it is over.
-    fn say(&mut self, trouble: Option<Trouble>) {
+    fn say(&mut self, words: Option<String>) {
         let now = monotonic_ms();
-        let words = trouble.map(|trouble| trouble.to_string());
         match (&words, &self.said) {
             (Some(words), Some((said, at))) if words == said && now - at < NAG_MS => return,
             (Some(words), _) => {

@@ -9,7 +9,7 @@ mod fate;
 mod owners;
 mod pay;
 
-use crate::ipc::{Received, Seat};
+use crate::ipc::{Received, Seat, Troubles};
 use crate::net::helper;
 use crate::sys::clock::monotonic_ms;
 use crate::sys::signals::{SIGINT, SIGQUIT, SIGTERM, SIGUSR1, Signals};
@@ -48,11 +48,13 @@ fn serve(mut seat: Seat) -> Result<(), Box<dyn std::error::Error>> {
     let row = seat.board.row(seat.slot).ok_or("its seat is not on the board")?;
     row.generation.store(seat.generation, Ordering::Relaxed);
     row.tick.store(monotonic_ms(), Ordering::Release);
+    let troubles = Troubles::default();
     let mut threads = Vec::new();
     for (id, pool) in &seat.config.pools {
         let Some(payments) = &pool.payments else { continue };
         let coin = Coin::new(pool, payments, &seat.config.data_dir);
-        threads.push(helper::spawn(&format!("pay-{id}"), move || coin.run())?);
+        let troubles = troubles.clone();
+        threads.push(helper::spawn(&format!("pay-{id}"), move || coin.run(&troubles))?);
     }
     seat.channel.send(&crate::ipc::Message::Ready, &[])?;
     let mut events = Events::with_capacity(16);
@@ -76,6 +78,9 @@ fn serve(mut seat: Seat) -> Result<(), Box<dyn std::error::Error>> {
                 Ok(Received::Nothing) => break,
                 Ok(Received::Closed) | Err(_) => return Ok(()),
             }
+        }
+        for message in troubles.news() {
+            seat.channel.send(&message, &[])?;
         }
         seat.channel.flush()?;
         if threads.iter().any(JoinHandle::is_finished) {

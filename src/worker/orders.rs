@@ -55,6 +55,7 @@ impl Worker {
             Message::Ready
             | Message::Vouch { .. }
             | Message::BlockFound { .. }
+            | Message::Trouble { .. }
             | Message::CoinStatus(_) => {}
         }
     }
