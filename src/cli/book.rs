@@ -35,6 +35,8 @@ pub enum Action {
         #[arg(long)]
         without_old: bool,
     },
+    /// Let this machine's book pay: only when no other machine and no other copy of it pays
+    Adopt,
     /// Pay an address again that was set aside
     Release {
         /// Address
@@ -189,6 +191,10 @@ pub fn payouts(dir: &Path, coin: &str, action: &Action, json: bool) -> u8 {
             Action::Begin { without_old } => {
                 drop(book);
                 return begin(pool, data_dir, *without_old);
+            }
+            Action::Adopt => {
+                drop(book);
+                return super::payouts::adopt(pool, data_dir);
             }
             Action::List => {
                 list(pool, &book, json)?;

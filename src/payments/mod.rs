@@ -4,6 +4,7 @@
 //! so that a wallet that hangs holds up nobody else.
 
 mod blocks;
+mod claim;
 mod coin;
 mod fate;
 mod owners;

@@ -107,6 +107,7 @@ impl Coin {
 
     /// Pays who is due, as far as the wallet's money goes, the oldest debts first.
     pub(super) fn pay(&self, book: &mut Book) -> Result<(), Trouble> {
+        self.claim(book)?;
         let stuck = book.payouts(&[PayoutState::Signed])?;
         if let Some(payout) = stuck.first() {
             return Err(Trouble::Words(format!(
@@ -218,6 +219,7 @@ impl Coin {
         }
         let owed = due.iter().map(|one| (one.account, one.script.clone(), one.balance)).collect();
         let new = NewPayout { outputs: owed, ..new };
+        self.claim(book)?;
         book.sign(&new, now())?;
         let signed = book.payouts(&[PayoutState::Signed])?;
         for payout in signed.iter().filter(|payout| payout.txid == new.txid) {

@@ -6,10 +6,12 @@
 
 pub mod audit;
 mod blocks;
+mod claim;
 mod payouts;
 mod record;
 
 pub use blocks::{BookBlock, State, Work};
+pub use claim::Turn;
 pub use payouts::{Balance, Due, Held, NewPayout, Payout, PayoutState};
 pub use record::{Line, Record};
 
