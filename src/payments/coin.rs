@@ -123,7 +123,8 @@ impl Coin {
         let watched = self.watch(book);
         let taken = self.take_in(book);
         let followed = self.follow(book);
-        if watched.is_ok() && monotonic_ms() >= self.pay_at {
+        let asked = watched.is_ok() && book.take_retry()?;
+        if watched.is_ok() && (asked || monotonic_ms() >= self.pay_at) {
             let trouble = self.pay(book).err();
             let pause = match trouble {
                 Some(_) => self.payments.interval.min(AGAIN),

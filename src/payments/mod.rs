@@ -7,8 +7,10 @@ mod blocks;
 mod claim;
 mod coin;
 mod fate;
+mod fee;
 mod owners;
 mod pay;
+mod stuck;
 
 use crate::ipc::{Received, Seat};
 use crate::net::helper;
@@ -18,10 +20,12 @@ pub use blocks::BEGUN;
 use coin::Coin;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
+pub use owners::account_of;
 use std::os::fd::AsRawFd;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::Duration;
+pub use stuck::void;
 
 const CHANNEL: Token = Token(0);
 const SIGNALS: Token = Token(1);

@@ -9,11 +9,13 @@ mod blocks;
 mod claim;
 mod payouts;
 mod record;
+mod transfer;
 
 pub use blocks::{BookBlock, State, Work};
 pub use claim::Turn;
 pub use payouts::{Balance, Due, Held, NewPayout, Payout, PayoutState};
 pub use record::{Line, Record};
+pub use transfer::REFUSED;
 
 use crate::chain::{hex_decode, hex_encode};
 use crate::rewards::Amount;
@@ -35,7 +37,7 @@ CREATE TABLE block (
     value INTEGER NOT NULL CHECK (value >= 0), finder TEXT NOT NULL, stale INTEGER NOT NULL,
     state TEXT NOT NULL, since INTEGER NOT NULL, depth INTEGER NOT NULL, words TEXT NOT NULL,
     carried TEXT, fee INTEGER CHECK (fee >= 0)) STRICT;
-CREATE INDEX block_state ON block (state);
+CREATE INDEX block_state ON block (state, depth);
 CREATE INDEX block_carried ON block (carried);
 CREATE TABLE work (
     block TEXT NOT NULL, worker TEXT NOT NULL, weight INTEGER NOT NULL CHECK (weight >= 0),
@@ -53,12 +55,15 @@ CREATE TABLE payout (
     id INTEGER PRIMARY KEY, txid TEXT NOT NULL UNIQUE, bytes TEXT NOT NULL,
     fee INTEGER NOT NULL CHECK (fee >= 0), state TEXT NOT NULL, time INTEGER NOT NULL,
     depth INTEGER NOT NULL, words TEXT NOT NULL) STRICT;
-CREATE INDEX payout_state ON payout (state);
+CREATE INDEX payout_state ON payout (state, depth);
 CREATE TABLE output (
     payout INTEGER NOT NULL, n INTEGER NOT NULL, account INTEGER NOT NULL, script TEXT NOT NULL,
     amount INTEGER NOT NULL CHECK (amount > 0),
     PRIMARY KEY (payout, n), UNIQUE (payout, account)) STRICT, WITHOUT ROWID;
 CREATE INDEX output_account ON output (account);
+CREATE TABLE transfer (
+    n INTEGER PRIMARY KEY, time INTEGER NOT NULL, source INTEGER NOT NULL, target INTEGER NOT NULL,
+    amount INTEGER NOT NULL CHECK (amount > 0)) STRICT;
 CREATE TABLE trace (
     n INTEGER PRIMARY KEY, time INTEGER NOT NULL, subject TEXT NOT NULL, words TEXT NOT NULL) STRICT;
 ";
