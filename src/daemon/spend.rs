@@ -91,3 +91,38 @@ pub fn lock(client: &Client, outputs: &[Outpoint], locked: bool) -> Result<(), C
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::daemon::stub::{self, Answer};
+    use std::sync::{Arc, Mutex};
+    use std::time::Duration;
+
+    #[test]
+    fn an_output_that_cannot_be_locked_does_not_leave_the_others_unlocked() {
+        let locked = Arc::new(Mutex::new(BTreeSet::from([1])));
+        let seen = Arc::clone(&locked);
+        let daemon = stub::daemon(move |_, body| {
+            let request: serde_json::Value = serde_json::from_str(body).unwrap();
+            let mut locked = seen.lock().unwrap();
+            let places: Vec<u64> = request["params"][1]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|output| output["vout"].as_u64().unwrap())
+                .collect();
+            // As daemons do: all of them, or none.
+            if places.iter().any(|place| locked.contains(place)) {
+                return Answer::Error(r#"{"code":-8,"message":"already locked"}"#.to_owned());
+            }
+            locked.extend(places);
+            Answer::Result("true".to_owned())
+        });
+        let client = Client::new(&daemon, Duration::from_secs(20));
+        let outputs = [0, 1, 2].map(|n| (Hash([7; 32]), n));
+        lock(&client, &outputs, true).unwrap();
+        assert_eq!(*locked.lock().unwrap(), BTreeSet::from([0, 1, 2]));
+    }
+}

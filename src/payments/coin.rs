@@ -9,7 +9,7 @@ use crate::daemon::{CallError, ChainInfo, Client, block_hash, chain_info};
 use crate::ledger::TallyError;
 use crate::ledger::book::{Book, BookError};
 use crate::sys::clock::{monotonic_ms, ms, unix_ms};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -53,6 +53,8 @@ pub(super) struct Coin {
     pub(super) data_dir: PathBuf,
     pub(super) wallet: Client,
     pub(super) owners: RefCell<Owners>,
+    /// The wallet has been asked what it paid.
+    pub(super) history_checked: Cell<bool>,
     daemons: Vec<Client>,
     /// Monotonic ms of the next round of payouts.
     pay_at: u64,
@@ -87,6 +89,7 @@ impl Coin {
             payments: payments.clone(),
             data_dir: data_dir.to_owned(),
             owners: RefCell::default(),
+            history_checked: Cell::new(false),
             pay_at: 0,
             unpaid: None,
             said: None,
@@ -168,6 +171,7 @@ impl Coin {
                 Trouble::Call,
             ));
         };
+        Self::note_beginning(book, &info.best)?;
         let network = plan::network(&client.address(), &self.pool, info)?;
         let rules = self.pool.coin.addresses.get(&network).cloned().unwrap_or_default();
         Ok(Chain { daemons, network, rules })

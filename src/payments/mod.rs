@@ -8,6 +8,7 @@ mod claim;
 mod coin;
 mod fate;
 mod fee;
+mod history;
 mod owners;
 mod pay;
 mod stuck;

@@ -139,6 +139,7 @@ impl Coin {
             )));
         }
         self.check_wallet(book)?;
+        self.check_history(book)?;
         let spendable = wallet::spendable(&self.wallet)?;
         let transactions = due.len().div_ceil(OUTPUTS) as u64;
         let kept = self.payments.reserve.0.saturating_add(SMALL_FEE.saturating_mul(transactions));

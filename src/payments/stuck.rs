@@ -15,7 +15,7 @@ use std::path::Path;
 const HELD: u64 = 100;
 
 /// Under which name the book has the tip of the chain at a payout's signing.
-fn tip(txid: &Hash) -> String {
+pub(super) fn tip(txid: &Hash) -> String {
     format!("tip {txid}")
 }
 
@@ -255,6 +255,9 @@ impl Coin {
         }
         let mut report = format!("payout {txid} is void; its amounts are owed again");
         let rivals = self.rivals(&book, payout, &read)?;
+        for rival in &rivals {
+            Self::note_known(&mut book, &rival.txid)?;
+        }
         for (name, script) in book.payees(payout.id)? {
             let pays = |rival: &&Rival| rival.paid.iter().any(|output| output.script == script);
             let Some(rival) = rivals.iter().find(pays) else { continue };

@@ -1,6 +1,7 @@
 //! Which of several books pays a coin: what this one says of itself, and whom it has to give way to.
 
 use super::{Book, BookError, trace};
+use crate::chain::{Hash, hex_encode};
 use crate::ledger::Claim;
 use crate::ledger::claim::MOST;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -12,6 +13,8 @@ const FENCE: &str = "fence";
 const CLAIMS: &str = "claims";
 /// The claim that it gave way to.
 const SUPERSEDED: &str = "superseded";
+/// Noted when an operator has adopted the book, until payments have seen it.
+pub const ADOPTED: &str = "adopted";
 /// What traces of claims are about.
 const SUBJECT: &str = "claim";
 
@@ -100,9 +103,39 @@ impl Book {
             own.fence = own.fence.saturating_add(1).min(MOST);
             put(change, FENCE, &own.fence.to_string())?;
             put(change, CLAIMS, &own.number.to_string())?;
+            put(change, ADOPTED, "1")?;
             change.execute("DELETE FROM meta WHERE name = ?1", [SUPERSEDED])?;
             trace(change, now, SUBJECT, &format!("adopted by the operator, fence {}", own.fence))?;
             Ok(own)
         })
+    }
+
+    /// Id of the newest payout.
+    ///
+    /// # Errors
+    /// [`BookError`].
+    pub fn newest_payout(&self) -> Result<Option<Hash>, BookError> {
+        let sql = "SELECT txid FROM payout ORDER BY id DESC LIMIT 1";
+        let newest: Option<String> =
+            self.read(|book| book.query_row(sql, [], |row| row.get(0)).optional())?;
+        Ok(newest.and_then(|txid| Hash::from_display(&txid)))
+    }
+
+    /// Whether a transaction is a payout of the book.
+    ///
+    /// # Errors
+    /// [`BookError`].
+    pub fn has_payout(&self, txid: &Hash) -> Result<bool, BookError> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM payout WHERE txid = ?1)";
+        self.read(|book| book.query_row(sql, [txid.to_string()], |row| row.get(0)))
+    }
+
+    /// The name of the account that an output script pays.
+    ///
+    /// # Errors
+    /// [`BookError`].
+    pub fn name_of(&self, script: &[u8]) -> Result<Option<String>, BookError> {
+        let sql = "SELECT name FROM account WHERE script = ?1 AND script <> ''";
+        self.read(|book| book.query_row(sql, [hex_encode(script)], |row| row.get(0)).optional())
     }
 }

@@ -1,5 +1,5 @@
 //! The book: what blocks earned, whose it is, and what was paid. One SQLite file per coin, written
-//! by the `payments` process; an operator's command may hold and release accounts beside it.
+//! by the `payments` process; an operator's commands (`romp payouts`) change it beside that.
 //!
 //! Each step is one transaction with `synchronous=FULL`. A balance is never stored without the rows
 //! that it comes from: credits of mature blocks less the outputs of payouts that are not void.
@@ -12,7 +12,7 @@ mod record;
 mod transfer;
 
 pub use blocks::{BookBlock, State, Work};
-pub use claim::Turn;
+pub use claim::{ADOPTED, Turn};
 pub use payouts::{Balance, Due, Held, NewPayout, Payout, PayoutState};
 pub use record::{Line, Record};
 pub use transfer::REFUSED;
@@ -178,7 +178,7 @@ impl Book {
         Self::checked(opened, path.display().to_string(), None).map(Some)
     }
 
-    /// Opens a coin's book to hold or release an account, beside the process that pays: each
+    /// Opens a coin's book for an operator's command, beside the process that pays: each
     /// change is a transaction of its own.
     ///
     /// # Errors

@@ -130,3 +130,27 @@ fn a_database_that_is_away_stops_new_payouts_and_no_old_ones() {
     assert_eq!(scene.world().sent.len(), 1);
     assert_eq!(scene.book().due(Amount(1_000_000_000)).unwrap().len(), 1);
 }
+
+/// All that lies on the machine comes back from an old copy; only the wallet knows better.
+#[test]
+fn a_machine_that_was_set_back_asks_what_the_wallet_paid() {
+    let scene = Scene::new();
+    scene.live(1);
+    let ledger = || crate::ledger::sqlite_path(scene.path(), "testcoin");
+    let old = (keep(&scene), std::fs::read(ledger()).unwrap());
+    scene.world().tip = HEIGHT + 100;
+    assert_eq!(scene.live(3), None);
+    put_back(&scene, &old.0);
+    std::fs::write(ledger(), old.1).unwrap();
+    let said = scene.live(3).unwrap();
+    assert!(said.contains("the wallet has paid c by transaction"), "{said}");
+    assert_eq!(scene.world().sent.len(), 1);
+    // By hand, says the operator: that stays settled.
+    adopt(&scene);
+    assert_eq!(scene.live(3), None);
+    assert_eq!(scene.world().sent.len(), 2);
+    earn(&scene, 2);
+    assert_eq!(scene.live(3), None);
+    assert_eq!(scene.world().sent.len(), 3);
+    assert_eq!(scene.book().audit(true).unwrap().wrong, Vec::<String>::new());
+}

@@ -35,6 +35,8 @@ pub(super) struct World {
     pub(super) inputs: u8,
     /// All that was ever sent: transaction and confirmations.
     pub(super) sent: BTreeMap<String, (Transaction, i64)>,
+    /// Height of the tip then.
+    pub(super) sent_at: BTreeMap<String, u64>,
     /// Another wallet is loaded.
     pub(super) is_theirs: bool,
     /// What stands in the place of a payout, by its id.
@@ -85,7 +87,7 @@ impl World {
         let result = match method {
             "getblockchaininfo" => json!({
                 "chain": "regtest", "blocks": self.tip, "headers": self.tip,
-                "bestblockhash": "11".repeat(32), "initialblockdownload": false,
+                "bestblockhash": format!("{:064x}", self.tip), "initialblockdownload": false,
             }),
             "getblockheader" => {
                 let depth = i64::try_from(self.tip - HEIGHT + 1).unwrap();
@@ -104,9 +106,10 @@ impl World {
                     let bytes = spending(twin.inputs[0], &twin.outputs);
                     json!({"confirmations": 120, "hex": hex_encode(&bytes)})
                 }
-                (Some((_, confirmations)), _) => {
+                (Some((sent, confirmations)), _) => {
                     let twins: Vec<&String> = self.twins.keys().collect();
-                    json!({"confirmations": confirmations, "walletconflicts": twins})
+                    let hex = hex_encode(&spending(sent.inputs[0], &sent.outputs));
+                    json!({"confirmations": confirmations, "walletconflicts": twins, "hex": hex})
                 }
                 _ if self.worth.contains_key(text) => json!({"confirmations": 5}),
                 _ => return unknown(),
@@ -135,9 +138,12 @@ impl World {
                 json!(true)
             }
             "listsinceblock" => {
-                assert_eq!(text, "11".repeat(32), "the tip at the signing");
+                // What was sent at a tip is in a later block.
+                let height = u64::from_str_radix(text, 16).unwrap();
+                let sent = self.sent_at.iter().filter(|(_, tip)| **tip >= height);
                 let entry = |txid| json!({"category": "send", "txid": txid});
-                json!({"transactions": self.twins.keys().map(entry).collect::<Vec<_>>()})
+                let all = self.twins.keys().chain(sent.map(|(txid, _)| txid));
+                json!({"transactions": all.map(entry).collect::<Vec<_>>()})
             }
             "getblockhash" => json!("22".repeat(32)),
             "getaddressinfo" => json!({"ismine": !self.is_theirs}),
@@ -171,6 +177,7 @@ impl World {
                     return Answer::Error(refusal.to_string());
                 }
                 let txid = read.txid.to_string();
+                self.sent_at.entry(txid.clone()).or_insert(self.tip);
                 self.sent.entry(txid.clone()).or_insert((read, 0));
                 json!(txid)
             }
