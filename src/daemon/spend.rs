@@ -93,7 +93,7 @@ pub fn lock(client: &Client, outputs: &[Outpoint], locked: bool) -> Result<(), C
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod tests {
     use super::*;
     use crate::daemon::stub::{self, Answer};
