@@ -35,6 +35,22 @@ pub enum Action {
         #[arg(long)]
         without_old: bool,
     },
+    /// Let this machine's book pay: only when no other machine and no other copy of it pays
+    Adopt,
+    /// Pay at the next look, and try those again that a daemon refused to pay
+    Retry,
+    /// Give up a payout whose money was spent elsewhere: its amounts are owed again
+    Void {
+        /// Transaction id, as `romp payouts` writes it
+        txid: String,
+    },
+    /// Move the money of a name that is no address to an address
+    Assign {
+        /// The name with its question mark, as `romp payouts` writes it
+        name: String,
+        /// Address
+        address: String,
+    },
     /// Pay an address again that was set aside
     Release {
         /// Address
@@ -189,6 +205,12 @@ pub fn payouts(dir: &Path, coin: &str, action: &Action, json: bool) -> u8 {
             Action::Begin { without_old } => {
                 drop(book);
                 return begin(pool, data_dir, *without_old);
+            }
+            Action::Adopt => return super::payouts::adopt(pool, data_dir),
+            Action::Retry => return super::payouts::retry(pool, data_dir),
+            Action::Void { txid } => return super::payouts::void(pool, data_dir, txid),
+            Action::Assign { name, address } => {
+                return super::payouts::assign(pool, data_dir, name, address);
             }
             Action::List => {
                 list(pool, &book, json)?;

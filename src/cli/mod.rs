@@ -10,6 +10,7 @@ pub mod blocks;
 pub mod book;
 pub mod check;
 pub mod doctor;
+mod payouts;
 pub mod rebuild;
 pub mod run;
 pub mod schema;
@@ -278,6 +279,11 @@ mod tests {
             ("romp payouts litecoin --json", true),
             ("romp payouts litecoin hold L --reason why", true),
             ("romp payouts litecoin begin --without-old", true),
+            ("romp payouts litecoin adopt", true),
+            ("romp payouts litecoin retry", true),
+            ("romp payouts litecoin void", false),
+            ("romp payouts litecoin void 00ff", true),
+            ("romp payouts litecoin assign ?x L", true),
             ("romp verify litecoin 00ff L", true),
             ("romp bans add 192.0.2.7 --for 10w", false),
             ("romp miner -a md5 -o x -u y", false),

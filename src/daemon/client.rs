@@ -13,7 +13,8 @@ use ureq::unversioned::transport::DefaultConnector;
 
 /// Longest wait for a connection.
 const CONNECT: Duration = Duration::from_secs(2);
-/// Largest template: blocks of 4 MB are 8 MB of hex, and coins exist with 32 MB blocks.
+/// Largest template, and list of a wallet's payments: blocks of 4 MB are 8 MB of hex, and coins exist
+/// with 32 MB blocks.
 const TEMPLATE_LIMIT: u64 = 64 << 20;
 /// Largest other answer.
 const ANSWER_LIMIT: u64 = 1 << 20;
@@ -131,7 +132,10 @@ impl Client {
     }
 
     fn exchange(&self, method: &str, id: u64, request: &str) -> Result<Box<RawValue>, Fault> {
-        let limit = if method == "getblocktemplate" { TEMPLATE_LIMIT } else { ANSWER_LIMIT };
+        let limit = match method {
+            "getblocktemplate" | "listsinceblock" => TEMPLATE_LIMIT,
+            _ => ANSWER_LIMIT,
+        };
         let mut response = self
             .agent
             .post(&self.url)

@@ -82,7 +82,7 @@ pub struct Funded {
 }
 
 /// An amount exactly as it is written; exponents, as in `1e-8`, are understood.
-fn coins(client: &Client, method: &str, text: &str) -> Result<Amount, CallError> {
+pub(super) fn coins(client: &Client, method: &str, text: &str) -> Result<Amount, CallError> {
     let plain = match text.split_once(['e', 'E']) {
         None => Some(text.to_owned()),
         Some((digits, exponent)) => scaled(digits, exponent),

@@ -6,11 +6,13 @@
 mod batch;
 pub mod book;
 pub mod checkpoint;
+mod claim;
 mod overview;
 mod redis;
 mod sqlite;
 
 pub use batch::{Applied, Batch, Minute};
+pub use claim::{Claim, Claimed};
 pub use overview::{BlockRow, BlockState, Overview, Round};
 
 use crate::chain::Hash;
@@ -91,6 +93,19 @@ pub trait Tally: Send {
         sums: &Sums,
         rounds: &mut dyn Iterator<Item = Result<Closed, TallyError>>,
     ) -> Result<bool, TallyError>;
+
+    /// Lets a book pay, or says which one does. It holds until a later claim beats it, or the tally
+    /// is emptied or set back.
+    ///
+    /// # Errors
+    /// As [`Tally::unit`]. The claim may stand (a lost reply): the next one has another number.
+    fn claim(&mut self, claim: Claim) -> Result<Claimed, TallyError>;
+
+    /// The claim that stands.
+    ///
+    /// # Errors
+    /// As [`Tally::unit`].
+    fn claimed(&mut self) -> Result<Option<Claim>, TallyError>;
 }
 
 /// Why a tally did not do what it was asked. Each says what to do.

@@ -4,12 +4,14 @@
 //! would be read as that of the next call (redis-rs issue 1252).
 
 mod backup;
+mod claim;
 mod settings;
 mod words;
 
 use super::batch::SLICES_KEPT;
 use super::checkpoint::{Closed, Sums};
-use super::{Applied, Batch, BlockRow, BlockState, Minute, Overview, Round, Tally, TallyError};
+use super::{Applied, Batch, BlockRow, BlockState, Claim, Claimed, Minute, Overview, Round};
+use super::{Tally, TallyError};
 use crate::chain::Hash;
 use crate::config;
 use crate::rewards::Scheme;
@@ -378,5 +380,13 @@ impl Tally for Redis {
         rounds: &mut dyn Iterator<Item = Result<Closed, TallyError>>,
     ) -> Result<bool, TallyError> {
         self.fill(sums, rounds)
+    }
+
+    fn claim(&mut self, claim: Claim) -> Result<Claimed, TallyError> {
+        self.make_claim(claim)
+    }
+
+    fn claimed(&mut self) -> Result<Option<Claim>, TallyError> {
+        self.stored_claim()
     }
 }

@@ -5,10 +5,12 @@
 //! error, never a float.
 
 mod backup;
+mod claim;
 mod slices;
 
 use super::checkpoint::{Closed, Sums};
-use super::{Applied, Batch, BlockRow, BlockState, Minute, Overview, Round, Tally, TallyError};
+use super::{Applied, Batch, BlockRow, BlockState, Claim, Claimed, Minute, Overview, Round};
+use super::{Tally, TallyError};
 use crate::chain::Hash;
 use crate::journal::BlockFound;
 use crate::rewards::Scheme;
@@ -522,6 +524,14 @@ impl Tally for Sqlite {
         rounds: &mut dyn Iterator<Item = Result<Closed, TallyError>>,
     ) -> Result<bool, TallyError> {
         self.transact(|transaction| backup::restore(transaction, sums, rounds))
+    }
+
+    fn claim(&mut self, claim: Claim) -> Result<Claimed, TallyError> {
+        self.transact(|transaction| claim::claim(transaction, claim))
+    }
+
+    fn claimed(&mut self) -> Result<Option<Claim>, TallyError> {
+        self.read(|transaction| Ok(claim::read(transaction)?))
     }
 }
 

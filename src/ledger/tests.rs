@@ -348,6 +348,8 @@ fn hash_rate_counts_the_last_ten_minutes() {
     assert!(young.hash_rate(40 * 60_000, 16).abs() < 1e-6);
 }
 
+#[path = "tests/claims.rs"]
+mod claims;
 #[path = "tests/faults.rs"]
 mod faults;
 #[path = "tests/parts.rs"]

@@ -16,6 +16,8 @@ const BURIED: u64 = 100;
 const WATCHED: u64 = 2 * BURIED;
 /// An orphan is watched for so long, ms: three days.
 const ORPHAN_WATCHED: u64 = 3 * 86_400_000;
+/// A credited block that the chain has left is watched for so long, ms: thirty days.
+const LOST_WATCHED: u64 = 30 * 86_400_000;
 /// Newest blocks that are looked at in each cycle.
 const NEWEST: u32 = 100;
 /// What is noted in the book when it has begun.
@@ -77,11 +79,8 @@ impl Coin {
     /// Asks the chain about every block that is not settled for good.
     pub(super) fn follow(&self, book: &mut Book) -> Result<(), Trouble> {
         let open = book.blocks(&[State::Found, State::Immature])?;
-        let settled = book.blocks(&[State::Mature, State::Orphaned, State::Lost])?;
-        let watched = settled.into_iter().filter(|block| match block.state {
-            State::Orphaned => now().saturating_sub(block.since) < ORPHAN_WATCHED,
-            _ => block.depth < WATCHED,
-        });
+        let since = |watched| now().saturating_sub(watched);
+        let watched = book.watched(WATCHED, since(ORPHAN_WATCHED), since(LOST_WATCHED))?;
         let blocks: Vec<BookBlock> = open.into_iter().chain(watched).collect();
         if blocks.is_empty() {
             return Ok(());

@@ -10,7 +10,7 @@ use crate::ipc::Troubles;
 use crate::ledger::TallyError;
 use crate::ledger::book::{Book, BookError};
 use crate::sys::clock::{monotonic_ms, ms, unix_ms};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -54,6 +54,8 @@ pub(super) struct Coin {
     pub(super) data_dir: PathBuf,
     pub(super) wallet: Client,
     pub(super) owners: RefCell<Owners>,
+    /// The wallet has been asked what it paid.
+    pub(super) history_checked: Cell<bool>,
     daemons: Vec<Client>,
     /// Monotonic ms of the next round of payouts.
     pay_at: u64,
@@ -88,6 +90,7 @@ impl Coin {
             payments: payments.clone(),
             data_dir: data_dir.to_owned(),
             owners: RefCell::default(),
+            history_checked: Cell::new(false),
             pay_at: 0,
             unpaid: None,
             said: None,
@@ -126,7 +129,8 @@ impl Coin {
         let watched = self.watch(book);
         let taken = self.take_in(book);
         let followed = self.follow(book);
-        if watched.is_ok() && monotonic_ms() >= self.pay_at {
+        let asked = watched.is_ok() && book.take_retry()?;
+        if watched.is_ok() && (asked || monotonic_ms() >= self.pay_at) {
             let trouble = self.pay(book).err();
             let pause = match trouble {
                 Some(_) => self.payments.interval.min(AGAIN),
@@ -170,6 +174,7 @@ impl Coin {
                 Trouble::Call,
             ));
         };
+        Self::note_beginning(book, &info.best)?;
         let network = plan::network(&client.address(), &self.pool, info)?;
         let rules = self.pool.coin.addresses.get(&network).cloned().unwrap_or_default();
         Ok(Chain { daemons, network, rules })

@@ -4,10 +4,14 @@
 //! so that a wallet that hangs holds up nobody else.
 
 mod blocks;
+mod claim;
 mod coin;
 mod fate;
+mod fee;
+mod history;
 mod owners;
 mod pay;
+mod stuck;
 
 use crate::ipc::{Received, Seat, Troubles};
 use crate::net::helper;
@@ -17,10 +21,12 @@ pub use blocks::BEGUN;
 use coin::Coin;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
+pub use owners::account_of;
 use std::os::fd::AsRawFd;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::Duration;
+pub use stuck::void;
 
 const CHANNEL: Token = Token(0);
 const SIGNALS: Token = Token(1);

@@ -1,12 +1,35 @@
 //! Whose a worker's work is: the address in its name.
 
+use super::coin::{Coin, Trouble};
 use crate::chain::address::{self, AddressError, Rules};
 use crate::chain::transaction::is_payable;
 use crate::chain::{Network, hex_array};
+use crate::config::Pool;
 use crate::daemon::{CallError, Client, script_of};
-use crate::ledger::book::Account;
+use crate::ledger::book::{Account, Book};
 use crate::stratum::address_part;
 use std::collections::HashMap;
+use std::path::Path;
+
+/// The account of an address that an operator names, made or not.
+///
+/// # Errors
+/// A sentence for the operator.
+pub fn account_of(pool: &Pool, data_dir: &Path, address: &str) -> Result<Account, String> {
+    let payments = pool.payments.as_ref().ok_or("payments of the coin are not enabled")?;
+    let coin = Coin::new(pool, payments, data_dir);
+    let found = || -> Result<Account, Trouble> {
+        let mut book = Book::open_for_operator(data_dir, coin.id())?;
+        let chain = coin.chain(&mut book)?;
+        let (client, _) = chain.first()?;
+        Ok(coin.owners.borrow_mut().of(address, &chain.rules, chain.network, client)?)
+    };
+    let account = found().map_err(|trouble| trouble.to_string())?;
+    match account.script.is_empty() {
+        true => Err(format!("`{address}` is no address of {} that can be paid", coin.id())),
+        false => Ok(account),
+    }
+}
 
 /// Scripts that are remembered.
 const REMEMBERED: usize = 100_000;

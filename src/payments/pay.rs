@@ -4,11 +4,11 @@
 use super::coin::{Coin, FIRST_BLOCK, Trouble, first_block, now};
 use crate::chain::transaction::{Output, Transaction, is_payable, unfunded};
 use crate::daemon::{self, CallError, Fault, chain_info, plan, wallet};
-use crate::ledger::book::{Book, Due, NewPayout, Payout, PayoutState};
+use crate::ledger::book::{Book, Due, NewPayout, Payout, PayoutState, REFUSED};
 use crate::rewards::Amount;
 
 /// Confirmations after which a payout counts as paid.
-const DEEP: i64 = 6;
+pub(super) const DEEP: i64 = 6;
 /// A confirmed payout is watched until it is so deep.
 const WATCHED: u64 = 100;
 /// A foreign transaction that spends a payout's money makes it void when it is so deep.
@@ -23,10 +23,8 @@ const SMALL_FEE: u64 = 1_000_000;
 impl Coin {
     /// Looks at all payouts that are not settled for good: sends again what the chain does not have.
     pub(super) fn watch(&self, book: &mut Book) -> Result<(), Trouble> {
-        let confirmed = book.payouts(&[PayoutState::Confirmed])?;
         let open = book.payouts(&PayoutState::OPEN)?;
-        let watched = confirmed.into_iter().filter(|payout| payout.depth < WATCHED);
-        for payout in open.into_iter().chain(watched) {
+        for payout in open.into_iter().chain(book.shallow(WATCHED)?) {
             self.look_at(book, &payout)?;
         }
         Ok(())
@@ -45,24 +43,38 @@ impl Coin {
                  two by hand: `gettransaction` names it among the `walletconflicts`"
                     .to_owned(),
             ),
-            Some(..=CONFLICT) => {
-                log::error!(
-                    "{}: payout {} can never happen: something else spent its money. Its amounts \
-                     are owed again",
-                    self.id(),
-                    payout.txid
-                );
-                (PayoutState::Void, "its money was spent elsewhere".to_owned())
-            }
+            Some(..=CONFLICT) => (PayoutState::Void, "its money was spent elsewhere".to_owned()),
             Some(..=-1) => (
                 payout.state,
                 "another transaction spends its money; it is void when that is 100 blocks deep"
                     .to_owned(),
             ),
             // Not in the chain: the same bytes again.
-            Some(0) | None => self.send(payout)?,
+            Some(0) | None => {
+                if payout.state == PayoutState::Signed {
+                    self.lock(payout, true);
+                }
+                match self.send(payout)? {
+                    (state, words) if !words.is_empty() => {
+                        self.judge(book, payout, state, words)?
+                    }
+                    sent => sent,
+                }
+            }
         };
         book.settle(payout.id, state, depth, &words, now())?;
+        if words.is_empty() || state == PayoutState::Void {
+            Self::forget_gone(book, payout)?;
+        }
+        if state == PayoutState::Void {
+            log::error!(
+                "{}: payout {} can never happen: something else spent its money. Its amounts are \
+                 owed again",
+                self.id(),
+                payout.txid
+            );
+            self.lock(payout, false);
+        }
         Ok(())
     }
 
@@ -107,6 +119,7 @@ impl Coin {
 
     /// Pays who is due, as far as the wallet's money goes, the oldest debts first.
     pub(super) fn pay(&self, book: &mut Book) -> Result<(), Trouble> {
+        self.claim(book)?;
         let stuck = book.payouts(&[PayoutState::Signed])?;
         if let Some(payout) = stuck.first() {
             return Err(Trouble::Words(format!(
@@ -126,6 +139,7 @@ impl Coin {
             )));
         }
         self.check_wallet(book)?;
+        self.check_history(book)?;
         let spendable = wallet::spendable(&self.wallet)?;
         let transactions = due.len().div_ceil(OUTPUTS) as u64;
         let kept = self.payments.reserve.0.saturating_add(SMALL_FEE.saturating_mul(transactions));
@@ -165,7 +179,7 @@ impl Coin {
     }
 
     /// Whether the wallet is the pool's, and sees the book's chain to its end.
-    fn check_wallet(&self, book: &mut Book) -> Result<(), Trouble> {
+    pub(super) fn check_wallet(&self, book: &mut Book) -> Result<(), Trouble> {
         let info = chain_info(&self.wallet, self.pool.coin.has_get_info)?;
         let chain = self.chain(book)?;
         let behind = chain.daemons.iter().all(|(_, other)| other.blocks > info.blocks + 1);
@@ -201,7 +215,7 @@ impl Coin {
                 reason.contains(OUTPUTS_FAULT) && is_payable(&self.change(book)?);
             return match due {
                 [one] if fault_of_an_output => {
-                    let words = format!("the daemon does not take a payment to it: {reason}");
+                    let words = format!("{REFUSED}{reason}");
                     log::error!("{}: {} is set aside: {words}", self.id(), one.name);
                     book.hold(&one.name, Some(&words), now())?;
                     Ok(())
@@ -218,9 +232,12 @@ impl Coin {
         }
         let owed = due.iter().map(|one| (one.account, one.script.clone(), one.balance)).collect();
         let new = NewPayout { outputs: owed, ..new };
+        self.note_tip(book, &new.txid)?;
+        self.claim(book)?;
         book.sign(&new, now())?;
         let signed = book.payouts(&[PayoutState::Signed])?;
         for payout in signed.iter().filter(|payout| payout.txid == new.txid) {
+            self.lock(payout, true);
             let (state, words) = self.send(payout)?;
             book.settle(payout.id, state, 0, &words, now())?;
             if state == PayoutState::Signed {
@@ -264,6 +281,7 @@ impl Coin {
                         .to_owned(),
                 )
             })?;
+        self.check_fee(&read, funded.fee)?;
         Ok(NewPayout { txid: read.txid, bytes, fee: funded.fee, outputs: Vec::new() })
     }
 }

@@ -32,6 +32,7 @@ mod mpos;
 mod names;
 mod notices;
 mod payments;
+mod payouts;
 mod reload;
 mod schemes;
 mod secrets;

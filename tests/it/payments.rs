@@ -246,4 +246,21 @@ fn everybody_is_paid_once_and_to_the_satoshi() {
     assert_eq!(verified.status.code(), Some(0), "{verified:?}");
     let balance = scene.romp.command(&["balance", "litecoin", &first_half[0]]);
     assert_eq!(balance.status.code(), Some(0), "{balance:?}");
+
+    // The operator, beside the process that pays.
+    let lucky = &first_half[0];
+    let payouts = |arguments: &[&str]| {
+        scene.romp.command(&[&["payouts", "litecoin"], arguments].concat()).status.code()
+    };
+    assert_eq!(payouts(&["adopt"]), Some(0));
+    assert_eq!(payouts(&["assign", "?nobody's address", "nobody"]), Some(1));
+    assert_eq!(payouts(&["assign", "?nobody's address", lucky]), Some(0));
+    assert_eq!(payouts(&["retry"]), Some(0));
+    scene.settle(rewards, 0);
+    let received = scene.pair.second.must("getreceivedbyaddress", json!([lucky, 1]));
+    assert_eq!(u128::from(to_satoshi(&received)), owed[&scene.scripts[lucky]] + held);
+    let txid = book(&scene)["payouts"][0]["txid"].clone();
+    assert_eq!(payouts(&["void", txid.as_str().unwrap_or_default()]), Some(1), "it is paid");
+    // What was locked has been spent.
+    assert_eq!(scene.pair.first.must("listlockunspent", json!([])), json!([]));
 }

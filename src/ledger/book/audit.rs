@@ -113,6 +113,8 @@ pub(super) fn add_up(book: &Connection, whole: bool) -> rusqlite::Result<Audit> 
             WHERE fee IS NULL AND state IN ('mature', 'lost')
         UNION ALL SELECT 'a credit names block ' || block || ', which is not there' FROM credit
             WHERE block NOT IN (SELECT hash FROM block)
+        UNION ALL SELECT 'transfer ' || n || ': it names an account that is not there' FROM transfer
+            WHERE source NOT IN (SELECT id FROM account) OR target NOT IN (SELECT id FROM account)
         UNION ALL SELECT 'account ' || name || ': its balance is not its credits less its payouts'
             FROM account
             LEFT JOIN (SELECT account, SUM(amount) AS earned FROM credit GROUP BY account)
@@ -120,7 +122,11 @@ pub(super) fn add_up(book: &Connection, whole: bool) -> rusqlite::Result<Audit> 
             LEFT JOIN (SELECT account, SUM(amount) AS spent FROM output
                 JOIN payout ON payout.id = payout WHERE state <> 'void' GROUP BY account)
                 AS spending ON spending.account = account.id
-            WHERE balance <> COALESCE(earned, 0) - COALESCE(spent, 0)",
+            LEFT JOIN (SELECT account, SUM(moved) AS moved FROM
+                (SELECT target AS account, amount AS moved FROM transfer
+                    UNION ALL SELECT source, -amount FROM transfer) GROUP BY account)
+                AS moves ON moves.account = account.id
+            WHERE balance <> COALESCE(earned, 0) + COALESCE(moved, 0) - COALESCE(spent, 0)",
         wrong,
     )?;
     transactions(book, whole, wrong)?;

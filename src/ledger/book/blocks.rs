@@ -135,6 +135,29 @@ impl Book {
         Ok(blocks)
     }
 
+    /// Settled blocks that are watched still, oldest first: credited ones less deep than `depth`,
+    /// orphans and lost ones that have been so since these times, unix ms, or later.
+    ///
+    /// # Errors
+    /// [`BookError`].
+    pub fn watched(
+        &self,
+        depth: u64,
+        orphaned_since: u64,
+        lost_since: u64,
+    ) -> Result<Vec<BookBlock>, BookError> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM block WHERE state = 'mature' AND depth < ?1
+            UNION ALL SELECT {COLUMNS} FROM block WHERE state = 'orphaned' AND since >= ?2
+            UNION ALL SELECT {COLUMNS} FROM block WHERE state = 'lost' AND since >= ?3
+            ORDER BY time, hash"
+        );
+        self.read(|book| {
+            let limits = params![number(depth)?, number(orphaned_since)?, number(lost_since)?];
+            book.prepare_cached(&sql)?.query_map(limits, block)?.collect()
+        })
+    }
+
     /// The worker that found a block.
     ///
     /// # Errors

@@ -1,17 +1,21 @@
 //! The book: what blocks earned, whose it is, and what was paid. One SQLite file per coin, written
-//! by the `payments` process; an operator's command may hold and release accounts beside it.
+//! by the `payments` process; an operator's commands (`romp payouts`) change it beside that.
 //!
 //! Each step is one transaction with `synchronous=FULL`. A balance is never stored without the rows
 //! that it comes from: credits of mature blocks less the outputs of payouts that are not void.
 
 pub mod audit;
 mod blocks;
+mod claim;
 mod payouts;
 mod record;
+mod transfer;
 
 pub use blocks::{BookBlock, State, Work};
+pub use claim::{ADOPTED, Turn};
 pub use payouts::{Balance, Due, Held, NewPayout, Payout, PayoutState};
 pub use record::{Line, Record};
+pub use transfer::REFUSED;
 
 use crate::chain::{hex_decode, hex_encode};
 use crate::rewards::Amount;
@@ -34,7 +38,7 @@ CREATE TABLE block (
     scheme TEXT NOT NULL,
     state TEXT NOT NULL, since INTEGER NOT NULL, depth INTEGER NOT NULL, words TEXT NOT NULL,
     carried TEXT, fee INTEGER CHECK (fee >= 0)) STRICT;
-CREATE INDEX block_state ON block (state);
+CREATE INDEX block_state ON block (state, depth);
 CREATE INDEX block_carried ON block (carried);
 CREATE TABLE work (
     block TEXT NOT NULL, worker TEXT NOT NULL, weight INTEGER NOT NULL CHECK (weight >= 0),
@@ -52,12 +56,15 @@ CREATE TABLE payout (
     id INTEGER PRIMARY KEY, txid TEXT NOT NULL UNIQUE, bytes TEXT NOT NULL,
     fee INTEGER NOT NULL CHECK (fee >= 0), state TEXT NOT NULL, time INTEGER NOT NULL,
     depth INTEGER NOT NULL, words TEXT NOT NULL) STRICT;
-CREATE INDEX payout_state ON payout (state);
+CREATE INDEX payout_state ON payout (state, depth);
 CREATE TABLE output (
     payout INTEGER NOT NULL, n INTEGER NOT NULL, account INTEGER NOT NULL, script TEXT NOT NULL,
     amount INTEGER NOT NULL CHECK (amount > 0),
     PRIMARY KEY (payout, n), UNIQUE (payout, account)) STRICT, WITHOUT ROWID;
 CREATE INDEX output_account ON output (account);
+CREATE TABLE transfer (
+    n INTEGER PRIMARY KEY, time INTEGER NOT NULL, source INTEGER NOT NULL, target INTEGER NOT NULL,
+    amount INTEGER NOT NULL CHECK (amount > 0)) STRICT;
 CREATE TABLE trace (
     n INTEGER PRIMARY KEY, time INTEGER NOT NULL, subject TEXT NOT NULL, words TEXT NOT NULL) STRICT;
 ";
@@ -172,7 +179,7 @@ impl Book {
         Self::checked(opened, path.display().to_string(), None).map(Some)
     }
 
-    /// Opens a coin's book to hold or release an account, beside the process that pays: each
+    /// Opens a coin's book for an operator's command, beside the process that pays: each
     /// change is a transaction of its own.
     ///
     /// # Errors

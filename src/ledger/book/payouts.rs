@@ -4,7 +4,7 @@ use super::{Book, BookError, amount, natural, number, script, trace};
 use crate::chain::transaction::Output;
 use crate::chain::{Hash, hex_encode};
 use crate::rewards::Amount;
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 /// Somebody who is owed money.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -232,6 +232,16 @@ impl Book {
         Ok(payouts)
     }
 
+    /// Payouts that are confirmed, but less deep than `depth`, oldest first.
+    ///
+    /// # Errors
+    /// [`BookError`].
+    pub fn shallow(&self, depth: u64) -> Result<Vec<Payout>, BookError> {
+        let sql = "SELECT id, txid, bytes, fee, state, time, depth, words FROM payout
+            WHERE state = 'confirmed' AND depth < ?1 ORDER BY id";
+        self.read(|book| book.prepare_cached(sql)?.query_map([number(depth)?], payout)?.collect())
+    }
+
     /// Notes what became of a payout. `Void` gives its amounts back to the balances.
     ///
     /// # Errors
@@ -266,9 +276,7 @@ impl Book {
             let sql = "UPDATE payout SET state = ?2, depth = ?3, words = ?4 WHERE id = ?1";
             change.execute(sql, params![id, state.name(), number(depth)?, words])?;
             if state == PayoutState::Void {
-                let sql = "UPDATE account SET balance = balance + output.amount
-                    FROM output WHERE output.payout = ?1 AND output.account = account.id";
-                change.execute(sql, [id])?;
+                give_back(change, id)?;
             }
             if before == state.name() {
                 return Ok(());
@@ -300,6 +308,13 @@ impl Book {
             book.query_row(sql, [name], read).optional()
         })
     }
+}
+
+/// Gives the amounts of a payout back to the balances.
+pub(super) fn give_back(change: &Connection, payout: i64) -> rusqlite::Result<()> {
+    let sql = "UPDATE account SET balance = balance + output.amount
+        FROM output WHERE output.payout = ?1 AND output.account = account.id";
+    change.execute(sql, [payout]).map(drop)
 }
 
 /// How an account stands.

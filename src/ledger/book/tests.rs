@@ -210,6 +210,8 @@ fn the_audit_sees_what_was_changed_by_hand() {
         "UPDATE payout SET txid = hash FROM block",
         "DELETE FROM output",
         "DELETE FROM block",
+        "INSERT INTO transfer (time, source, target, amount) VALUES (1, 1, 2, 5)",
+        "INSERT INTO transfer (time, source, target, amount) VALUES (1, 99, 98, 5)",
     ] {
         let book = scene.book();
         book.connection.execute_batch("SAVEPOINT hand").unwrap();
@@ -223,6 +225,29 @@ fn the_audit_sees_what_was_changed_by_hand() {
 
 fn add_up_here(book: &Book) -> Vec<String> {
     audit::add_up(&book.connection, true).unwrap().wrong
+}
+
+#[test]
+fn settled_blocks_are_watched_for_a_while() {
+    let mut scene = Scene::new();
+    for number in 1..=4 {
+        scene.book().take_in(&found(number, 100), &round(&[("a", 1)]), 100).unwrap();
+    }
+    for number in 1..=3 {
+        scene.mature(number, 0, 200);
+        scene.book().note(&Hash([number; 32]), 90 + u64::from(number), "").unwrap();
+    }
+    scene.book().lose(&Hash([3; 32]), true, 300).unwrap();
+    scene.book().move_to(&Hash([4; 32]), State::Orphaned, 400).unwrap();
+    for (depth, orphaned, lost, watched) in [
+        (93, 400, 300, vec![1, 2, 3, 4]),
+        (92, 400, 300, vec![1, 3, 4]),
+        (93, 401, 300, vec![1, 2, 3]),
+        (93, 400, 301, vec![1, 2, 4]),
+    ] {
+        let blocks = scene.book().watched(depth, orphaned, lost).unwrap();
+        assert_eq!(blocks.iter().map(|block| block.hash.0[0]).collect::<Vec<_>>(), watched);
+    }
 }
 
 #[test]
@@ -244,6 +269,7 @@ enum Event {
     Lose(u8, bool),
     Pay(u8),
     Settle(i64, bool),
+    Assign,
     Restart,
 }
 
@@ -257,6 +283,7 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
         1 => (block, any::<bool>()).prop_map(|(number, lost)| Event::Lose(number, lost)),
         2 => any::<u8>().prop_map(Event::Pay),
         2 => (1_i64..5, any::<bool>()).prop_map(|(id, void)| Event::Settle(id, void)),
+        1 => Just(Event::Assign),
         1 => Just(Event::Restart),
     ];
     proptest::collection::vec(event, 1..40)
@@ -319,6 +346,9 @@ proptest! {
                     if open.iter().any(|payout| payout.id == id) {
                         scene.book().settle(id, state, 1, "", now).unwrap();
                     }
+                }
+                Event::Assign => {
+                    scene.book().assign("?x", &owners()["b"], now).unwrap();
                 }
                 Event::Restart => scene.reopen(),
             }

@@ -5,7 +5,7 @@ use crate::chain::{Hash, hex_decode, hex_encode};
 use crate::daemon::stub::Answer;
 use crate::rewards::Amount;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The pool's height of a block, and what it pays.
 pub(super) const HEIGHT: u64 = 7;
@@ -35,10 +35,22 @@ pub(super) struct World {
     pub(super) inputs: u8,
     /// All that was ever sent: transaction and confirmations.
     pub(super) sent: BTreeMap<String, (Transaction, i64)>,
+    /// Height of the tip then.
+    pub(super) sent_at: BTreeMap<String, u64>,
     /// Another wallet is loaded.
     pub(super) is_theirs: bool,
     /// What stands in the place of a payout, by its id.
     pub(super) twins: BTreeMap<String, Transaction>,
+    /// What was given out as inputs is worth: by transaction id.
+    pub(super) worth: BTreeMap<String, u64>,
+    /// Of these, what something else has spent, in the chain.
+    pub(super) spent: BTreeSet<String>,
+    /// Of these, what the wallet keeps from being spent.
+    pub(super) locked: BTreeSet<String>,
+    /// What the wallet hides of its fees, smallest unit.
+    pub(super) hidden: u64,
+    /// Outputs that are odd pass.
+    pub(super) is_lenient: bool,
     /// Answers in place of the real ones, by method.
     pub(super) refusals: BTreeMap<&'static str, String>,
 }
@@ -75,7 +87,7 @@ impl World {
         let result = match method {
             "getblockchaininfo" => json!({
                 "chain": "regtest", "blocks": self.tip, "headers": self.tip,
-                "bestblockhash": "11".repeat(32), "initialblockdownload": false,
+                "bestblockhash": format!("{:064x}", self.tip), "initialblockdownload": false,
             }),
             "getblockheader" => {
                 let depth = i64::try_from(self.tip - HEIGHT + 1).unwrap();
@@ -91,14 +103,48 @@ impl World {
             }
             "gettransaction" => match (self.sent.get(text), self.twins.get(text)) {
                 (_, Some(twin)) => {
-                    json!({"confirmations": 120, "hex": hex_encode(&paying(&twin.outputs))})
+                    let bytes = spending(twin.inputs[0], &twin.outputs);
+                    json!({"confirmations": 120, "hex": hex_encode(&bytes)})
                 }
-                (Some((_, confirmations)), _) => {
+                (Some((sent, confirmations)), _) => {
                     let twins: Vec<&String> = self.twins.keys().collect();
-                    json!({"confirmations": confirmations, "walletconflicts": twins})
+                    let hex = hex_encode(&spending(sent.inputs[0], &sent.outputs));
+                    json!({"confirmations": confirmations, "walletconflicts": twins, "hex": hex})
                 }
+                _ if self.worth.contains_key(text) => json!({"confirmations": 5}),
                 _ => return unknown(),
             },
+            "gettxout" => match self.worth.get(text).filter(|_| !self.spent.contains(text)) {
+                Some(&worth) => {
+                    return Answer::Result(format!(
+                        r#"{{"value":{}}}"#,
+                        Amount(worth + self.hidden)
+                    ));
+                }
+                None => json!(null),
+            },
+            "lockunspent" => {
+                for output in params[1].as_array().unwrap() {
+                    let txid = output["txid"].as_str().unwrap().to_owned();
+                    let done = match params[0] == json!(true) {
+                        true => self.locked.remove(&txid),
+                        false => self.locked.insert(txid),
+                    };
+                    if !done {
+                        let refusal = json!({"code": -8, "message": "already"});
+                        return Answer::Error(refusal.to_string());
+                    }
+                }
+                json!(true)
+            }
+            "listsinceblock" => {
+                // What was sent at a tip is in a later block.
+                let height = u64::from_str_radix(text, 16).unwrap();
+                let sent = self.sent_at.iter().filter(|(_, tip)| **tip >= height);
+                let entry = |txid| json!({"category": "send", "txid": txid});
+                let all = self.twins.keys().chain(sent.map(|(txid, _)| txid));
+                json!({"transactions": all.map(entry).collect::<Vec<_>>()})
+            }
             "getblockhash" => json!("22".repeat(32)),
             "getaddressinfo" => json!({"ismine": !self.is_theirs}),
             "getbalance" => return Answer::Result(Amount(self.money).to_string()),
@@ -112,18 +158,26 @@ impl World {
                     4..5,
                     [vec![1, self.inputs], vec![9; 35], vec![0, 255, 255, 255, 255]].concat(),
                 );
+                let read = Transaction::parse(&bytes).unwrap();
+                let paid: u64 = read.outputs.iter().map(|output| output.value.0).sum();
+                self.worth.insert(read.inputs[0].0.to_string(), paid + 1000);
                 json!({"hex": hex_encode(&bytes), "fee": 0.00001})
             }
             "testmempoolaccept" => {
                 let bytes = hex_decode(params[0][0].as_str().unwrap()).unwrap();
                 let read = Transaction::parse(&bytes).unwrap();
                 let odd = read.outputs.iter().any(|output| output.script == script("odd"));
-                json!([{"allowed": !odd, "reject-reason": "scriptpubkey"}])
+                json!([{"allowed": !odd || self.is_lenient, "reject-reason": "scriptpubkey"}])
             }
             "signrawtransactionwithwallet" => json!({"hex": text, "complete": true}),
             "sendrawtransaction" => {
                 let read = Transaction::parse(&hex_decode(text).unwrap()).unwrap();
+                if read.inputs.iter().any(|(txid, _)| self.spent.contains(&txid.to_string())) {
+                    let refusal = json!({"code": -25, "message": "missing inputs"});
+                    return Answer::Error(refusal.to_string());
+                }
                 let txid = read.txid.to_string();
+                self.sent_at.entry(txid.clone()).or_insert(self.tip);
                 self.sent.entry(txid.clone()).or_insert((read, 0));
                 json!(txid)
             }
@@ -144,8 +198,14 @@ impl World {
 
 /// A transaction with these outputs and some input.
 pub(super) fn paying(outputs: &[Output]) -> Vec<u8> {
+    spending((Hash([8; 32]), 8), outputs)
+}
+
+/// A transaction with these outputs and that input.
+pub(super) fn spending((txid, n): (Hash, u32), outputs: &[Output]) -> Vec<u8> {
     let mut bytes = unfunded(outputs);
-    bytes.splice(4..5, [vec![1], vec![8; 36], vec![0, 255, 255, 255, 255]].concat());
+    let input = [vec![1], txid.0.to_vec(), n.to_le_bytes().to_vec(), vec![0, 255, 255, 255, 255]];
+    bytes.splice(4..5, input.concat());
     bytes
 }
 

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::ledger::checkpoint::{Closed, Sums};
+use crate::ledger::{Claim, Claimed};
 
 /// Asked before each call, by its name: 0: nothing; 1: it fails, undone; 2: done, the answer lost.
 type Fault = Box<dyn FnMut(&'static str) -> u8 + Send>;
@@ -67,5 +68,11 @@ impl Tally for Faulty {
         rounds: &mut dyn Iterator<Item = Result<Closed, TallyError>>,
     ) -> Result<bool, TallyError> {
         self.call("restore", |tally| tally.restore(sums, rounds))
+    }
+    fn claim(&mut self, claim: Claim) -> Result<Claimed, TallyError> {
+        self.call("claim", |tally| tally.claim(claim))
+    }
+    fn claimed(&mut self) -> Result<Option<Claim>, TallyError> {
+        self.call("claimed", |tally| tally.claimed())
     }
 }

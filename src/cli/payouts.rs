@@ -1,0 +1,102 @@
+//! What an operator does to payouts beside the process that pays.
+
+#![allow(clippy::print_stderr)] // a command prints
+
+use super::shares::{print, printable};
+use super::{DONE, FAILED, USAGE};
+use crate::chain::Hash;
+use crate::config::Pool;
+use crate::ledger::book::{Book, BookError};
+use crate::ledger::open_for_reading;
+use crate::payments;
+use crate::sys::clock::unix_ms;
+use std::path::Path;
+
+/// Makes this machine's book the one that pays.
+pub(super) fn adopt(pool: &Pool, data_dir: &Path) -> Result<u8, BookError> {
+    let id = &pool.coin.id;
+    let mut book = Book::open_for_operator(data_dir, id)?;
+    let stored = open_for_reading(pool, data_dir)
+        .and_then(|tally| tally.map_or(Ok(None), |mut tally| tally.claimed()));
+    let stored = match stored {
+        Ok(stored) => stored,
+        Err(error) => {
+            eprintln!("error: the ledger of {id} cannot be read: {error}");
+            return Ok(FAILED);
+        }
+    };
+    let own = book.adopt(stored, unix_ms())?;
+    match stored {
+        Some(other) if other.book != own.book => print(&format!(
+            "{id}: this book pays from now on, with fence {}; another one, with fence {}, pays \
+             nobody any more",
+            own.fence, other.fence
+        )),
+        Some(other) => print(&format!(
+            "{id}: this book pays from now on, with fence {}; copies of it that knew fence {} pay \
+             nobody any more",
+            own.fence, other.fence
+        )),
+        None => print(&format!("{id}: this book pays from now on, with fence {}", own.fence)),
+    }
+    Ok(DONE)
+}
+
+/// Lets payments try at once, also those that a daemon refused to pay.
+pub(super) fn retry(pool: &Pool, data_dir: &Path) -> Result<u8, BookError> {
+    let id = &pool.coin.id;
+    let released = Book::open_for_operator(data_dir, id)?.retry(unix_ms())?;
+    for name in &released {
+        print(&format!("{}: released", printable(name)));
+    }
+    print(&format!("{id}: payments try at their next look, within ten seconds"));
+    Ok(DONE)
+}
+
+/// Gives a payout up that can never happen.
+pub(super) fn void(pool: &Pool, data_dir: &Path, txid: &str) -> Result<u8, BookError> {
+    let Some(txid) = Hash::from_display(txid) else {
+        eprintln!("error: `{}` is no transaction id (64 hexadecimal digits)", printable(txid));
+        return Ok(USAGE);
+    };
+    Ok(told(payments::void(pool, data_dir, &txid)))
+}
+
+/// Moves the money of a name that is no address to an address.
+pub(super) fn assign(
+    pool: &Pool,
+    data_dir: &Path,
+    name: &str,
+    address: &str,
+) -> Result<u8, BookError> {
+    let account = match payments::account_of(pool, data_dir, address) {
+        Ok(account) => account,
+        Err(words) => return Ok(told(Err(words))),
+    };
+    let mut book = Book::open_for_operator(data_dir, &pool.coin.id)?;
+    Ok(told(match book.assign(name, &account, unix_ms())? {
+        Some(moved) => {
+            let symbol = &pool.coin.symbol;
+            Ok(format!("{moved} {symbol} of {name} are owed to {} now", account.name))
+        }
+        None => Err(format!(
+            "nothing is set aside under `{name}`: name it as `romp payouts {}` does, with the \
+             question mark, in quotes",
+            pool.coin.id
+        )),
+    }))
+}
+
+/// Prints what was done, or why nothing was. Returns the exit code.
+fn told(result: Result<String, String>) -> u8 {
+    match result {
+        Ok(words) => {
+            words.lines().for_each(|line| print(&printable(line)));
+            DONE
+        }
+        Err(words) => {
+            eprintln!("error: {}", printable(&words));
+            FAILED
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! Whether the wallet paid what the book does not know of: then the book was set back together with
+//! all that lies beside it, which no claim can tell.
+
+use super::coin::{Coin, Trouble};
+use super::stuck::tip;
+use crate::chain::Hash;
+use crate::chain::transaction::Transaction;
+use crate::daemon::{spend, wallet};
+use crate::ledger::book::{ADOPTED, Book};
+
+/// Under which name the book has the tip of the chain when it first saw that.
+const BEGINNING: &str = "tip";
+
+/// Under which name the book has a payment of the wallet that is none of its payouts.
+fn known(txid: &Hash) -> String {
+    format!("known {txid}")
+}
+
+impl Coin {
+    /// Looks once in a process's life, before it pays: a book is not set back under one that pays.
+    /// When an operator has adopted the book, all that the wallet paid until now is settled.
+    pub(super) fn check_history(&self, book: &mut Book) -> Result<(), Trouble> {
+        let adopted = book.noted(ADOPTED)?.is_some();
+        if self.history_checked.get() && !adopted {
+            return Ok(());
+        }
+        let since = Self::newest_known(book)?;
+        for txid in spend::sent_since(&self.wallet, since.as_ref())? {
+            if book.has_payout(&txid)? || book.noted(&known(&txid))?.is_some() {
+                continue;
+            }
+            if adopted {
+                Self::note_known(book, &txid)?;
+            } else if let Some(name) = self.payee_of(book, &txid)? {
+                return Err(Trouble::Words(format!(
+                    "the wallet has paid {name} by transaction {txid}, and the book does not know \
+                     of it: was it set back? Then bring the newest one back. Has somebody paid by \
+                     hand, run `romp payouts {} adopt`",
+                    self.id()
+                )));
+            }
+        }
+        book.forget(ADOPTED)?;
+        self.history_checked.set(true);
+        Ok(())
+    }
+
+    /// Notes where the chain ends when the book sees it first.
+    pub(super) fn note_beginning(book: &mut Book, tip: &Hash) -> Result<(), Trouble> {
+        match book.noted(BEGINNING)? {
+            Some(_) => Ok(()),
+            None => Ok(book.note_once(BEGINNING, &tip.to_string())?),
+        }
+    }
+
+    /// Notes a payment of the wallet that the operator knows of.
+    pub(super) fn note_known(book: &mut Book, txid: &Hash) -> Result<(), Trouble> {
+        Ok(book.note_once(&known(txid), "")?)
+    }
+
+    /// An account of the book that a transaction pays.
+    fn payee_of(&self, book: &Book, txid: &Hash) -> Result<Option<String>, Trouble> {
+        let found = wallet::transaction(&self.wallet, txid)?;
+        let read = found.and_then(|found| Transaction::parse(&found.bytes));
+        for output in read.iter().flat_map(|read| &read.outputs) {
+            if let Some(name) = book.name_of(&output.script)? {
+                return Ok(Some(name));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The block that all payments which the book does not know come after: the tip when its newest
+    /// payout was signed, or when it began.
+    fn newest_known(book: &Book) -> Result<Option<Hash>, Trouble> {
+        let signing = match book.newest_payout()? {
+            Some(txid) => book.noted(&tip(&txid))?,
+            None => None,
+        };
+        let block = signing.map_or_else(|| book.noted(BEGINNING), |block| Ok(Some(block)))?;
+        Ok(block.and_then(|block| Hash::from_display(&block)))
+    }
+}

@@ -1,0 +1,274 @@
+//! Payouts that a daemon refuses: whether they can still happen. One whose money was spent by
+//! something else, deep in the chain, cannot.
+
+use super::coin::{Chain, Coin, Trouble, now};
+use super::pay::DEEP;
+use crate::chain::transaction::{Output, Transaction};
+use crate::chain::{Hash, hex_decode};
+use crate::config::Pool;
+use crate::daemon::spend::{self, Outpoint};
+use crate::daemon::wallet::{self, Mined};
+use crate::ledger::book::{Book, Payout, PayoutState};
+use std::path::Path;
+
+/// Blocks that a payout's money must have been gone for before the payout is void.
+const HELD: u64 = 100;
+
+/// Under which name the book has the tip of the chain at a payout's signing.
+pub(super) fn tip(txid: &Hash) -> String {
+    format!("tip {txid}")
+}
+
+/// Under which name the book has the height since which a payout's money is gone.
+fn gone(txid: &Hash) -> String {
+    format!("gone {txid}")
+}
+
+fn parsed(payout: &Payout) -> Option<Transaction> {
+    hex_decode(&payout.hex).and_then(|bytes| Transaction::parse(&bytes))
+}
+
+impl Coin {
+    /// Notes where the chain ends before a payout is signed into the book: whatever takes its place
+    /// comes later.
+    pub(super) fn note_tip(&self, book: &mut Book, txid: &Hash) -> Result<(), Trouble> {
+        let chain = self.chain(book)?;
+        let (_, info) = chain.first()?;
+        Ok(book.note_once(&tip(txid), &info.best.to_string())?)
+    }
+
+    /// Keeps the wallet from spending a payout's money by itself before the payout is sent, or lets
+    /// it again. A daemon that starts anew has forgotten it. A help only, so that no failure of it
+    /// holds anything up.
+    pub(super) fn lock(&self, payout: &Payout, locked: bool) {
+        let Some(read) = parsed(payout) else { return };
+        if let Err(error) = spend::lock(&self.wallet, &read.inputs, locked) {
+            log::debug!("{}: {error}", self.id());
+        }
+    }
+
+    /// Forgets that a payout's money was gone: it is not, or the payout is void.
+    pub(super) fn forget_gone(book: &mut Book, payout: &Payout) -> Result<(), Trouble> {
+        Ok(book.forget(&gone(&payout.txid)).map(drop)?)
+    }
+
+    /// Since which height a payout's money is gone, from now on at the latest; and the height of the
+    /// lowest tip.
+    fn gone_since(
+        book: &mut Book,
+        payout: &Payout,
+        chain: &Chain<'_>,
+    ) -> Result<(u64, u64), Trouble> {
+        let tip = chain.daemons.iter().map(|(_, info)| info.blocks).min().unwrap_or(0);
+        let name = gone(&payout.txid);
+        book.note_once(&name, &tip.to_string())?;
+        let since = book.noted(&name)?.and_then(|text| text.parse().ok());
+        Ok((since.unwrap_or(tip), tip))
+    }
+
+    /// What becomes of a payout that the daemon refused, which said `words`.
+    pub(super) fn judge(
+        &self,
+        book: &mut Book,
+        payout: &Payout,
+        state: PayoutState,
+        words: String,
+    ) -> Result<(PayoutState, String), Trouble> {
+        match self.judged(book, payout) {
+            Ok(None) => Ok((state, words)),
+            Ok(Some((PayoutState::Void, words))) => Ok((PayoutState::Void, words)),
+            Ok(Some((_, more))) => Ok((state, format!("{words}: {more}"))),
+            Err(Trouble::Book(error)) => Err(error.into()),
+            Err(trouble) => {
+                Ok((state, format!("{words}; whether it can still happen is not known: {trouble}")))
+            }
+        }
+    }
+
+    fn judged(
+        &self,
+        book: &mut Book,
+        payout: &Payout,
+    ) -> Result<Option<(PayoutState, String)>, Trouble> {
+        let Some(read) = parsed(payout) else { return Ok(None) };
+        let chain = self.chain(book)?;
+        if !self.is_gone(&read, &chain)? {
+            Self::forget_gone(book, payout)?;
+            return Ok(None);
+        }
+        let (since, tip) = Self::gone_since(book, payout, &chain)?;
+        let void_at = since.saturating_add(HELD);
+        if tip < void_at {
+            let words = format!(
+                "something else in the chain has spent its money; it is void at height {void_at}"
+            );
+            return Ok(Some((payout.state, words)));
+        }
+        self.check_wallet(book)?;
+        if self.is_in_chain(&read, &chain)? {
+            Self::forget_gone(book, payout)?;
+            return Ok(None);
+        }
+        if let Some(rival) = self.rivals(book, payout, &read)?.first() {
+            let words = format!(
+                "transaction {} spends its money and pays some of the same addresses, or cannot be \
+                 read; compare the two, then `romp payouts {} void {}`",
+                rival.txid,
+                self.id(),
+                payout.txid
+            );
+            return Ok(Some((payout.state, words)));
+        }
+        Ok(Some((PayoutState::Void, "its money was spent elsewhere".to_owned())))
+    }
+
+    /// Whether one of the inputs can never be spent: no daemon that has the whole chain has it any
+    /// more, and the wallet knows that it was there, or that it never comes.
+    fn is_gone(&self, read: &Transaction, chain: &Chain<'_>) -> Result<bool, Trouble> {
+        for input in &read.inputs {
+            if self.is_there(input, chain)? {
+                continue;
+            }
+            // One that was not made yet is not there, either.
+            let Some(parent) = wallet::transaction(&self.wallet, &input.0)? else { continue };
+            let orphan = parent.mined.iter().any(|(it, _)| *it == Mined::Orphan);
+            if parent.confirmations != 0 || orphan {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether the wallet's daemon, or any that has the whole chain, has an output, not spent.
+    fn is_there(&self, output: &Outpoint, chain: &Chain<'_>) -> Result<bool, Trouble> {
+        let daemons = chain.daemons.iter().map(|(client, _)| *client);
+        for client in std::iter::once(&self.wallet).chain(daemons) {
+            if spend::unspent(client, output, false)?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether a transaction's own outputs are in the chain, which explains where its money went.
+    fn is_in_chain(&self, read: &Transaction, chain: &Chain<'_>) -> Result<bool, Trouble> {
+        let known = wallet::transaction(&self.wallet, &read.txid)?;
+        if known.is_some_and(|known| known.confirmations > 0) {
+            return Ok(true);
+        }
+        for (n, _) in (0..).zip(&read.outputs) {
+            if self.is_there(&(read.txid, n), chain)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Payments of the wallet since the signing that spend a payout's money and pay any of the same
+    /// addresses; and such that cannot be read.
+    fn rivals(
+        &self,
+        book: &Book,
+        payout: &Payout,
+        read: &Transaction,
+    ) -> Result<Vec<Rival>, Trouble> {
+        let ours = book.outputs(payout.id)?;
+        let block = book.noted(&tip(&payout.txid))?.and_then(|text| Hash::from_display(&text));
+        let mut rivals = Vec::new();
+        for txid in spend::sent_since(&self.wallet, block.as_ref())? {
+            if txid == payout.txid {
+                continue;
+            }
+            let Some(known) = wallet::transaction(&self.wallet, &txid)? else { continue };
+            let paid = match Transaction::parse(&known.bytes) {
+                Some(other) if other.inputs.iter().any(|input| read.inputs.contains(input)) => {
+                    let pays = |one: &&Output| {
+                        other.outputs.iter().any(|output| output.script == one.script)
+                    };
+                    ours.iter().filter(pays).cloned().collect()
+                }
+                Some(_) => Vec::new(),
+                None => ours.clone(),
+            };
+            if !paid.is_empty() {
+                rivals.push(Rival { txid, paid });
+            }
+        }
+        Ok(rivals)
+    }
+}
+
+/// What may have paid in a payout's place.
+struct Rival {
+    txid: Hash,
+    /// The payout's outputs whose addresses it pays.
+    paid: Vec<Output>,
+}
+
+/// The operator says that a payout can never happen: its amounts are owed again. Refused unless its
+/// money is gone in the chain of every daemon, six blocks deep. Addresses that another transaction with its money
+/// pays are set aside first. Returns what was done, or why nothing was, in words.
+///
+/// # Errors
+/// A sentence for the operator.
+pub fn void(pool: &Pool, data_dir: &Path, txid: &Hash) -> Result<String, String> {
+    let payments = pool.payments.as_ref().ok_or("payments of the coin are not enabled")?;
+    let coin = Coin::new(pool, payments, data_dir);
+    coin.give_up(txid).map_err(|trouble| trouble.to_string())
+}
+
+impl Coin {
+    fn give_up(&self, txid: &Hash) -> Result<String, Trouble> {
+        let no = |words: String| Err(Trouble::Words(words));
+        let mut book = Book::open_for_operator(&self.data_dir, self.id())?;
+        let open = book.payouts(&PayoutState::OPEN)?;
+        let Some(payout) = open.iter().find(|payout| payout.txid == *txid) else {
+            return no(format!("no payout {txid} is signed or sent"));
+        };
+        let Some(read) = parsed(payout) else {
+            return no(format!("payout {txid} cannot be read: see `romp audit {}`", self.id()));
+        };
+        let chain = self.chain(&mut book)?;
+        if chain.daemons.len() < self.pool.daemons.len() {
+            return no(
+                "not every daemon answers and has the whole chain: try again then".to_owned()
+            );
+        }
+        self.check_wallet(&mut book)?;
+        if self.is_in_chain(&read, &chain)? {
+            return no(format!("payout {txid} is in the chain"));
+        }
+        if !self.is_gone(&read, &chain)? {
+            return no(format!(
+                "payout {txid} can still happen: its money is there, or the wallet does not know \
+                 where it came from"
+            ));
+        }
+        // A reorganisation may bring the money back, and other nodes may have the payout.
+        let known = wallet::transaction(&self.wallet, txid)?;
+        let (since, tip) = Self::gone_since(&mut book, payout, &chain)?;
+        let sure_at = since.saturating_add(DEEP.unsigned_abs());
+        if tip < sure_at && known.is_none_or(|known| known.confirmations > -DEEP) {
+            return no(format!(
+                "the money of payout {txid} was spent only now: repeat this at height {sure_at}"
+            ));
+        }
+        let mut report = format!("payout {txid} is void; its amounts are owed again");
+        let rivals = self.rivals(&book, payout, &read)?;
+        for rival in &rivals {
+            Self::note_known(&mut book, &rival.txid)?;
+        }
+        for (name, script) in book.payees(payout.id)? {
+            let pays = |rival: &&Rival| rival.paid.iter().any(|output| output.script == script);
+            let Some(rival) = rivals.iter().find(pays) else { continue };
+            let words = format!("transaction {} may have paid it in place of {txid}", rival.txid);
+            book.hold(&name, Some(&words), now())?;
+            report.push_str(&format!("\n{name} is set aside: {words}"));
+        }
+        if !book.void(payout.id, "the operator said so", now())? {
+            return no(format!("payout {txid} is not signed or sent any more"));
+        }
+        self.lock(payout, false);
+        Ok(report)
+    }
+}

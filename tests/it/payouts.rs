@@ -1,0 +1,142 @@
+//! A payout whose money is spent by hand before it is sent: it resolves itself, and the miner is paid
+//! once.
+
+use crate::harness::{
+    Client, Pair, Pool, Romp, Rpc, alone, free_port, seconds, to_satoshi, wait_until,
+};
+use serde_json::{Value, json};
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// What a daemon says whose mempool is full.
+const FULL: &str = r#"{"result":null,"error":{"code":-26,"message":"mempool full"},"id":ID}"#;
+
+/// Stands before a daemon and, while it is shut, lets no transaction be sent.
+struct Gate {
+    port: u16,
+    shut: Arc<AtomicBool>,
+}
+
+impl Gate {
+    fn before(daemon: &Rpc) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let shut = Arc::new(AtomicBool::new(true));
+        let (daemon, is_shut) = (daemon.port, Arc::clone(&shut));
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let is_shut = Arc::clone(&is_shut);
+                std::thread::spawn(move || pass(&stream, daemon, &is_shut));
+            }
+        });
+        Self { port, shut }
+    }
+}
+
+/// One message of HTTP: head and body.
+fn message(stream: &mut &TcpStream) -> Option<(Vec<u8>, Vec<u8>)> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).ok()?;
+        head.push(byte[0]);
+    }
+    let text = String::from_utf8_lossy(&head).to_lowercase();
+    let length = text.lines().find_map(|line| line.strip_prefix("content-length:"))?;
+    let mut body = vec![0; length.trim().parse().ok()?];
+    stream.read_exact(&mut body).ok()?;
+    Some((head, body))
+}
+
+fn pass(mut stream: &TcpStream, daemon: u16, is_shut: &AtomicBool) -> Option<()> {
+    let upstream = TcpStream::connect(("127.0.0.1", daemon)).ok()?;
+    while let Some((head, body)) = message(&mut stream) {
+        let request: Value = serde_json::from_slice(&body).ok()?;
+        if request["method"] == "sendrawtransaction" && is_shut.load(Ordering::Relaxed) {
+            let answer = FULL.replace("ID", &request["id"].to_string());
+            write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{answer}", answer.len())
+                .ok()?;
+            continue;
+        }
+        let mut up = &upstream;
+        up.write_all(&[head, body].concat()).ok()?;
+        let (head, body) = message(&mut up)?;
+        stream.write_all(&[head, body].concat()).ok()?;
+    }
+    Some(())
+}
+
+fn json_of(romp: &Romp, arguments: &[&str]) -> Value {
+    serde_json::from_slice(&romp.command(arguments).stdout).unwrap_or_default()
+}
+
+/// M3; F48.
+#[test]
+fn a_payout_whose_money_is_spent_by_hand_resolves_itself() {
+    let _alone = alone();
+    let pair = Pair::start(None);
+    pair.mine_to(120);
+    let gate = Gate::before(&pair.first);
+    let address = pair.first.text("getnewaddress", json!(["", "legacy"]));
+    if pair.second.must("listwallets", json!([])).as_array().is_none_or(Vec::is_empty) {
+        pair.second.must("createwallet", json!(["miners"]));
+    }
+    let miner = pair.second.text("getnewaddress", json!([]));
+    let mut wallet = pair.daemons()[0].clone();
+    wallet["port"] = json!(gate.port);
+    let port = free_port();
+    let pool = Pool::new("litecoin", port, json!({"diff": 1e-5}), pair.daemons())
+        .with("address", json!(address))
+        .with(
+            "paymentProcessing",
+            json!({"enabled": true, "paymentInterval": 1, "minimumPayment": 0.01, "daemon": wallet}),
+        );
+    let romp = Romp::start(1, &[&pool]);
+    let mut client = Client::login(port, &miner).expect("login").scrypt();
+    client.wait_for_work_on(&pair.first.text("getbestblockhash", json!([]))).expect("work");
+    let block = client.search(|meets, _, network| meets >= network * 1.000_001);
+    let answer = client.request("mining.submit", &block.share).expect("an answer");
+    assert_eq!(answer["result"], json!(true), "{answer}");
+    wait_until("the block in the chain", seconds(60), || pair.second.height() == 121);
+    let bury = |count: u64| {
+        let nobody = pair.second.text("getnewaddress", json!([]));
+        pair.first.must("generatetoaddress", json!([count, nobody]));
+        pair.agree();
+    };
+    let payouts = || json_of(&romp, &["payouts", "litecoin", "--json"])["payouts"].clone();
+    let words = || payouts()[0]["waits_for"].as_str().unwrap_or_default().to_owned();
+    bury(101);
+    wait_until("a payout that is refused", seconds(60), || words().contains("mempool full"));
+    assert_eq!(payouts()[0]["state"], json!("signed"));
+    let txid = payouts()[0]["txid"].as_str().expect("an id").to_owned();
+
+    // Its money is locked; whoever spends it does it on purpose.
+    let locked = pair.first.must("listlockunspent", json!([]));
+    assert!(locked.as_array().is_some_and(|some| !some.is_empty()), "{locked}");
+    let held = romp.command(&["payouts", "litecoin", "void", &txid]);
+    assert_eq!(held.status.code(), Some(1), "its money is there");
+    let other = pair.second.text("getnewaddress", json!([]));
+    let raw = pair.first.text("createrawtransaction", json!([locked, [{other: 0.5}]]));
+    let signed = pair.first.must("signrawtransactionwithwallet", json!([raw]));
+    pair.first.must("sendrawtransaction", json!([signed["hex"], 0]));
+    bury(1);
+    gate.shut.store(false, Ordering::Relaxed);
+    wait_until("the payer to see it", seconds(60), || words().contains("it is void at height"));
+    bury(99);
+    assert_eq!(payouts()[0]["state"], json!("signed"));
+    bury(1);
+    wait_until("another payout in its place", seconds(60), || payouts()[0]["txid"] != json!(txid));
+    assert_eq!(payouts()[1]["state"], json!("void"));
+    wait_until("it to be paid", seconds(60), || {
+        bury(1);
+        payouts()[0]["state"] == json!("confirmed")
+    });
+    let audit = romp.command(&["audit", "litecoin", "--json"]);
+    assert_eq!(audit.status.code(), Some(0), "{audit:?}");
+    let balance = json_of(&romp, &["balance", "litecoin", &miner, "--json"]);
+    let received = pair.second.must("getreceivedbyaddress", json!([miner, 1]));
+    assert_eq!(json!(to_satoshi(&received)), balance["paid"]);
+    assert_eq!(payouts().as_array().map(Vec::len), Some(2));
+}
