@@ -13,6 +13,8 @@ pub struct Audit {
     pub fees: i128,
     /// Of it: credited to accounts.
     pub credits: i128,
+    /// Brought from another pool's software: owed to accounts beside what was credited.
+    pub imported: i128,
     /// Owed to accounts that can be paid.
     pub owed: i128,
     /// Owed to accounts that are set aside.
@@ -80,6 +82,7 @@ pub(super) fn add_up(book: &Connection, whole: bool) -> rusqlite::Result<Audit> 
         rewards: sum(book, "SELECT value FROM block WHERE fee IS NOT NULL")?,
         fees: sum(book, "SELECT fee FROM block WHERE fee IS NOT NULL")?,
         credits: sum(book, "SELECT amount FROM credit")?,
+        imported: sum(book, "SELECT amount FROM import WHERE kind = 'balance' AND amount > 0")?,
         owed: sum(book, "SELECT balance FROM account WHERE held IS NULL")?,
         held: sum(book, "SELECT balance FROM account WHERE held IS NOT NULL")?,
         in_flight: payouts("'signed', 'sent'")?,
@@ -96,10 +99,10 @@ pub(super) fn add_up(book: &Connection, whole: bool) -> rusqlite::Result<Audit> 
         ));
     }
     let accounted = audit.owed + audit.held + audit.in_flight + audit.paid;
-    if audit.credits != accounted {
+    if audit.credits + audit.imported != accounted {
         wrong.push(format!(
-            "credits {} are not what is owed, held, in flight and paid, {accounted}",
-            audit.credits
+            "credits {} and imports {} are not what is owed, held, in flight and paid, {accounted}",
+            audit.credits, audit.imported
         ));
     }
     lines(
@@ -113,14 +116,17 @@ pub(super) fn add_up(book: &Connection, whole: bool) -> rusqlite::Result<Audit> 
             WHERE fee IS NULL AND state IN ('mature', 'lost')
         UNION ALL SELECT 'a credit names block ' || block || ', which is not there' FROM credit
             WHERE block NOT IN (SELECT hash FROM block)
-        UNION ALL SELECT 'account ' || name || ': its balance is not its credits less its payouts'
-            FROM account
+        UNION ALL SELECT 'account ' || name ||
+                ': its balance is not its credits and imports less its payouts' FROM account
             LEFT JOIN (SELECT account, SUM(amount) AS earned FROM credit GROUP BY account)
                 AS earnings ON earnings.account = account.id
             LEFT JOIN (SELECT account, SUM(amount) AS spent FROM output
                 JOIN payout ON payout.id = payout WHERE state <> 'void' GROUP BY account)
                 AS spending ON spending.account = account.id
-            WHERE balance <> COALESCE(earned, 0) - COALESCE(spent, 0)",
+            LEFT JOIN (SELECT account, SUM(amount) AS brought FROM import
+                WHERE kind = 'balance' GROUP BY account) AS opening ON opening.account = account.id
+            WHERE balance <>
+                COALESCE(earned, 0) + COALESCE(brought, 0) - COALESCE(spent, 0)",
         wrong,
     )?;
     transactions(book, whole, wrong)?;

@@ -141,13 +141,15 @@ impl Book {
         self.read(|book| book.query_row(sql, [hash.to_string()], |row| row.get(0)).optional())
     }
 
-    /// How many blocks the book has.
+    /// How many blocks the book has from the tally.
     ///
     /// # Errors
     /// [`BookError`].
     pub fn block_count(&self) -> Result<u64, BookError> {
         self.read(|book| {
-            book.query_row("SELECT COUNT(*) FROM block", [], |row| row.get(0).map(natural))
+            let sql = "SELECT COUNT(*) FROM block
+                WHERE hash NOT IN (SELECT key FROM import WHERE kind = 'block')";
+            book.query_row(sql, [], |row| row.get(0).map(natural))
         })
     }
 
@@ -200,6 +202,7 @@ impl Book {
             let sql = "UPDATE block SET carried = ?1
                 WHERE state = 'orphaned' AND carried IS NULL AND MIN(since, ?3) <= ?2";
             let carried = change.execute(sql, params![name, number(found.time)?, number(now)?])?;
+            super::imports::carry(change, &name, found.time, now)?;
             trace(change, now, &name, &format!("taken in, with the work of {carried} orphans"))
         })
     }
@@ -334,11 +337,12 @@ fn is_credited(book: &Connection, block: &str) -> rusqlite::Result<bool> {
     }
 }
 
-/// A block's own work and all that was carried into it, over any number of orphans.
+/// A block's own work and all that was carried into it, over any number of orphans, or imported.
 fn work(book: &Connection, block: &str) -> rusqlite::Result<Work> {
     let sql = "WITH RECURSIVE part (hash) AS (
             SELECT ?1 UNION SELECT block.hash FROM block, part WHERE block.carried = part.hash)
-        SELECT worker, weight FROM work, part WHERE work.block = part.hash";
+        SELECT worker, weight FROM work, part WHERE work.block = part.hash
+        UNION ALL SELECT worker, weight FROM opening, part WHERE opening.block = part.hash";
     let mut sum = Work::new();
     let mut query = book.prepare_cached(sql)?;
     let mut rows = query.query([block])?;

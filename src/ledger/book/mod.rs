@@ -2,14 +2,17 @@
 //! by the `payments` process; an operator's command may hold and release accounts beside it.
 //!
 //! Each step is one transaction with `synchronous=FULL`. A balance is never stored without the rows
-//! that it comes from: credits of mature blocks less the outputs of payouts that are not void.
+//! that it comes from: credits of mature blocks and what was imported, less the outputs of payouts
+//! that are not void.
 
 pub mod audit;
 mod blocks;
+mod imports;
 mod payouts;
 mod record;
 
 pub use blocks::{BookBlock, State, Work};
+pub use imports::{Import, ImportKind, Imported};
 pub use payouts::{Balance, Due, Held, NewPayout, Payout, PayoutState};
 pub use record::{Line, Record};
 
@@ -149,6 +152,7 @@ impl Book {
             let change = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             if version(&change)? == 0 {
                 change.execute_batch(SCHEMA)?;
+                change.execute_batch(imports::SCHEMA)?;
                 change.pragma_update(None, "user_version", VERSION)?;
             }
             change.commit()?;
