@@ -18,6 +18,7 @@ use crate::stratum::Unit;
 use crate::sys::clock::unix_ms;
 use clap::{Args, Subcommand, ValueEnum};
 use report::Report;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// From where.
@@ -206,10 +207,22 @@ fn unit(config: &Config, pool: &Pool, apply: bool) -> Result<Unit, Stop> {
         return Ok(unit);
     }
     if apply {
-        if_owned(config).map_err(failed)?;
+        if_pools(config).map_err(failed)?;
         return journal::unit(data_dir, coin, pool.unit).map_err(failed);
     }
     Ok(journal::known_unit(data_dir, coin).map_err(failed)?.unwrap_or(pool.unit))
+}
+
+/// What is made here must be the pool's: also where it has never run.
+fn if_pools(config: &Config) -> Result<(), String> {
+    let is_root = std::fs::metadata("/proc/self").is_ok_and(|facts| facts.uid() == 0);
+    match &config.user {
+        Some(user) if is_root && user != "root" && !config.data_dir.exists() => Err(format!(
+            "the pool runs as `{user}`, and {} is not there yet: run this as that user",
+            config.data_dir.display()
+        )),
+        _ => if_owned(config),
+    }
 }
 
 /// Judges, and writes what is taken into the book if that is wanted.
@@ -222,7 +235,7 @@ fn judged(
 ) -> Result<Report, Stop> {
     let (data_dir, coin) = (&config.data_dir, pool.coin.id.as_str());
     let mut book = if shared.apply {
-        if_owned(config).map_err(failed)?;
+        if_pools(config).map_err(failed)?;
         Some(Book::open(data_dir, coin).map_err(taken)?)
     } else {
         Book::open_for_reading(data_dir, coin).map_err(failed)?

@@ -129,11 +129,8 @@ impl<'a> Judge<'a> {
             self.line(kind, name, None, Outcome::Refused, words);
         }
         for (worker, text) in &fields.good {
-            match self.read(kind, worker, text, money) {
-                Some(rounded) => {
-                    self.amount(kind, worker, rounded, |witness| witness.owner(worker))
-                }
-                None => {}
+            if let Some(rounded) = self.read(kind, worker, text, money) {
+                self.amount(kind, worker, rounded, |witness| witness.owner(worker));
             }
         }
     }

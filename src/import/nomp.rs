@@ -14,6 +14,9 @@ const PART: usize = 1000;
 /// Most fields of one key: so many names of 255 bytes are half a gigabyte.
 const MOST: usize = 2_000_000;
 
+/// Most bytes of one key: names and numbers are short, but who says so?
+const MOST_BYTES: usize = 1 << 30;
+
 /// What NOMP has stored of a coin. A key that cannot be read has a sentence in its place.
 #[derive(Debug)]
 pub struct Nomp {
@@ -196,15 +199,16 @@ impl Reader {
         if kind != wanted {
             return Ok(Err(format!("`{}` is a {kind}, not a {wanted}", shown(key))));
         }
-        let (mut cursor, mut all) = (0_u64, Vec::new());
+        let (mut cursor, mut all, mut bytes) = (0_u64, Vec::new(), 0_usize);
         loop {
             let mut call = redis::cmd(command);
             call.arg(key).arg(cursor).arg("COUNT").arg(PART);
             let part: Vec<Vec<u8>>;
             (cursor, part) = call.query(&mut self.connection)?;
+            bytes = part.iter().fold(bytes, |sum, text| sum.saturating_add(text.len()));
             all.extend(part);
-            if all.len() > MOST * 2 {
-                return Ok(Err(format!("`{}` has more than {MOST} fields", shown(key))));
+            if all.len() > MOST * 2 || bytes > MOST_BYTES {
+                return Ok(Err(format!("`{}` is too large: {MOST} fields, 1 GiB", shown(key))));
             }
             if cursor == 0 {
                 return Ok(Ok(all));

@@ -136,7 +136,7 @@ impl Report {
         let account = line.account.as_ref().filter(|account| **account != line.key);
         let account = account.map(|account| format!(" -> {account}")).unwrap_or_default();
         let words = if line.words.is_empty() { String::new() } else { format!(": {}", line.words) };
-        let (outcome, kind) = (line.outcome.name(), title(line.kind));
+        let (outcome, kind) = (line.outcome.name(), line.kind.name());
         let value = value.map(|value| format!(" {value}")).unwrap_or_default();
         let key = if line.key.is_empty() { "all" } else { &line.key };
         printable(&format!("{outcome}: {kind}{value} {key}{account}{words}"))
