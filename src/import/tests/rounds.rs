@@ -102,10 +102,12 @@ fn work_of_rounds_counts_once_over_several_imports() {
     // Found before the import: it gets nothing.
     book.take_in(&BlockFound { time: 999, ..fake_block(8) }, &round, 3000).unwrap();
     assert_eq!(work(&book, 8), of(&[("Lc", 512)]));
+    // Passed over: it keeps nothing.
+    book.pass_over(&own(7), 3000).unwrap();
     book.take_in(&own(9), &round, 3000).unwrap();
     let opened = of(&[("La", 2 << 10), ("Lb", 17 << 9), ("Lc", 512)]);
     assert_eq!(work(&book, 9), opened);
-    assert_eq!(book.block_count().unwrap(), 2);
+    assert_eq!(book.block_count().unwrap(), 3);
     book.move_to(&Hash([9; 32]), State::Orphaned, 2005).unwrap();
     book.take_in(&own(10), &round, 3000).unwrap();
     assert_eq!(work(&book, 10), of(&[("La", 2 << 10), ("Lb", 17 << 9), ("Lc", 1024)]));

@@ -160,7 +160,13 @@ impl Book {
     pub fn pass_over(&mut self, found: &BlockFound, now: u64) -> Result<(), BookError> {
         self.take_in(found, &BTreeMap::new(), now)?;
         let sql = "UPDATE block SET state = 'before' WHERE hash = ?1 AND state = 'found'";
-        self.change(|change| change.execute(sql, [found.hash.to_string()])).map(drop)
+        self.change(|change| {
+            let name = found.hash.to_string();
+            if change.execute(sql, [&name])? > 0 {
+                super::imports::release(change, &name)?;
+            }
+            Ok(())
+        })
     }
 
     /// Takes in a found block with the round that it closed. Work of orphans that were decided

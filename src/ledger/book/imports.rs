@@ -248,3 +248,9 @@ pub(super) fn carry(
     let sql = "UPDATE opening SET block = ?1 WHERE block IS NULL AND MIN(since, ?3) <= ?2";
     change.execute(sql, params![block, number(found)?, number(now)?])
 }
+
+/// Takes back what was carried into a block that nobody is credited for.
+pub(super) fn release(change: &Connection, block: &str) -> rusqlite::Result<()> {
+    change.execute("UPDATE opening SET block = NULL WHERE block = ?1", [block])?;
+    change.execute("UPDATE block SET carried = NULL WHERE carried = ?1", [block]).map(drop)
+}
