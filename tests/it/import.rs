@@ -424,3 +424,37 @@ fn confirmed_balances_of_mpos_are_taken_once() {
     assert!(shown.contains("taken before: balance 1.00000000 BTC bob"), "{shown}");
     assert!(!shown.contains("mpos-secret"), "{shown}");
 }
+
+/// Hashes of NOMP hold every name that ever mined: they are read in parts, and nothing is missed.
+#[test]
+fn large_hashes_are_read_in_parts_and_a_password_is_asked_for() {
+    const RIGS: u64 = 20_000;
+    let _alone = alone();
+    let redis = Redis::start();
+    let client = redis::Client::open(format!("redis://127.0.0.1:{}/", redis.port));
+    let mut connection = client.and_then(|it| it.get_connection()).expect("redis");
+    for rig in 0..RIGS {
+        let name = format!("{}.{rig}", address(u8::try_from(rig % 200).unwrap()));
+        let mut command = redis::cmd("HSET");
+        command.arg("bitcoin:balances").arg(name).arg("0.00000001");
+        command.query::<()>(&mut connection).expect("HSET");
+    }
+    let mut command = redis::cmd("CONFIG");
+    command.arg("SET").arg("requirepass").arg("nomp-secret");
+    command.query::<()>(&mut connection).expect("CONFIG SET");
+    let stub = Stub::start(&["segwit"]);
+    let pool = Pool::new("bitcoin", free_port(), json!({"diff": 1}), stub.daemons())
+        .with("address", json!(ADDRESS));
+    let romp = Romp::prepare(1, &[&pool]);
+    let server = format!("127.0.0.1:{}", redis.port);
+    let args = ["nomp", "bitcoin", "--redis", &server, "--apply"];
+    let output = romp.command(&[&["import"], &args[..]].concat());
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(words(&output).contains("--password-file"), "{output:?}");
+    let secret = romp.path().join("secret");
+    std::fs::write(&secret, "nomp-secret\n").unwrap();
+    let secret = secret.display().to_string();
+    let (report, code) = import(&romp, &[&args[..], &["--password-file", &secret]].concat());
+    assert_eq!((sum(&report, "balance", "taken"), code), ((RIGS, RIGS), Some(0)));
+    assert_eq!(balance(&romp, "bitcoin", &address(7))["unpaid"], json!(RIGS / 200));
+}
