@@ -11,6 +11,7 @@ use crate::ledger::book::audit::Audit;
 use crate::ledger::book::{Book, BookError, Line, Payout, PayoutState, State};
 use crate::ledger::open_for_reading;
 use crate::payments;
+use crate::rewards::Amount;
 use crate::sys::clock::unix_ms;
 use clap::Subcommand;
 use serde_json::json;
@@ -115,6 +116,7 @@ fn table(pool: &Pool, audit: &Audit) {
         ("rewards of mature blocks", audit.rewards),
         ("  the pool's fees", audit.fees),
         ("  credited to miners", audit.credits),
+        ("imported from another pool", audit.imported),
         ("    owed", audit.owed),
         ("    set aside", audit.held),
         ("    being paid", audit.in_flight),
@@ -178,10 +180,11 @@ pub fn balance(dir: &Path, coin: &str, address: &str, json: bool) -> u8 {
             eprintln!("error: {} has no account `{}`", pool.coin.id, printable(address));
             return Ok(FAILED);
         };
+        let before = book.paid_before(address)?;
         if json {
             print_json(&json!({
                 "address": address, "unpaid": balance.unpaid, "in_flight": balance.in_flight,
-                "paid": balance.paid, "held": balance.held,
+                "paid": balance.paid, "held": balance.held, "paid_before": before,
             }));
             return Ok(DONE);
         }
@@ -189,6 +192,9 @@ pub fn balance(dir: &Path, coin: &str, address: &str, json: bool) -> u8 {
         print(&format!("unpaid      {:>20} {symbol}", balance.unpaid));
         print(&format!("being paid  {:>20} {symbol}", balance.in_flight));
         print(&format!("paid        {:>20} {symbol}", balance.paid));
+        if before != Amount(0) {
+            print(&format!("paid before {before:>20} {symbol}, by the software before this one"));
+        }
         if let Some(reason) = &balance.held {
             print(&format!("set aside: {}", printable(reason)));
         }

@@ -10,6 +10,7 @@ pub mod blocks;
 pub mod book;
 pub mod check;
 pub mod doctor;
+pub mod import;
 mod payouts;
 pub mod rebuild;
 pub mod run;
@@ -139,6 +140,12 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Bring balances and pending blocks from NOMP or MPOS into a coin's book: a dry run without
+    /// --apply. Exit code 1 when something is refused
+    Import {
+        #[command(subcommand)]
+        from: import::From,
+    },
     /// Empty a coin's ledger and fill it anew, exactly, from journals and checkpoint; also while
     /// the pool runs
     Rebuild {
@@ -229,6 +236,7 @@ pub fn main() -> ExitCode {
         Command::Verify { coin, block, address, json } => {
             book::verify(&dir, &coin, &block, address.as_deref(), json)
         }
+        Command::Import { from } => import::run(&dir, &from),
         Command::Rebuild { coin, accept_loss } => rebuild::run(&dir, &coin, accept_loss),
         Command::Bench { what: Bench::Pow { json } } => bench::pow(json),
         Command::Blocknotify { pool, password, coin, hash } => {
@@ -285,6 +293,12 @@ mod tests {
             ("romp payouts litecoin void 00ff", true),
             ("romp payouts litecoin assign ?x L", true),
             ("romp verify litecoin 00ff L", true),
+            ("romp import nomp litecoin --redis 127.0.0.1:6379/1 --balances-in coins", true),
+            ("romp import nomp litecoin", false),
+            ("romp import nomp litecoin --redis h:1 --balances-in euros", false),
+            ("romp import mpos litecoin --apply --json", true),
+            ("romp import mpos litecoin --mysql h:1", false),
+            ("romp import mpos litecoin --mysql h:1 --user u --database d", true),
             ("romp bans add 192.0.2.7 --for 10w", false),
             ("romp miner -a md5 -o x -u y", false),
             ("romp miner -a scrypt -t 0 -o x -u y", false),

@@ -39,7 +39,7 @@ pub fn run(dir: &Path, coin: &str, accept_loss: bool) -> u8 {
 }
 
 /// Files made by root would be closed to a pool that runs as somebody else.
-fn if_owned(config: &Config) -> Result<(), String> {
+pub(super) fn if_owned(config: &Config) -> Result<(), String> {
     let owner = |path: &Path| std::fs::metadata(path).ok().map(|facts| facts.uid());
     match (owner(&config.data_dir), owner(Path::new("/proc/self"))) {
         (Some(pools), Some(own)) if pools != own => Err(format!(

@@ -7,6 +7,7 @@ mod calls;
 pub mod choice;
 mod client;
 mod error;
+mod facts;
 mod inquiry;
 pub mod notice;
 mod payee;
@@ -22,6 +23,7 @@ pub use calls::{BlockInfo, ChainInfo, block_hash, block_info, chain_info};
 pub use calls::{protocol_version, script_of, submit_block, waiting_calls};
 pub use client::{Client, address};
 pub use error::{CallError, Fault};
+pub use facts::{BlockFacts, block_facts, coinbase};
 pub use inquiry::{Peers, owns, peers, propose, raw_header};
 pub use payee::Payees;
 

@@ -141,6 +141,14 @@ pub fn unit(data_dir: &Path, coin: &str, wanted: Unit) -> io::Result<Unit> {
     read_unit(&path)?.ok_or_else(|| io::Error::other(format!("{}: vanished", path.display())))
 }
 
+/// The unit of a coin that has one.
+///
+/// # Errors
+/// When the file cannot be read, or holds no exponent.
+pub fn known_unit(data_dir: &Path, coin: &str) -> io::Result<Option<Unit>> {
+    read_unit(&folder(data_dir, coin).join("unit"))
+}
+
 fn read_unit(path: &Path) -> io::Result<Option<Unit>> {
     match std::fs::read_to_string(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),

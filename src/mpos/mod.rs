@@ -1,14 +1,17 @@
 //! An MPOS database: shares go into its `shares`, difficulties into its `pool_worker`, and it says
-//! who may mine. All of its SQL is in this folder. See `docs/mpos.md`.
+//! who may mine; what it owes can be read out of it. All of its SQL is in this folder. See
+//! `docs/mpos.md`.
 //!
 //! Every value travels as a bound parameter; names never become SQL.
 
+mod balances;
 mod connect;
 mod register;
 mod rows;
 mod shape;
 mod store;
 
+pub use balances::{AccountRow, Balances, read_balances};
 pub use register::{Answer, Register};
 pub use rows::Batch;
 pub use store::Store;

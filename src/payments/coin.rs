@@ -19,7 +19,7 @@ const LOOK: Duration = Duration::from_secs(10);
 /// How long a wallet may take: it works for seconds when it has many inputs.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// What is noted in the book of its chain.
-pub(super) const FIRST_BLOCK: &str = "first block";
+pub const FIRST_BLOCK: &str = "first block";
 /// After trouble with paying, it is tried again so soon.
 const AGAIN: Duration = Duration::from_secs(60);
 /// What stops a coin is said again so often, ms.

@@ -36,7 +36,7 @@ const REMEMBERED: usize = 100_000;
 
 /// Accounts by the address in a worker's name.
 #[derive(Debug, Default)]
-pub(super) struct Owners {
+pub struct Owners {
     known: HashMap<String, Account>,
 }
 
@@ -46,7 +46,7 @@ impl Owners {
     ///
     /// # Errors
     /// [`CallError`] when a daemon is needed and does not answer.
-    pub(super) fn of(
+    pub fn of(
         &mut self,
         worker: &str,
         rules: &Rules,

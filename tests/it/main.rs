@@ -26,6 +26,7 @@ mod daemons;
 mod defences;
 mod doctor;
 mod hostile;
+mod import;
 mod limits;
 mod master;
 mod mpos;

@@ -13,6 +13,8 @@ pub struct Audit {
     pub fees: i128,
     /// Of it: credited to accounts.
     pub credits: i128,
+    /// Brought from another pool's software: owed to accounts beside what was credited.
+    pub imported: i128,
     /// Owed to accounts that can be paid.
     pub owed: i128,
     /// Owed to accounts that are set aside.
@@ -80,6 +82,7 @@ pub(super) fn add_up(book: &Connection, whole: bool) -> rusqlite::Result<Audit> 
         rewards: sum(book, "SELECT value FROM block WHERE fee IS NOT NULL")?,
         fees: sum(book, "SELECT fee FROM block WHERE fee IS NOT NULL")?,
         credits: sum(book, "SELECT amount FROM credit")?,
+        imported: sum(book, "SELECT amount FROM import WHERE kind = 'balance' AND amount > 0")?,
         owed: sum(book, "SELECT balance FROM account WHERE held IS NULL")?,
         held: sum(book, "SELECT balance FROM account WHERE held IS NOT NULL")?,
         in_flight: payouts("'signed', 'sent'")?,
@@ -96,10 +99,10 @@ pub(super) fn add_up(book: &Connection, whole: bool) -> rusqlite::Result<Audit> 
         ));
     }
     let accounted = audit.owed + audit.held + audit.in_flight + audit.paid;
-    if audit.credits != accounted {
+    if audit.credits + audit.imported != accounted {
         wrong.push(format!(
-            "credits {} are not what is owed, held, in flight and paid, {accounted}",
-            audit.credits
+            "credits {} and imports {} are not what is owed, held, in flight and paid, {accounted}",
+            audit.credits, audit.imported
         ));
     }
     lines(
@@ -115,8 +118,8 @@ pub(super) fn add_up(book: &Connection, whole: bool) -> rusqlite::Result<Audit> 
             WHERE block NOT IN (SELECT hash FROM block)
         UNION ALL SELECT 'transfer ' || n || ': it names an account that is not there' FROM transfer
             WHERE source NOT IN (SELECT id FROM account) OR target NOT IN (SELECT id FROM account)
-        UNION ALL SELECT 'account ' || name || ': its balance is not its credits less its payouts'
-            FROM account
+        UNION ALL SELECT 'account ' || name ||
+                ': its balance is not its credits and imports less its payouts' FROM account
             LEFT JOIN (SELECT account, SUM(amount) AS earned FROM credit GROUP BY account)
                 AS earnings ON earnings.account = account.id
             LEFT JOIN (SELECT account, SUM(amount) AS spent FROM output
@@ -126,7 +129,10 @@ pub(super) fn add_up(book: &Connection, whole: bool) -> rusqlite::Result<Audit> 
                 (SELECT target AS account, amount AS moved FROM transfer
                     UNION ALL SELECT source, -amount FROM transfer) GROUP BY account)
                 AS moves ON moves.account = account.id
-            WHERE balance <> COALESCE(earned, 0) + COALESCE(moved, 0) - COALESCE(spent, 0)",
+            LEFT JOIN (SELECT account, SUM(amount) AS brought FROM import
+                WHERE kind = 'balance' GROUP BY account) AS opening ON opening.account = account.id
+            WHERE balance <> COALESCE(earned, 0) + COALESCE(brought, 0) + COALESCE(moved, 0)
+                - COALESCE(spent, 0)",
         wrong,
     )?;
     transactions(book, whole, wrong)?;

@@ -167,13 +167,15 @@ impl Book {
         self.read(|book| book.query_row(sql, [hash.to_string()], |row| row.get(0)).optional())
     }
 
-    /// How many blocks the book has.
+    /// How many blocks the book has from the tally.
     ///
     /// # Errors
     /// [`BookError`].
     pub fn block_count(&self) -> Result<u64, BookError> {
         self.read(|book| {
-            book.query_row("SELECT COUNT(*) FROM block", [], |row| row.get(0).map(natural))
+            let sql = "SELECT COUNT(*) FROM block
+                WHERE hash NOT IN (SELECT key FROM import WHERE kind = 'block')";
+            book.query_row(sql, [], |row| row.get(0).map(natural))
         })
     }
 
@@ -184,7 +186,13 @@ impl Book {
     pub fn pass_over(&mut self, found: &BlockFound, now: u64) -> Result<(), BookError> {
         self.take_in(found, &BTreeMap::new(), now)?;
         let sql = "UPDATE block SET state = 'before' WHERE hash = ?1 AND state = 'found'";
-        self.change(|change| change.execute(sql, [found.hash.to_string()])).map(drop)
+        self.change(|change| {
+            let name = found.hash.to_string();
+            if change.execute(sql, [&name])? > 0 {
+                super::imports::release(change, &name)?;
+            }
+            Ok(())
+        })
     }
 
     /// Takes in a found block with the work that its reward is split over. Rounds of orphans that
@@ -232,7 +240,10 @@ impl Book {
                     AND MIN(since, ?3) <= ?2";
             let carried = match found.scheme {
                 Scheme::Solo => 0,
-                _ => change.execute(sql, params![name, number(found.time)?, number(now)?])?,
+                Scheme::Prop | Scheme::Pplns { .. } => {
+                    super::imports::carry(change, &name, found.time, now)?;
+                    change.execute(sql, params![name, number(found.time)?, number(now)?])?
+                }
             };
             trace(change, now, &name, &format!("taken in, with the work of {carried} orphans"))
         })
@@ -368,11 +379,12 @@ fn is_credited(book: &Connection, block: &str) -> rusqlite::Result<bool> {
     }
 }
 
-/// A block's own work and all that was carried into it, over any number of orphans.
+/// A block's own work and all that was carried into it, over any number of orphans, or imported.
 fn work(book: &Connection, block: &str) -> rusqlite::Result<Work> {
     let sql = "WITH RECURSIVE part (hash) AS (
             SELECT ?1 UNION SELECT block.hash FROM block, part WHERE block.carried = part.hash)
-        SELECT worker, weight FROM work, part WHERE work.block = part.hash";
+        SELECT worker, weight FROM work, part WHERE work.block = part.hash
+        UNION ALL SELECT worker, weight FROM opening, part WHERE opening.block = part.hash";
     let mut sum = Work::new();
     let mut query = book.prepare_cached(sql)?;
     let mut rows = query.query([block])?;

@@ -2,17 +2,20 @@
 //! by the `payments` process; an operator's commands (`romp payouts`) change it beside that.
 //!
 //! Each step is one transaction with `synchronous=FULL`. A balance is never stored without the rows
-//! that it comes from: credits of mature blocks less the outputs of payouts that are not void.
+//! that it comes from: credits of mature blocks and what was imported, less the outputs of payouts
+//! that are not void.
 
 pub mod audit;
 mod blocks;
 mod claim;
+mod imports;
 mod payouts;
 mod record;
 mod transfer;
 
 pub use blocks::{BookBlock, State, Work};
 pub use claim::{ADOPTED, Turn};
+pub use imports::{Import, ImportKind, Imported};
 pub use payouts::{Balance, Due, Held, NewPayout, Payout, PayoutState};
 pub use record::{Line, Record};
 pub use transfer::REFUSED;
@@ -157,6 +160,7 @@ impl Book {
             let change = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             if version(&change)? == 0 {
                 change.execute_batch(SCHEMA)?;
+                change.execute_batch(imports::SCHEMA)?;
                 change.pragma_update(None, "user_version", VERSION)?;
             }
             change.commit()?;

@@ -121,7 +121,7 @@ fn killed_in_the_middle_of_a_script_it_has_all_of_it_or_nothing() {
         assert!(done || told.is_err(), "what was answered is there");
         n += u64::from(done);
         none += u64::from(!done);
-        assert_eq!(sums.accepted, n * 10_000);
+        assert_eq!(sums.accepted, n * 10_000, "{tenth}: {told:?}, {:?}", sums.positions);
         assert!(sums.round.values().all(|&work| work == n), "a part of a batch");
     }
     assert!(none > 0, "each batch was done before the end");
