@@ -97,7 +97,8 @@ pub fn audit(dir: &Path, coin: &str, offline: bool, json: bool) -> u8 {
 fn table(pool: &Pool, audit: &Audit) {
     for (what, units) in [
         ("rewards of mature blocks", audit.rewards),
-        ("  the pool's fees", audit.fees),
+        ("  fees kept in the wallet", audit.fees - audit.fees_credited),
+        ("  fees credited to an account", audit.fees_credited),
         ("  credited to miners", audit.credits),
         ("    owed", audit.owed),
         ("    set aside", audit.held),

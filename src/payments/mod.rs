@@ -6,6 +6,7 @@
 mod blocks;
 mod coin;
 mod fate;
+mod fee;
 mod owners;
 mod pay;
 

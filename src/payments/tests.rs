@@ -65,6 +65,8 @@ impl Scene {
             minimum: Amount(10_000),
             reserve: Amount(0),
             fee_ppm: 0,
+            fee_account: None,
+            minimums: BTreeMap::new(),
         });
         Self { dir: tempfile::tempdir().unwrap(), world, pool }
     }

@@ -11,7 +11,9 @@ pub struct Audit {
     pub rewards: i128,
     /// Of it: the pool's fees.
     pub fees: i128,
-    /// Of it: credited to accounts.
+    /// Of the fees: credited to accounts. The others stay in the wallet.
+    pub fees_credited: i128,
+    /// Of the rewards: credited to accounts for work.
     pub credits: i128,
     /// Owed to accounts that can be paid.
     pub owed: i128,
@@ -79,6 +81,10 @@ pub(super) fn add_up(book: &Connection, whole: bool) -> rusqlite::Result<Audit> 
     let mut audit = Audit {
         rewards: sum(book, "SELECT value FROM block WHERE fee IS NOT NULL")?,
         fees: sum(book, "SELECT fee FROM block WHERE fee IS NOT NULL")?,
+        fees_credited: sum(
+            book,
+            "SELECT fee FROM block WHERE fee IS NOT NULL AND fee_account IS NOT NULL",
+        )?,
         credits: sum(book, "SELECT amount FROM credit")?,
         owed: sum(book, "SELECT balance FROM account WHERE held IS NULL")?,
         held: sum(book, "SELECT balance FROM account WHERE held IS NOT NULL")?,
@@ -96,10 +102,11 @@ pub(super) fn add_up(book: &Connection, whole: bool) -> rusqlite::Result<Audit> 
         ));
     }
     let accounted = audit.owed + audit.held + audit.in_flight + audit.paid;
-    if audit.credits != accounted {
+    if audit.credits + audit.fees_credited != accounted {
         wrong.push(format!(
-            "credits {} are not what is owed, held, in flight and paid, {accounted}",
-            audit.credits
+            "credits {} and credited fees {} are not what is owed, held, in flight and paid, \
+             {accounted}",
+            audit.credits, audit.fees_credited
         ));
     }
     lines(
@@ -113,9 +120,14 @@ pub(super) fn add_up(book: &Connection, whole: bool) -> rusqlite::Result<Audit> 
             WHERE fee IS NULL AND state IN ('mature', 'lost')
         UNION ALL SELECT 'a credit names block ' || block || ', which is not there' FROM credit
             WHERE block NOT IN (SELECT hash FROM block)
-        UNION ALL SELECT 'account ' || name || ': its balance is not its credits less its payouts'
+        UNION ALL SELECT 'block ' || hash || ': its fee is nobody''s' FROM block
+            WHERE fee_account IS NOT NULL
+                AND (fee IS NULL OR fee_account NOT IN (SELECT id FROM account))
+        UNION ALL SELECT 'account ' || name || ': its balance is not what it earned less its payouts'
             FROM account
-            LEFT JOIN (SELECT account, SUM(amount) AS earned FROM credit GROUP BY account)
+            LEFT JOIN (SELECT account, SUM(amount) AS earned FROM (
+                SELECT account, amount FROM credit
+                UNION ALL SELECT fee_account, fee FROM block WHERE fee IS NOT NULL) GROUP BY account)
                 AS earnings ON earnings.account = account.id
             LEFT JOIN (SELECT account, SUM(amount) AS spent FROM output
                 JOIN payout ON payout.id = payout WHERE state <> 'void' GROUP BY account)

@@ -2,14 +2,17 @@
 //! by the `payments` process; an operator's command may hold and release accounts beside it.
 //!
 //! Each step is one transaction with `synchronous=FULL`. A balance is never stored without the rows
-//! that it comes from: credits of mature blocks less the outputs of payouts that are not void.
+//! that it comes from: credits of mature blocks, and fees that name the account, less the outputs of
+//! payouts that are not void.
 
 pub mod audit;
 mod blocks;
+mod fee;
 mod payouts;
 mod record;
 
 pub use blocks::{BookBlock, State, Work};
+pub use fee::Fee;
 pub use payouts::{Balance, Due, Held, NewPayout, Payout, PayoutState};
 pub use record::{Line, Record};
 
@@ -32,7 +35,7 @@ CREATE TABLE block (
     hash TEXT PRIMARY KEY, height INTEGER NOT NULL, time INTEGER NOT NULL, coinbase TEXT NOT NULL,
     value INTEGER NOT NULL CHECK (value >= 0), finder TEXT NOT NULL, stale INTEGER NOT NULL,
     state TEXT NOT NULL, since INTEGER NOT NULL, depth INTEGER NOT NULL, words TEXT NOT NULL,
-    carried TEXT, fee INTEGER CHECK (fee >= 0)) STRICT;
+    carried TEXT, fee INTEGER CHECK (fee >= 0), fee_account INTEGER) STRICT;
 CREATE INDEX block_state ON block (state);
 CREATE INDEX block_carried ON block (carried);
 CREATE TABLE work (
