@@ -3,7 +3,7 @@
 #![allow(clippy::print_stderr)] // a command prints
 
 use super::shares::{pool_of, print, print_json, printable};
-use super::{CONFIGURATION, DONE, FAILED, USAGE};
+use super::{CONFIGURATION, DONE, FAILED, USAGE, thresholds};
 use crate::chain::Hash;
 use crate::config::{Loaded, Pool};
 use crate::daemon::{CallError, Client, block_info, wallet};
@@ -34,6 +34,13 @@ pub enum Action {
         /// Those blocks are not paid: they were paid by hand, or by another machine
         #[arg(long)]
         without_old: bool,
+    },
+    /// Set from which debt on an address is paid
+    Threshold {
+        /// Address
+        address: String,
+        /// Coins, such as 0.5; or `default`: what the configuration says
+        amount: String,
     },
     /// Pay an address again that was set aside
     Release {
@@ -163,10 +170,11 @@ pub fn balance(dir: &Path, coin: &str, address: &str, json: bool) -> u8 {
             eprintln!("error: {} has no account `{}`", pool.coin.id, printable(address));
             return Ok(FAILED);
         };
+        let minimum = thresholds::of(pool, &book, address)?;
         if json {
             print_json(&json!({
                 "address": address, "unpaid": balance.unpaid, "in_flight": balance.in_flight,
-                "paid": balance.paid, "held": balance.held,
+                "paid": balance.paid, "held": balance.held, "minimum": minimum,
             }));
             return Ok(DONE);
         }
@@ -174,6 +182,9 @@ pub fn balance(dir: &Path, coin: &str, address: &str, json: bool) -> u8 {
         print(&format!("unpaid      {:>20} {symbol}", balance.unpaid));
         print(&format!("being paid  {:>20} {symbol}", balance.in_flight));
         print(&format!("paid        {:>20} {symbol}", balance.paid));
+        if let Some(minimum) = minimum {
+            print(&format!("paid from   {minimum:>20} {symbol} on"));
+        }
         if let Some(reason) = &balance.held {
             print(&format!("set aside: {}", printable(reason)));
         }
@@ -190,6 +201,10 @@ pub fn payouts(dir: &Path, coin: &str, action: &Action, json: bool) -> u8 {
             Action::Begin { without_old } => {
                 drop(book);
                 return begin(pool, data_dir, *without_old);
+            }
+            Action::Threshold { address, amount } => {
+                drop(book);
+                return thresholds::set(pool, data_dir, address, amount);
             }
             Action::List => {
                 list(pool, &book, json)?;

@@ -15,6 +15,7 @@ pub mod run;
 pub mod schema;
 pub mod shares;
 pub mod status;
+mod thresholds;
 
 use crate::miner;
 use crate::pow::Algorithm;

@@ -30,7 +30,8 @@ mod values;
 pub use check_payments::DUST;
 pub use checked::{Banning, Coin, Config, Daemon, Forks, Logging, NotifyListener, Pool, Port};
 pub use checked::{
-    Endpoint, LogLevel, Mpos, MposAuth, P2p, Payments, Redis, RewardRecipient, Store, VarDiff,
+    Endpoint, FeeAccount, LogLevel, Mpos, MposAuth, P2p, Payments, Redis, RewardRecipient, Store,
+    VarDiff,
 };
 pub use limits::Limits;
 pub use places::{Key, Places};

@@ -9,6 +9,7 @@ mod fate;
 mod fee;
 mod owners;
 mod pay;
+mod thresholds;
 
 use crate::ipc::{Received, Seat};
 use crate::net::helper;

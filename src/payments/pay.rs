@@ -114,7 +114,8 @@ impl Coin {
                 payout.txid, payout.words
             )));
         }
-        let due = book.due(self.payments.minimum)?;
+        let minimums = self.minimums(book)?;
+        let due = book.due(minimums)?;
         if due.is_empty() {
             return Ok(());
         }

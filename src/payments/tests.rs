@@ -2,6 +2,7 @@
 //! A wallet and a chain that can fail at every call: before it was executed, or after it with the
 //! answer lost. Each time the payer is gone, too, and starts anew on what is in the book.
 
+mod fees;
 mod world;
 
 use super::coin::Coin;

@@ -10,11 +10,13 @@ mod blocks;
 mod fee;
 mod payouts;
 mod record;
+mod thresholds;
 
 pub use blocks::{BookBlock, State, Work};
 pub use fee::Fee;
 pub use payouts::{Balance, Due, Held, NewPayout, Payout, PayoutState};
 pub use record::{Line, Record};
+pub use thresholds::Minimums;
 
 use crate::chain::{hex_decode, hex_encode};
 use crate::rewards::Amount;
@@ -43,7 +45,8 @@ CREATE TABLE work (
     PRIMARY KEY (block, worker)) STRICT, WITHOUT ROWID;
 CREATE TABLE account (
     id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, script TEXT NOT NULL, held TEXT,
-    balance INTEGER NOT NULL CHECK (balance >= 0), since INTEGER NOT NULL) STRICT;
+    balance INTEGER NOT NULL CHECK (balance >= 0), since INTEGER NOT NULL,
+    minimum INTEGER CHECK (minimum > 0)) STRICT;
 CREATE INDEX account_script ON account (script);
 CREATE TABLE credit (
     block TEXT NOT NULL, account INTEGER NOT NULL, weight TEXT NOT NULL,

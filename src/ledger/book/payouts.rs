@@ -1,6 +1,6 @@
 //! Payouts: what is owed, signed transactions, and what became of them.
 
-use super::{Book, BookError, amount, natural, number, script, trace};
+use super::{Book, BookError, Minimums, amount, natural, number, script, trace};
 use crate::chain::transaction::Output;
 use crate::chain::{Hash, hex_encode};
 use crate::rewards::Amount;
@@ -116,25 +116,33 @@ fn payout(row: &Row<'_>) -> rusqlite::Result<Payout> {
 }
 
 impl Book {
-    /// Accounts that are owed at least `minimum` and can be paid, the oldest debt first.
+    /// Accounts that are owed at least their minimum and can be paid, the oldest debt first.
     ///
     /// # Errors
     /// [`BookError`].
-    pub fn due(&self, minimum: Amount) -> Result<Vec<Due>, BookError> {
-        let sql = "SELECT id, name, script, balance, since FROM account
-            WHERE balance >= ?1 AND balance > 0 AND held IS NULL ORDER BY since, id";
+    pub fn due(&self, minimums: impl Into<Minimums>) -> Result<Vec<Due>, BookError> {
+        let minimums = minimums.into();
+        let sql = "SELECT id, name, script, balance, since, minimum FROM account
+            WHERE balance > 0 AND held IS NULL ORDER BY since, id";
         self.read(|book| {
             let mut query = book.prepare(sql)?;
-            let due = |row: &Row<'_>| {
-                Ok(Due {
+            let mut rows = query.query([])?;
+            let mut all = Vec::new();
+            while let Some(row) = rows.next()? {
+                let due = Due {
                     account: row.get(0)?,
                     name: row.get(1)?,
                     script: script(&row.get::<_, String>(2)?),
                     balance: amount(row, 3)?,
                     since: row.get(4).map(natural)?,
-                })
-            };
-            query.query_map([number(minimum.0)?], due)?.collect()
+                };
+                let own: Option<i64> = row.get(5)?;
+                let own = own.map(|units| Amount(natural(units)));
+                if due.balance >= minimums.of(&due.script, own) {
+                    all.push(due);
+                }
+            }
+            Ok(all)
         })
     }
 

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 mod fees;
+mod thresholds;
 
 use super::*;
 use crate::chain::Hash;
