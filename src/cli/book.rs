@@ -3,7 +3,7 @@
 #![allow(clippy::print_stderr)] // a command prints
 
 use super::shares::{pool_of, print, print_json, printable};
-use super::{CONFIGURATION, DONE, FAILED, USAGE, thresholds};
+use super::{CONFIGURATION, DONE, FAILED, USAGE, resolve, thresholds};
 use crate::chain::Hash;
 use crate::config::{Loaded, Pool};
 use crate::daemon::{CallError, Client, block_info, wallet};
@@ -41,6 +41,17 @@ pub enum Action {
         address: String,
         /// Coins, such as 0.5; or `default`: what the configuration says
         amount: String,
+    },
+    /// Settle a payout of which nobody knows whether it was sent
+    Resolve {
+        /// Its mark, as `romp payouts` writes it
+        mark: String,
+        /// It was not sent, and never will be: its amounts are owed again
+        #[arg(long, required_unless_present = "txid", conflicts_with = "txid")]
+        unsent: bool,
+        /// It was sent as this transaction
+        #[arg(long)]
+        txid: Option<String>,
     },
     /// Pay an address again that was set aside
     Release {
@@ -206,6 +217,10 @@ pub fn payouts(dir: &Path, coin: &str, action: &Action, json: bool) -> u8 {
                 drop(book);
                 return thresholds::set(pool, data_dir, address, amount);
             }
+            Action::Resolve { mark, txid, .. } => {
+                drop(book);
+                return resolve::run(pool, data_dir, mark, txid.as_deref());
+            }
             Action::List => {
                 list(pool, &book, json)?;
                 return Ok(DONE);
@@ -258,6 +273,7 @@ fn list(pool: &Pool, book: &Book, json: bool) -> Result<(), BookError> {
     let mut payouts = book.payouts(&PayoutState::ALL)?;
     payouts.reverse();
     let held = book.held()?;
+    let intents = book.intents()?;
     if json {
         let payout = |payout: &Payout| {
             json!({
@@ -270,6 +286,7 @@ fn list(pool: &Pool, book: &Book, json: bool) -> Result<(), BookError> {
             .map(|held| json!({"name": held.name, "amount": held.balance, "reason": held.reason}));
         print_json(&json!({
             "payouts": payouts.iter().map(payout).collect::<Vec<_>>(),
+            "without_transaction": resolve::values(&intents),
             "set_aside": held.collect::<Vec<_>>(),
         }));
         return Ok(());
@@ -284,6 +301,7 @@ fn list(pool: &Pool, book: &Book, json: bool) -> Result<(), BookError> {
         let words = printable(&payout.words);
         print(&format!("{:<9}  {}  {words}", payout.state.name(), payout.txid));
     }
+    resolve::lines(&intents).for_each(|line| print(&line));
     for held in &held {
         let (name, reason) = (printable(&held.name), printable(&held.reason));
         print(&format!("set aside  {} {}  {name}: {reason}", held.balance, pool.coin.symbol));

@@ -11,6 +11,7 @@ pub mod book;
 pub mod check;
 pub mod doctor;
 pub mod rebuild;
+mod resolve;
 pub mod run;
 pub mod schema;
 pub mod shares;

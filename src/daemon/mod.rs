@@ -13,6 +13,7 @@ mod payee;
 pub mod plan;
 mod resolve;
 pub mod sanity;
+pub mod sendmany;
 pub mod submit;
 pub mod template;
 pub mod wallet;

@@ -9,6 +9,8 @@ mod fate;
 mod fee;
 mod owners;
 mod pay;
+mod resolve;
+mod sendmany;
 mod thresholds;
 
 use crate::ipc::{Received, Seat};
@@ -19,6 +21,7 @@ pub use blocks::BEGUN;
 use coin::Coin;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
+pub use resolve::{Fact, resolve};
 use std::os::fd::AsRawFd;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;

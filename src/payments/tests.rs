@@ -3,6 +3,7 @@
 //! answer lost. Each time the payer is gone, too, and starts anew on what is in the book.
 
 mod fees;
+mod sendmany;
 mod world;
 
 use super::coin::Coin;

@@ -19,7 +19,7 @@ pub struct Audit {
     pub owed: i128,
     /// Owed to accounts that are set aside.
     pub held: i128,
-    /// In payouts that are not confirmed yet.
+    /// In payouts that are not confirmed yet, intended ones among them.
     pub in_flight: i128,
     /// In confirmed payouts.
     pub paid: i128,
@@ -88,7 +88,7 @@ pub(super) fn add_up(book: &Connection, whole: bool) -> rusqlite::Result<Audit> 
         credits: sum(book, "SELECT amount FROM credit")?,
         owed: sum(book, "SELECT balance FROM account WHERE held IS NULL")?,
         held: sum(book, "SELECT balance FROM account WHERE held IS NOT NULL")?,
-        in_flight: payouts("'signed', 'sent'")?,
+        in_flight: payouts("'intended', 'signed', 'sent'")?,
         paid: payouts("'confirmed'")?,
         lost: sum(book, "SELECT value FROM block WHERE state = 'lost'")?,
         transaction_fees: sum(book, "SELECT fee FROM payout WHERE state <> 'void'")?,
@@ -142,22 +142,25 @@ pub(super) fn add_up(book: &Connection, whole: bool) -> rusqlite::Result<Audit> 
 /// Each payout's bytes pay just what its rows say.
 fn transactions(book: &Connection, whole: bool, wrong: &mut Vec<String>) -> rusqlite::Result<()> {
     let mut outputs =
-        book.prepare("SELECT script, amount FROM output WHERE payout = ?1 ORDER BY n")?;
-    let sql = "SELECT id, txid, bytes FROM payout WHERE ?1 OR state <> 'confirmed' ORDER BY id";
+        book.prepare("SELECT n, script, amount FROM output WHERE payout = ?1 ORDER BY n")?;
+    let sql = "SELECT id, txid, bytes FROM payout
+        WHERE (?1 OR state <> 'confirmed') AND txid IS NOT NULL ORDER BY id";
     let mut query = book.prepare(sql)?;
     let mut rows = query.query([whole])?;
     while let Some(row) = rows.next()? {
         let (id, txid, bytes): (i64, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        let rows: Vec<(String, i64)> = outputs
-            .query_map([id], |row| Ok((row.get(0)?, row.get(1)?)))?
+        let rows: Vec<(i64, String, i64)> = outputs
+            .query_map([id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
             .collect::<rusqlite::Result<_>>()?;
         let read = hex_decode(&bytes).and_then(|bytes| Transaction::parse(&bytes));
         let agrees = read.is_some_and(|read| {
             Hash::from_display(&txid) == Some(read.txid)
-                && rows.len() <= read.outputs.len()
-                && rows.iter().zip(&read.outputs).all(|((script, amount), output)| {
-                    hex_decode(script).as_ref() == Some(&output.script)
-                        && u64::try_from(*amount) == Ok(output.value.0)
+                && rows.iter().all(|(n, script, amount)| {
+                    let output = usize::try_from(*n).ok().and_then(|n| read.outputs.get(n));
+                    output.is_some_and(|output| {
+                        hex_decode(script).as_ref() == Some(&output.script)
+                            && u64::try_from(*amount) == Ok(output.value.0)
+                    })
                 })
         });
         if !agrees && wrong.len() < MOST {

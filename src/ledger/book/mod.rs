@@ -8,12 +8,14 @@
 pub mod audit;
 mod blocks;
 mod fee;
+mod intents;
 mod payouts;
 mod record;
 mod thresholds;
 
 pub use blocks::{BookBlock, State, Work};
 pub use fee::Fee;
+pub use intents::{Intent, Made};
 pub use payouts::{Balance, Due, Held, NewPayout, Payout, PayoutState};
 pub use record::{Line, Record};
 pub use thresholds::Minimums;
@@ -54,10 +56,13 @@ CREATE TABLE credit (
     PRIMARY KEY (block, account)) STRICT, WITHOUT ROWID;
 CREATE INDEX credit_account ON credit (account);
 CREATE TABLE payout (
-    id INTEGER PRIMARY KEY, txid TEXT NOT NULL UNIQUE, bytes TEXT NOT NULL,
+    id INTEGER PRIMARY KEY, txid TEXT UNIQUE, bytes TEXT,
     fee INTEGER NOT NULL CHECK (fee >= 0), state TEXT NOT NULL, time INTEGER NOT NULL,
-    depth INTEGER NOT NULL, words TEXT NOT NULL) STRICT;
+    depth INTEGER NOT NULL, words TEXT NOT NULL, mark TEXT UNIQUE, tip TEXT,
+    CHECK ((txid IS NULL) = (bytes IS NULL)),
+    CHECK (txid IS NOT NULL OR (mark IS NOT NULL AND state IN ('intended', 'void')))) STRICT;
 CREATE INDEX payout_state ON payout (state);
+CREATE UNIQUE INDEX payout_intended ON payout (state) WHERE state = 'intended';
 CREATE TABLE output (
     payout INTEGER NOT NULL, n INTEGER NOT NULL, account INTEGER NOT NULL, script TEXT NOT NULL,
     amount INTEGER NOT NULL CHECK (amount > 0),

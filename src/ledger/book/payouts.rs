@@ -4,7 +4,7 @@ use super::{Book, BookError, Minimums, amount, natural, number, script, trace};
 use crate::chain::transaction::Output;
 use crate::chain::{Hash, hex_encode};
 use crate::rewards::Amount;
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 /// Somebody who is owed money.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -192,18 +192,7 @@ impl Book {
             let (name, hex) = (new.txid.to_string(), hex_encode(&new.bytes));
             change.execute(sql, params![name, hex, number(new.fee.0)?, number(now)?])?;
             let id = change.last_insert_rowid();
-            for (n, (account, script, amount)) in new.outputs.iter().enumerate() {
-                let sql = "INSERT INTO output VALUES (?1, ?2, ?3, ?4, ?5)";
-                let n = number(n as u64)?;
-                let amount = number(amount.0)?;
-                change.execute(sql, params![id, n, account, hex_encode(script), amount])?;
-                // The balance's own check refuses what is not covered.
-                let sql =
-                    "UPDATE account SET balance = balance - ?2 WHERE id = ?1 AND held IS NULL";
-                if change.execute(sql, params![account, amount])? != 1 {
-                    return Err(rusqlite::Error::QueryReturnedNoRows);
-                }
-            }
+            take(change, id, &new.outputs)?;
             trace(change, now, &name, &format!("signed, {} outputs", new.outputs.len()))
         })
     }
@@ -222,13 +211,13 @@ impl Book {
         })
     }
 
-    /// Payouts in these states, oldest first.
+    /// Payouts in these states whose transactions are known, oldest first.
     ///
     /// # Errors
     /// [`BookError`].
     pub fn payouts(&self, states: &[PayoutState]) -> Result<Vec<Payout>, BookError> {
         let sql = "SELECT id, txid, bytes, fee, state, time, depth, words FROM payout
-            WHERE state = ?1 ORDER BY id";
+            WHERE state = ?1 AND txid IS NOT NULL ORDER BY id";
         let mut payouts = Vec::new();
         for state in states {
             payouts.extend(self.read(|book| {
@@ -274,9 +263,7 @@ impl Book {
             let sql = "UPDATE payout SET state = ?2, depth = ?3, words = ?4 WHERE id = ?1";
             change.execute(sql, params![id, state.name(), number(depth)?, words])?;
             if state == PayoutState::Void {
-                let sql = "UPDATE account SET balance = balance + output.amount
-                    FROM output WHERE output.payout = ?1 AND output.account = account.id";
-                change.execute(sql, [id])?;
+                give(change, id)?;
             }
             if before == state.name() {
                 return Ok(());
@@ -292,7 +279,7 @@ impl Book {
     pub fn balance(&self, name: &str) -> Result<Option<Balance>, BookError> {
         let sql = "SELECT balance, held,
                 (SELECT COALESCE(SUM(amount), 0) FROM output JOIN payout ON payout.id = payout
-                    WHERE account = account.id AND state IN ('signed', 'sent')),
+                    WHERE account = account.id AND state IN ('intended', 'signed', 'sent')),
                 (SELECT COALESCE(SUM(amount), 0) FROM output JOIN payout ON payout.id = payout
                     WHERE account = account.id AND state = 'confirmed')
             FROM account WHERE name = ?1";
@@ -310,12 +297,41 @@ impl Book {
     }
 }
 
+/// Writes a payout's outputs, and takes them off the balances.
+pub(super) fn take(
+    change: &Transaction<'_>,
+    payout: i64,
+    outputs: &[(i64, Vec<u8>, Amount)],
+) -> rusqlite::Result<()> {
+    for (n, (account, script, amount)) in outputs.iter().enumerate() {
+        let sql = "INSERT INTO output VALUES (?1, ?2, ?3, ?4, ?5)";
+        let amount = number(amount.0)?;
+        change.execute(
+            sql,
+            params![payout, number(n as u64)?, account, hex_encode(script), amount],
+        )?;
+        // The balance's own check refuses what is not covered.
+        let sql = "UPDATE account SET balance = balance - ?2 WHERE id = ?1 AND held IS NULL";
+        if change.execute(sql, params![account, amount])? != 1 {
+            return Err(rusqlite::Error::QueryReturnedNoRows);
+        }
+    }
+    Ok(())
+}
+
+/// Gives a payout's amounts back to the balances.
+pub(super) fn give(change: &Transaction<'_>, payout: i64) -> rusqlite::Result<()> {
+    let sql = "UPDATE account SET balance = balance + output.amount
+        FROM output WHERE output.payout = ?1 AND output.account = account.id";
+    change.execute(sql, [payout]).map(drop)
+}
+
 /// How an account stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Balance {
     /// Owed.
     pub unpaid: Amount,
-    /// Signed or sent, not confirmed yet.
+    /// Intended, signed or sent, not confirmed yet.
     pub in_flight: Amount,
     /// Confirmed.
     pub paid: Amount,

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 mod fees;
+mod intents;
 mod thresholds;
 
 use super::*;
@@ -249,6 +250,9 @@ enum Event {
     Mature(u8, u8),
     Lose(u8, bool),
     Pay(u8),
+    Intend,
+    /// What becomes of the open intent.
+    Decide(u8),
     Settle(i64, bool),
     Restart,
 }
@@ -262,6 +266,8 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
         3 => (block.clone(), 0_u8..4).prop_map(|(number, fee)| Event::Mature(number, fee)),
         1 => (block, any::<bool>()).prop_map(|(number, lost)| Event::Lose(number, lost)),
         2 => any::<u8>().prop_map(Event::Pay),
+        1 => Just(Event::Intend),
+        2 => any::<u8>().prop_map(Event::Decide),
         2 => (1_i64..5, any::<bool>()).prop_map(|(id, void)| Event::Settle(id, void)),
         1 => Just(Event::Restart),
     ];
@@ -319,6 +325,18 @@ proptest! {
                         let _ = scene.book().sign(&paying(&outputs, salt), now);
                     }
                 }
+                Event::Intend => {
+                    let due = scene.book().due(Amount(1)).unwrap();
+                    let outputs: Vec<_> = due
+                        .iter()
+                        .map(|due| (due.account, due.script.clone(), due.balance))
+                        .collect();
+                    if !outputs.is_empty() {
+                        // A second one is refused.
+                        let _ = scene.book().intend(&outputs, &Hash([0; 32]), now);
+                    }
+                }
+                Event::Decide(salt) => intents::decide(&mut scene, salt, now),
                 Event::Settle(id, void) => {
                     let state = if void { PayoutState::Void } else { PayoutState::Confirmed };
                     let open = scene.book().payouts(&PayoutState::OPEN).unwrap();

@@ -39,6 +39,16 @@ pub(super) struct World {
     pub(super) is_theirs: bool,
     /// What stands in the place of a payout, by its id.
     pub(super) twins: BTreeMap<String, Transaction>,
+    /// The wallet knows no raw transactions.
+    pub(super) no_raw: bool,
+    /// What `sendmany` was given to keep, by transaction id.
+    pub(super) marks: BTreeMap<String, String>,
+    /// Bytes of what `sendmany` sent.
+    pub(super) bytes: BTreeMap<String, Vec<u8>>,
+    /// Answers to calls that were executed all the same, by method.
+    pub(super) lies: BTreeMap<&'static str, String>,
+    /// Seconds since the daemon was started.
+    pub(super) uptime: u64,
     /// Answers in place of the real ones, by method.
     pub(super) refusals: BTreeMap<&'static str, String>,
 }
@@ -61,6 +71,10 @@ impl World {
         let answer = match self.refusals.get(method) {
             Some(refusal) => Answer::Error(refusal.clone()),
             None => self.execute(method, &params),
+        };
+        let answer = match self.lies.get(method) {
+            Some(lie) => Answer::Error(lie.clone()),
+            None => answer,
         };
         if death == Some(Death::After) {
             self.died = true;
@@ -95,7 +109,11 @@ impl World {
                 }
                 (Some((_, confirmations)), _) => {
                     let twins: Vec<&String> = self.twins.keys().collect();
-                    json!({"confirmations": confirmations, "walletconflicts": twins})
+                    let hex = self.bytes.get(text).map(|bytes| hex_encode(bytes));
+                    json!({
+                        "confirmations": confirmations, "walletconflicts": twins,
+                        "hex": hex.unwrap_or_default(), "fee": -0.00002,
+                    })
                 }
                 _ => return unknown(),
             },
@@ -105,6 +123,22 @@ impl World {
             "validateaddress" => {
                 json!({"isvalid": text != "nobody", "scriptPubKey": hex_encode(&script(text))})
             }
+            "fundrawtransaction"
+            | "testmempoolaccept"
+            | "signrawtransactionwithwallet"
+            | "sendrawtransaction"
+                if self.no_raw =>
+            {
+                return Answer::Error(json!({"code": -32601, "message": "no"}).to_string());
+            }
+            "sendmany" => return self.send_many(params),
+            "listsinceblock" => {
+                let entry = |(txid, mark): (&String, &String)| json!({"txid": txid, "comment": mark, "category": "send"});
+                // Each is there twice, as one of two outputs is.
+                let entries: Vec<Value> = self.marks.iter().chain(&self.marks).map(entry).collect();
+                json!({"transactions": entries})
+            }
+            "uptime" => json!(self.uptime),
             "fundrawtransaction" => {
                 let mut bytes = hex_decode(text).unwrap();
                 self.inputs += 1;
@@ -130,6 +164,36 @@ impl World {
             _ => return Answer::Error(json!({"code": -32601, "message": "no"}).to_string()),
         };
         Answer::Result(result.to_string())
+    }
+
+    /// Pays in an order of its own, with change in the middle.
+    fn send_many(&mut self, params: &Value) -> Answer {
+        let refuse = |code: i32, words: &str| {
+            Answer::Error(json!({"code": code, "message": words}).to_string())
+        };
+        let payments = params[1].as_object().unwrap();
+        if payments.contains_key("refused") {
+            return refuse(-5, "Invalid address: refused");
+        }
+        let mut outputs: Vec<Output> = payments
+            .iter()
+            .rev()
+            .map(|(name, amount)| {
+                let value = Amount::from_coins(&amount.to_string()).unwrap();
+                Output { value, script: script(name) }
+            })
+            .collect();
+        outputs.insert(outputs.len() / 2, Output { value: Amount(7), script: script("change") });
+        self.inputs += 1;
+        let mut bytes = unfunded(&outputs);
+        let input = [vec![1, self.inputs], vec![9; 35], vec![0, 255, 255, 255, 255]].concat();
+        bytes.splice(4..5, input);
+        let read = Transaction::parse(&bytes).unwrap();
+        let txid = read.txid.to_string();
+        self.marks.insert(txid.clone(), params[3].as_str().unwrap().to_owned());
+        self.bytes.insert(txid.clone(), bytes);
+        self.sent.insert(txid.clone(), (read, 0));
+        Answer::Result(json!(txid).to_string())
     }
 
     /// What each script was paid by all that was ever sent.

@@ -1,0 +1,86 @@
+//! What an operator says of a payout that nobody knows whether it was sent: `romp payouts COIN
+//! resolve`.
+
+use super::coin::{Coin, Trouble};
+use crate::chain::Hash;
+use crate::config::{Payments, Pool};
+use crate::daemon::sendmany;
+use crate::ledger::book::{Book, PayoutState};
+use std::path::Path;
+
+/// No wallet works on a call for so long, ms: ten minutes. Our own wait for at most five.
+const OLD: u64 = 600_000;
+
+/// What the operator knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fact {
+    /// It was not sent, and never will be.
+    Unsent,
+    /// It is this transaction.
+    Txid(Hash),
+}
+
+/// Settles an intent, unless the wallet knows better. What was done, in words.
+///
+/// # Errors
+/// Why nothing was changed, for the operator.
+pub fn resolve(
+    pool: &Pool,
+    payments: &Payments,
+    data_dir: &Path,
+    book: &mut Book,
+    (mark, fact): (&str, Fact),
+    now: u64,
+) -> Result<String, String> {
+    let coin = Coin::new(pool, payments, data_dir);
+    settle(&coin, book, mark, fact, now).map_err(|trouble| trouble.to_string())
+}
+
+fn settle(
+    coin: &Coin,
+    book: &mut Book,
+    mark: &str,
+    fact: Fact,
+    now: u64,
+) -> Result<String, Trouble> {
+    let no = |words: String| Err(Trouble::Words(words));
+    let Some(intent) = book.open_intent()?.filter(|intent| intent.mark == mark) else {
+        return no(format!("{} has no open payout {mark}", coin.id()));
+    };
+    // What another wallet does not know says nothing.
+    coin.check_wallet(book)?;
+    let txid = match fact {
+        Fact::Txid(txid) => txid,
+        Fact::Unsent => {
+            let found = sendmany::marked(&coin.wallet, &intent.tip, mark)?;
+            if let Some(txid) = found.first() {
+                return no(format!("it was sent: the wallet has it as transaction {txid}"));
+            }
+            let age = now.saturating_sub(intent.time);
+            if age < OLD {
+                let left = (OLD - age).div_ceil(1000);
+                return no(format!("the call may still be on its way: try again in {left} s"));
+            }
+            // A call that waits in a daemon that hangs is carried out when it goes on.
+            let uptime = sendmany::uptime(&coin.wallet)?;
+            if uptime.is_some_and(|seconds| seconds.saturating_mul(1000) >= age) {
+                return no(format!(
+                    "the daemon at {} has run since before that call, and may still carry it out: \
+                     restart it first",
+                    coin.wallet.address()
+                ));
+            }
+            return match book.give_up(intent.id, "never sent, says the operator", now)? {
+                true => Ok(format!("{} coins are owed again", intent.amount)),
+                false => no("it was settled meanwhile".to_owned()),
+            };
+        }
+    };
+    if book.payouts(&PayoutState::ALL)?.iter().any(|payout| payout.txid == txid) {
+        return no(format!("transaction {txid} is another payout of the book"));
+    }
+    match coin.adopt(book, &intent, &txid)? {
+        Some(words) => no(words),
+        None => Ok(format!("it is transaction {txid}, and is watched from now on")),
+    }
+}
