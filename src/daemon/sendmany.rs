@@ -39,7 +39,7 @@ pub fn send_many(
     let params = format!("[{},{{{}}},1,{}]", json!(account), payments.join(","), json!(mark));
     let params = RawValue::from_string(params)
         .map_err(|error| client.error(method, Fault::Garbage(error.to_string())))?;
-    read(client, method, &*client.call_written(method, &params)?)
+    read(client, method, &client.call_written(method, &params)?)
 }
 
 /// Whether a failed `sendmany` is known to have sent nothing.
@@ -98,7 +98,7 @@ pub fn account_of(client: &Client, address: &str) -> Result<String, CallError> {
     let method = "getaccount";
     match client.call(method, json!([address])) {
         Err(CallError { fault: Fault::Rpc { code, .. }, .. }) if code != -28 => Ok(String::new()),
-        answer => read(client, method, &*answer?),
+        answer => read(client, method, &answer?),
     }
 }
 
@@ -112,7 +112,7 @@ pub fn uptime(client: &Client) -> Result<Option<u64>, CallError> {
         Err(error) if error.is_unknown_method() || matches!(error.fault, Fault::Auth(403)) => {
             Ok(None)
         }
-        answer => read(client, method, &*answer?).map(Some),
+        answer => read(client, method, &answer?).map(Some),
     }
 }
 

@@ -179,6 +179,6 @@ mod tests {
         assert_eq!(places(&[one.clone(), other, three.clone()]), None);
         assert_eq!(places(&[one.clone(), two.clone(), change.clone()]), None);
         assert_eq!(places(&[one.clone(), two, three, change.clone(), change]), None);
-        assert_eq!(super::places(&[one.clone()], &[one.clone(), one]), None);
+        assert_eq!(super::places(std::slice::from_ref(&one), &[one.clone(), one.clone()]), None);
     }
 }

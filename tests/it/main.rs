@@ -34,6 +34,7 @@ mod notices;
 mod payments;
 mod reload;
 mod secrets;
+mod sendmany;
 mod signals;
 mod stores;
 mod vardiff;
