@@ -61,9 +61,10 @@ fn settle(
                 let left = (OLD - age).div_ceil(1000);
                 return no(format!("the call may still be on its way: try again in {left} s"));
             }
-            // A call that waits in a daemon that hangs is carried out when it goes on.
+            // A call that waits in a daemon that hangs is carried out when it goes on. Seconds that
+            // have begun count as whole ones.
             let uptime = sendmany::uptime(&coin.wallet)?;
-            if uptime.is_some_and(|seconds| seconds.saturating_mul(1000) >= age) {
+            if uptime.is_some_and(|seconds| seconds.saturating_add(1).saturating_mul(1000) >= age) {
                 return no(format!(
                     "the daemon at {} has run since before that call, and may still carry it out: \
                      restart it first",

@@ -126,7 +126,7 @@ fn what_may_have_been_sent_is_not_sent_again() {
         assert_eq!(open_mark(&scene).as_ref(), Some(&mark));
     };
     refused(Fact::Unsent, 0, "still be on its way: try again in 600 s");
-    scene.world().uptime = LATER / 1000 + 3;
+    scene.world().uptime = LATER / 1000 + 300;
     refused(Fact::Unsent, LATER, "restart it first");
     scene.world().uptime = 5;
     scene.world().is_theirs = true;
