@@ -13,13 +13,25 @@ use std::collections::BTreeSet;
 
 #[derive(Deserialize)]
 struct RawSince {
-    transactions: Vec<RawEntry>,
+    transactions: Vec<Entry>,
 }
 
-#[derive(Deserialize)]
-struct RawEntry {
-    txid: Option<Hash>,
-    comment: Option<String>,
+/// An entry of `listsinceblock`; a transaction has one for each of its outputs.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Entry {
+    /// The transaction; moves between accounts of old wallets have none.
+    pub txid: Option<Hash>,
+    /// The mark, or whatever else was noted with it.
+    pub comment: Option<String>,
+}
+
+impl Entry {
+    /// Those with a mark.
+    #[must_use]
+    pub fn marked(entries: &[Self], mark: &str) -> BTreeSet<Hash> {
+        let ours = entries.iter().filter(|entry| entry.comment.as_deref() == Some(mark));
+        ours.filter_map(|entry| entry.txid).collect()
+    }
 }
 
 /// `sendmany`: the id of the transaction that pays these addresses, marked with `mark`.
@@ -73,11 +85,11 @@ pub fn was_refused(error: &CallError) -> bool {
     }
 }
 
-/// `listsinceblock`: the wallet's transactions with that mark which are in no block up to `tip`.
+/// `listsinceblock`: the wallet's transactions that are in no block up to `tip`.
 ///
 /// # Errors
 /// [`CallError`] when there is no usable answer.
-pub fn marked(client: &Client, tip: &Hash, mark: &str) -> Result<BTreeSet<Hash>, CallError> {
+pub fn since(client: &Client, tip: &Hash) -> Result<Vec<Entry>, CallError> {
     let method = "listsinceblock";
     let answer = match client.call(method, json!([tip.to_string()])) {
         // It does not know the block any more: all of them.
@@ -85,8 +97,7 @@ pub fn marked(client: &Client, tip: &Hash, mark: &str) -> Result<BTreeSet<Hash>,
         answer => answer?,
     };
     let raw: RawSince = read(client, method, &answer)?;
-    let ours = raw.transactions.into_iter().filter(|it| it.comment.as_deref() == Some(mark));
-    Ok(ours.filter_map(|it| it.txid).collect())
+    Ok(raw.transactions)
 }
 
 /// `getaccount`: the wallet's account that rewards to `address` are in; `""`, which is all of the
@@ -180,8 +191,10 @@ mod tests {
             _ => Answer::Error(r#"{"code":-32601,"message":"no"}"#.to_owned()),
         });
         for tip in [Hash([8; 32]), Hash([9; 32])] {
-            assert_eq!(marked(&client, &tip, "m"), Ok(BTreeSet::from([ours])));
-            assert_eq!(marked(&client, &tip, "n"), Ok(BTreeSet::new()));
+            let entries = since(&client, &tip).unwrap();
+            assert_eq!(entries.len(), 5);
+            assert_eq!(Entry::marked(&entries, "m"), BTreeSet::from([ours]));
+            assert_eq!(Entry::marked(&entries, "n"), BTreeSet::new());
         }
         assert_eq!(account_of(&client, "a"), Ok(String::new()));
         assert_eq!(uptime(&client), Ok(None));

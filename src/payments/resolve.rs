@@ -2,10 +2,14 @@
 //! resolve`.
 
 use super::coin::{Coin, Trouble};
+use super::sendmany::places;
 use crate::chain::Hash;
+use crate::chain::transaction::Transaction;
 use crate::config::{Payments, Pool};
-use crate::daemon::sendmany;
-use crate::ledger::book::{Book, PayoutState};
+use crate::daemon::sendmany::{self, Entry};
+use crate::daemon::wallet;
+use crate::ledger::book::{Book, Intent, PayoutState};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// No wallet works on a call for so long, ms: ten minutes. Our own wait for at most five.
@@ -52,8 +56,7 @@ fn settle(
     let txid = match fact {
         Fact::Txid(txid) => txid,
         Fact::Unsent => {
-            let found = sendmany::marked(&coin.wallet, &intent.tip, mark)?;
-            if let Some(txid) = found.first() {
+            if let Some(txid) = sent_as(coin, book, &intent)? {
                 return no(format!("it was sent: the wallet has it as transaction {txid}"));
             }
             let age = now.saturating_sub(intent.time);
@@ -77,11 +80,35 @@ fn settle(
             };
         }
     };
-    if book.payouts(&PayoutState::ALL)?.iter().any(|payout| payout.txid == txid) {
+    if known(book)?.contains(&txid) {
         return no(format!("transaction {txid} is another payout of the book"));
     }
     match coin.adopt(book, &intent, &txid)? {
         Some(words) => no(words),
         None => Ok(format!("it is transaction {txid}, and is watched from now on")),
     }
+}
+
+/// The wallet's transaction that has the mark, or pays just what was intended: a wallet that was
+/// killed may have forgotten the mark, and finds the transaction again in the chain.
+fn sent_as(coin: &Coin, book: &Book, intent: &Intent) -> Result<Option<Hash>, Trouble> {
+    let entries = sendmany::since(&coin.wallet, &intent.tip)?;
+    if let Some(txid) = Entry::marked(&entries, &intent.mark).first() {
+        return Ok(Some(*txid));
+    }
+    let outputs = book.outputs(intent.id)?;
+    let all: BTreeSet<Hash> = entries.iter().filter_map(|entry| entry.txid).collect();
+    for &txid in all.difference(&known(book)?) {
+        let found = wallet::transaction(&coin.wallet, &txid)?;
+        let read = found.and_then(|found| Transaction::parse(&found.bytes));
+        if read.is_some_and(|read| places(&read.outputs, &outputs).is_some()) {
+            return Ok(Some(txid));
+        }
+    }
+    Ok(None)
+}
+
+/// Transactions of the book.
+fn known(book: &Book) -> Result<BTreeSet<Hash>, Trouble> {
+    Ok(book.payouts(&PayoutState::ALL)?.into_iter().map(|payout| payout.txid).collect())
 }

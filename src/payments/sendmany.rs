@@ -8,6 +8,7 @@ use super::coin::{Coin, Trouble, now};
 use super::pay::{SMALL_FEE, unlock};
 use crate::chain::Hash;
 use crate::chain::transaction::{Output, Transaction};
+use crate::daemon::sendmany::Entry;
 use crate::daemon::{CallError, Fault, chain_info, script_of, sendmany, wallet};
 use crate::ledger::book::{Book, Due, Intent, Made};
 use crate::rewards::Amount;
@@ -96,7 +97,8 @@ impl Coin {
     /// Looks for the transaction of an intent whose call was not answered, or not heard.
     pub(super) fn look_for(&self, book: &mut Book) -> Result<(), Trouble> {
         let Some(intent) = book.open_intent()? else { return Ok(()) };
-        let found = sendmany::marked(&self.wallet, &intent.tip, &intent.mark)?;
+        let entries = sendmany::since(&self.wallet, &intent.tip)?;
+        let found = Entry::marked(&entries, &intent.mark);
         let words = match found.iter().collect::<Vec<_>>().as_slice() {
             [txid] => self.adopt(book, &intent, txid)?,
             [] => Some(format!(
@@ -150,7 +152,7 @@ impl Coin {
 
 /// Which output of a transaction each of these is; `None`: it does not pay all of them, or more than
 /// one output besides, the change.
-fn places(read: &[Output], wanted: &[Output]) -> Option<Vec<usize>> {
+pub(super) fn places(read: &[Output], wanted: &[Output]) -> Option<Vec<usize>> {
     let mut free: Vec<bool> = read.iter().map(|_| true).collect();
     let mut places = Vec::new();
     for output in wanted {

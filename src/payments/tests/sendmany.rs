@@ -163,11 +163,14 @@ fn what_was_sent_is_found_by_its_mark() {
     let scene = without_raw();
     scene.world().lies.insert("sendmany", error(-1, "disk"));
     scene.live(2);
-    let marks = std::mem::take(&mut scene.world().marks);
+    let marks = scene.world().marks.clone();
+    scene.world().marks.values_mut().for_each(|mark| *mark = "another note".to_owned());
     let said = scene.live(2).unwrap();
     assert!(said.contains("knows no transaction with its mark"), "{said}");
     let (txid, mark) = marks.into_iter().next().unwrap();
     let txid = Hash::from_display(&txid).unwrap();
+    let said_unsent = decide(&scene, &mark, Fact::Unsent, LATER).unwrap_err();
+    assert!(said_unsent.contains(&format!("has it as transaction {txid}")), "{said_unsent}");
     decide(&scene, &mark, Fact::Txid(txid), 0).unwrap();
     assert_eq!(scene.live(2), None);
     paid_once(&scene, "by its id");
