@@ -4,7 +4,7 @@ use super::scenarios::Bench;
 use super::server::{free_port, start_redis};
 use romp::chain::Hash;
 use romp::journal::{BlockFound, Record};
-use romp::ledger::book::{Account, Book, State};
+use romp::ledger::book::{Account, Book, Fee, State};
 use romp::ledger::{self, Applied, Batch, Tally};
 use romp::rewards::{Amount, Scheme};
 use romp::stratum::Unit;
@@ -129,7 +129,7 @@ impl Bench {
             .collect();
         let begun = Instant::now();
         book.move_to(&found.hash, State::Immature, 2).expect("the book");
-        book.credit(&found.hash, &owners, 0, 3).expect("the book");
+        book.credit(&found.hash, &owners, &Fee::kept(0), 3).expect("the book");
         let credited = begun.elapsed();
         let blocks = self.pick(20, 200);
         for n in 0..blocks {
@@ -137,7 +137,7 @@ impl Bench {
             let next = BlockFound { hash, ..found.clone() };
             book.take_in(&next, &round, 1).expect("the book");
             book.move_to(&hash, State::Immature, 2).expect("the book");
-            book.credit(&hash, &owners, 0, 3).expect("the book");
+            book.credit(&hash, &owners, &Fee::kept(0), 3).expect("the book");
         }
         let begun = Instant::now();
         let audit = book.audit(false).expect("the book");

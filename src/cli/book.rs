@@ -3,7 +3,7 @@
 #![allow(clippy::print_stderr)] // a command prints
 
 use super::shares::{pool_of, print, print_json, printable};
-use super::{CONFIGURATION, DONE, FAILED, USAGE};
+use super::{CONFIGURATION, DONE, FAILED, USAGE, resolve, thresholds};
 use crate::chain::Hash;
 use crate::config::{Loaded, Pool};
 use crate::daemon::{CallError, Client, block_info, wallet};
@@ -51,6 +51,24 @@ pub enum Action {
         name: String,
         /// Address
         address: String,
+    },
+    /// Set from which debt on an address is paid
+    Threshold {
+        /// Address
+        address: String,
+        /// Coins, such as 0.5; or `default`: what the configuration says
+        amount: String,
+    },
+    /// Settle a payout of which nobody knows whether it was sent
+    Resolve {
+        /// Its mark, as `romp payouts` writes it
+        mark: String,
+        /// It was not sent, and never will be: its amounts are owed again
+        #[arg(long, required_unless_present = "txid", conflicts_with = "txid")]
+        unsent: bool,
+        /// It was sent as this transaction
+        #[arg(long)]
+        txid: Option<String>,
     },
     /// Pay an address again that was set aside
     Release {
@@ -114,7 +132,8 @@ pub fn audit(dir: &Path, coin: &str, offline: bool, json: bool) -> u8 {
 fn table(pool: &Pool, audit: &Audit) {
     for (what, units) in [
         ("rewards of mature blocks", audit.rewards),
-        ("  the pool's fees", audit.fees),
+        ("  fees kept in the wallet", audit.fees - audit.fees_credited),
+        ("  fees credited to an account", audit.fees_credited),
         ("  credited to miners", audit.credits),
         ("imported from another pool", audit.imported),
         ("    owed", audit.owed),
@@ -181,10 +200,12 @@ pub fn balance(dir: &Path, coin: &str, address: &str, json: bool) -> u8 {
             return Ok(FAILED);
         };
         let before = book.paid_before(address)?;
+        let minimum = thresholds::of(pool, &book, address)?;
         if json {
             print_json(&json!({
                 "address": address, "unpaid": balance.unpaid, "in_flight": balance.in_flight,
                 "paid": balance.paid, "held": balance.held, "paid_before": before,
+                "minimum": minimum,
             }));
             return Ok(DONE);
         }
@@ -194,6 +215,9 @@ pub fn balance(dir: &Path, coin: &str, address: &str, json: bool) -> u8 {
         print(&format!("paid        {:>20} {symbol}", balance.paid));
         if before != Amount(0) {
             print(&format!("paid before {before:>20} {symbol}, by the software before this one"));
+        }
+        if let Some(minimum) = minimum {
+            print(&format!("paid from   {minimum:>20} {symbol} on"));
         }
         if let Some(reason) = &balance.held {
             print(&format!("set aside: {}", printable(reason)));
@@ -217,6 +241,14 @@ pub fn payouts(dir: &Path, coin: &str, action: &Action, json: bool) -> u8 {
             Action::Void { txid } => return super::payouts::void(pool, data_dir, txid),
             Action::Assign { name, address } => {
                 return super::payouts::assign(pool, data_dir, name, address);
+            }
+            Action::Threshold { address, amount } => {
+                drop(book);
+                return thresholds::set(pool, data_dir, address, amount);
+            }
+            Action::Resolve { mark, txid, .. } => {
+                drop(book);
+                return resolve::run(pool, data_dir, mark, txid.as_deref());
             }
             Action::List => {
                 list(pool, &book, json)?;
@@ -270,6 +302,7 @@ fn list(pool: &Pool, book: &Book, json: bool) -> Result<(), BookError> {
     let mut payouts = book.payouts(&PayoutState::ALL)?;
     payouts.reverse();
     let held = book.held()?;
+    let intents = book.intents()?;
     if json {
         let payout = |payout: &Payout| {
             json!({
@@ -282,6 +315,7 @@ fn list(pool: &Pool, book: &Book, json: bool) -> Result<(), BookError> {
             .map(|held| json!({"name": held.name, "amount": held.balance, "reason": held.reason}));
         print_json(&json!({
             "payouts": payouts.iter().map(payout).collect::<Vec<_>>(),
+            "without_transaction": resolve::values(&intents),
             "set_aside": held.collect::<Vec<_>>(),
         }));
         return Ok(());
@@ -296,6 +330,7 @@ fn list(pool: &Pool, book: &Book, json: bool) -> Result<(), BookError> {
         let words = printable(&payout.words);
         print(&format!("{:<9}  {}  {words}", payout.state.name(), payout.txid));
     }
+    resolve::lines(&intents).for_each(|line| print(&line));
     for held in &held {
         let (name, reason) = (printable(&held.name), printable(&held.reason));
         print(&format!("set aside  {} {}  {name}: {reason}", held.balance, pool.coin.symbol));

@@ -13,10 +13,12 @@ pub mod doctor;
 pub mod import;
 mod payouts;
 pub mod rebuild;
+mod resolve;
 pub mod run;
 pub mod schema;
 pub mod shares;
 pub mod status;
+mod thresholds;
 
 use crate::miner;
 use crate::pow::Algorithm;

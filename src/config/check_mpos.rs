@@ -18,13 +18,7 @@ pub(super) fn mpos(
     multiplier: f64,
     judge: &mut Judge<'_>,
 ) -> Option<Mpos> {
-    let early = raw.share_processing.as_ref().and_then(|early| early.mpos.as_ref());
-    let early = early.map(|raw| (raw, &EARLY[..]));
-    let late = raw.mpos_mode.as_ref().map(|raw| (raw, &LATE[..]));
-    let (raw, path) = match early_wins(keys, EARLY[0], LATE[0]) {
-        true => early.or(late),
-        false => late.or(early),
-    }?;
+    let (raw, path) = section(raw, keys)?;
     let at = |key: &'static str| [path, &[key]].concat();
     // Looked at also while it is off: an operator prepares it before.
     let auth = auth(raw, path.len() == EARLY.len(), validate);
@@ -58,6 +52,25 @@ pub(super) fn mpos(
     };
     let auto_create = raw.auto_create_worker.unwrap_or(false);
     Some(Mpos { host, port, user, password, database, auth: auth?, auto_create, multiplier })
+}
+
+/// Whether MPOS mode is on.
+pub(super) fn is_on(raw: &RawPool, keys: &Keys<'_>) -> bool {
+    section(raw, keys).is_some_and(|(raw, _)| raw.enabled == Some(true))
+}
+
+/// The section that counts, and where it is.
+fn section<'a>(
+    raw: &'a RawPool,
+    keys: &Keys<'_>,
+) -> Option<(&'a RawMpos, &'static [&'static str])> {
+    let early = raw.share_processing.as_ref().and_then(|early| early.mpos.as_ref());
+    let early = early.map(|raw| (raw, &EARLY[..]));
+    let late = raw.mpos_mode.as_ref().map(|raw| (raw, &LATE[..]));
+    match early_wins(keys, EARLY[0], LATE[0]) {
+        true => early.or(late),
+        false => late.or(early),
+    }
 }
 
 /// Whom to let in. Early files say it with one word (default: password); later ones with

@@ -1,13 +1,17 @@
 //! How miners are paid: `paymentProcessing`, and the early `shareProcessing.internal`.
 
+use super::check_fee::Fee;
+use super::check_mpos;
 use super::check_pool::{INTERNAL, early_wins};
-use super::checked::{Daemon, Payments};
+use super::check_rewards::check_address;
+use super::checked::{Coin, Daemon, Payments};
 use super::raw::RawPool;
-use super::values::{Judge, Keys, Scale, scaled};
+use super::values::{Judge, Keys, Scale, coins};
 use crate::rewards::Amount;
+use std::collections::BTreeMap;
 
 /// Less than that many units cannot be paid: nodes do not relay such outputs.
-const DUST: u64 = 10_000;
+pub const DUST: u64 = 10_000;
 /// `minimumPayment` where nothing is said: 0.01 coins.
 const MINIMUM: Amount = Amount(1_000_000);
 
@@ -15,13 +19,14 @@ const MINIMUM: Amount = Amount(1_000_000);
 pub(super) fn payments(
     raw: &RawPool,
     keys: &Keys<'_>,
+    coin: Option<&Coin>,
     first: Option<&Daemon>,
+    fee: &Fee,
     judge: &mut Judge<'_>,
 ) -> Option<Payments> {
     let late = raw.payment_processing.as_ref();
     let internal = raw.share_processing.as_ref().and_then(|s| s.internal.as_ref());
-    let is_early = internal.is_some()
-        && (late.is_none() || early_wins(keys, INTERNAL[0], "paymentProcessing"));
+    let is_early = is_early(raw, keys);
     let section = if is_early { INTERNAL.to_vec() } else { vec!["paymentProcessing"] };
     let path = |key| [section.as_slice(), &[key]].concat();
     let (enabled, daemon, interval, minimum, reserve) = match (is_early, internal, late) {
@@ -33,21 +38,12 @@ pub(super) fn payments(
         }
         _ => return None,
     };
-    // As written, since a float would not be exact.
-    let mut coins = |key, value: Option<f64>, default, title| {
-        let path = path(key);
-        if value.is_none() {
-            return Some(default);
-        }
-        let amount = keys.written(&path).and_then(|text| scaled(text, 8)).map(Amount);
-        if amount.is_none() {
-            let hint = "must be a number of coins with at most 8 decimals";
-            judge.report.error(&keys.at(&path), title, hint);
-        }
-        amount
+    let mut amount = |key, value: Option<f64>, default, title| match value {
+        None => Some(default),
+        Some(_) => coins(keys, &path(key), title, judge),
     };
-    let minimum = coins("minimumPayment", minimum, MINIMUM, "no amount to pay");
-    let reserve = coins("minimumReserve", reserve, Amount(0), "no amount to keep");
+    let minimum = amount("minimumPayment", minimum, MINIMUM, "no amount to pay");
+    let reserve = amount("minimumReserve", reserve, Amount(0), "no amount to keep");
     let at = path("minimumPayment");
     if minimum.is_some_and(|minimum| minimum.0 < DUST) {
         let hint = "must be at least 0.0001 coins: nodes do not relay smaller outputs";
@@ -56,6 +52,24 @@ pub(super) fn payments(
     let bounds = 1.0..=31.0 * 86_400.0;
     let at = path("paymentInterval");
     let interval = judge.duration(keys, &at, interval, 600.0, &bounds, Scale::Seconds);
+    let mut minimums = BTreeMap::new();
+    for address in late.filter(|_| !is_early).iter().flat_map(|it| &it.minimum_payments).flatten() {
+        let (address, path) = (address.0, ["paymentProcessing", "minimumPayments", address.0]);
+        check_address(address, coin, keys, &path, judge);
+        let title = "no amount to pay";
+        let amount = coins(keys, &path, title, judge);
+        if amount.is_some_and(|amount| amount.0 < DUST) {
+            let hint = "must be at least 0.0001 coins: nodes do not relay smaller outputs";
+            judge.report.error(&keys.at(&path), title, hint);
+        }
+        minimums.extend(amount.map(|amount| (address.clone(), amount)));
+    }
+    let fee_account = minimum.and_then(|minimum| fee.account(minimum));
+    if let Some(account) = fee_account.as_ref().filter(|it| minimums.contains_key(&it.address)) {
+        let path = ["paymentProcessing", "minimumPayments", &account.address];
+        let hint = "set `feeWithdrawalThreshold` instead";
+        judge.report.error(&keys.key(&path), "this is the address of the fee", hint);
+    }
     if enabled != Some(true) {
         return None;
     }
@@ -63,15 +77,28 @@ pub(super) fn payments(
         Some(raw) => judge.daemon(keys, &path("daemon"), raw)?,
         None => first?.clone(),
     };
-    let kept = internal.filter(|early| early.fee_receive_address.is_none());
-    let fee = kept.and_then(|_| keys.written(&[INTERNAL[0], INTERNAL[1], "feePercent"]));
-    // What is no exact fee was told with the recipients.
-    let fee_ppm = fee.and_then(|text| scaled(text, 6)).and_then(|ppm| u32::try_from(ppm).ok());
     Some(Payments {
         wallet,
         interval,
         minimum: minimum?,
         reserve: reserve?,
-        fee_ppm: fee_ppm.unwrap_or(0).min(999_999),
+        fee_ppm: fee.taken(),
+        fee_account,
+        minimums,
     })
+}
+
+fn is_early(raw: &RawPool, keys: &Keys<'_>) -> bool {
+    let internal = raw.share_processing.as_ref().and_then(|s| s.internal.as_ref());
+    internal.is_some()
+        && (raw.payment_processing.is_none() || early_wins(keys, INTERNAL[0], "paymentProcessing"))
+}
+
+/// Whether the pool pays its miners.
+pub(super) fn is_on(raw: &RawPool, keys: &Keys<'_>) -> bool {
+    let enabled = match is_early(raw, keys) {
+        true => raw.share_processing.as_ref().and_then(|s| s.internal.as_ref()?.enabled),
+        false => raw.payment_processing.as_ref().and_then(|it| it.enabled),
+    };
+    enabled == Some(true) && !check_mpos::is_on(raw, keys)
 }

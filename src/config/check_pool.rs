@@ -6,7 +6,8 @@ use super::diagnostics::shown;
 use super::raw::{RawBanning, RawPool};
 use super::values::{Judge, Keys, Scale};
 use super::{
-    check_mpos, check_notice, check_payments, check_ports, check_rewards, check_scheme, notes,
+    check_fee, check_mpos, check_notice, check_payments, check_ports, check_rewards, check_scheme,
+    notes,
 };
 use crate::stratum::Unit;
 use std::time::Duration;
@@ -38,12 +39,13 @@ pub(super) fn check(
     notes::pool(raw, keys, judge);
     let coin = around.coin;
     let address = check_rewards::address(raw, keys, coin.as_ref(), judge);
-    let recipients = check_rewards::recipients(raw, keys, coin.as_ref(), judge);
+    let fee = check_fee::fee(raw, keys, coin.as_ref(), judge);
+    let recipients = check_rewards::recipients(raw, keys, coin.as_ref(), &fee, judge);
     let scheme = check_scheme::pool(raw, keys, judge);
     let pool_ports = check_ports::ports(raw, keys, file, (ports, scheme), judge);
     let daemons = daemons(raw, keys, judge);
     let first = daemons.as_deref().and_then(<[Daemon]>::first);
-    let payments = check_payments::payments(raw, keys, first, judge);
+    let payments = check_payments::payments(raw, keys, coin.as_ref(), first, &fee, judge);
     let smallest = pool_ports
         .values()
         .flat_map(|port| [Some(port.diff), port.var_diff.as_ref().map(|rules| rules.min_diff)])

@@ -1,5 +1,6 @@
 //! Who is paid by a block: the pool's address and the fee recipients.
 
+use super::check_fee::Fee;
 use super::checked::{Coin, RewardRecipient};
 use super::diagnostics::shown;
 use super::raw::RawPool;
@@ -29,11 +30,12 @@ pub(super) fn address(
     Some(address.clone())
 }
 
-/// `rewardRecipients`, and the early `feePercent` with its `feeReceiveAddress`.
+/// `rewardRecipients`, and a fee that the coinbase pays.
 pub(super) fn recipients(
     raw: &RawPool,
     keys: &Keys<'_>,
     coin: Option<&Coin>,
+    fee: &Fee,
     judge: &mut Judge<'_>,
 ) -> Vec<RewardRecipient> {
     let mut recipients = Vec::new();
@@ -53,7 +55,7 @@ pub(super) fn recipients(
             recipients.push(RewardRecipient { destination: destination.clone(), ppm });
         }
     }
-    recipients.extend(early_fee(raw, keys, coin, judge));
+    recipients.extend(fee.recipient());
     let sum: u64 = recipients.iter().map(|recipient| u64::from(recipient.ppm)).sum();
     if sum >= WHOLE {
         let path =
@@ -65,37 +67,8 @@ pub(super) fn recipients(
     recipients
 }
 
-fn early_fee(
-    raw: &RawPool,
-    keys: &Keys<'_>,
-    coin: Option<&Coin>,
-    judge: &mut Judge<'_>,
-) -> Option<RewardRecipient> {
-    let internal = raw.share_processing.as_ref()?.internal.as_ref()?;
-    let path = |key| ["shareProcessing", "internal", key];
-    let fee = internal.fee_percent?;
-    let at = path("feePercent");
-    if fee >= 1.0 {
-        let hint = "a fraction: 0.02 is 2 %";
-        judge.report.error(&keys.at(&at), "the fee takes the whole block", hint);
-        return None;
-    }
-    let hint = "must be a fraction, such as 0.02 for 2 %, with at most 6 decimals";
-    let ppm = parts(fee, 6, hint, keys, &at, judge)?;
-    let Some(destination) = internal.fee_receive_address.clone() else {
-        if ppm > 0 {
-            let title = "there is no `feeReceiveAddress`";
-            let hint = "the fee stays in the pool's wallet when miners are paid";
-            judge.report.note(&keys.key(&at), title, hint);
-        }
-        return None;
-    };
-    check_address(&destination, coin, keys, &path("feeReceiveAddress"), judge);
-    Some(RewardRecipient { destination, ppm })
-}
-
 /// A share of the reward in parts per million, exactly as written.
-fn parts(
+pub(super) fn parts(
     value: f64,
     shift: usize,
     hint: &str,
@@ -115,7 +88,7 @@ fn parts(
     ppm
 }
 
-fn check_address(
+pub(super) fn check_address(
     address: &str,
     coin: Option<&Coin>,
     keys: &Keys<'_>,

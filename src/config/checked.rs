@@ -245,8 +245,21 @@ pub struct Payments {
     pub minimum: Amount,
     /// `minimumReserve` (default 0): stays in the wallet.
     pub reserve: Amount,
-    /// `feePercent` without `feeReceiveAddress`, parts per million: stays in the wallet, too.
+    /// `feePercent`, parts per million of each reward; 0 where the coinbase pays the fee.
     pub fee_ppm: u32,
+    /// Whom the fee is credited to; `None`: it stays in the wallet.
+    pub fee_account: Option<FeeAccount>,
+    /// `minimumPayments`: addresses that have a minimum of their own.
+    pub minimums: BTreeMap<String, Amount>,
+}
+
+/// The account that the pool's fee is credited to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FeeAccount {
+    /// `feeReceiveAddress`.
+    pub address: String,
+    /// `feeWithdrawalThreshold` (default `minimumPayment`): it is paid when it is owed that much.
+    pub threshold: Amount,
 }
 
 /// One stratum port.

@@ -4,6 +4,7 @@
 //! program sees. Every error names file, line and column, and all are reported at once.
 
 mod check_coin;
+mod check_fee;
 mod check_mpos;
 mod check_notice;
 mod check_payments;
@@ -27,10 +28,11 @@ mod secret;
 mod tests;
 mod values;
 
+pub use check_payments::DUST;
 pub use checked::{Banning, Coin, Config, Daemon, Forks, Logging, NotifyListener, Pool, Port};
 pub use checked::{
-    Endpoint, LogLevel, Mpos, MposAuth, P2p, Payments, Redis, RewardRecipient, RewardScheme, Store,
-    VarDiff,
+    Endpoint, FeeAccount, LogLevel, Mpos, MposAuth, P2p, Payments, Redis, RewardRecipient,
+    RewardScheme, Store, VarDiff,
 };
 pub use limits::Limits;
 pub use places::{Key, Places};

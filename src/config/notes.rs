@@ -37,12 +37,9 @@ pub(super) fn pool(raw: &RawPool, keys: &Keys<'_>, judge: &mut Judge<'_>) {
     };
     let early = raw.share_processing.as_ref();
     let internal = early.and_then(|s| s.internal.as_ref());
-    let threshold = internal.and_then(|it| it.fee_withdrawal_threshold).map(|_| true);
     let collect = internal.and_then(|it| it.fee_collect_account.as_ref()).map(|_| true);
-    let fees = "fees stay in the wallet, or are paid in the coinbase to `feeReceiveAddress`";
-    let path = |key| ["shareProcessing", "internal", key];
-    note(threshold, &path("feeWithdrawalThreshold"), fees);
-    note(collect, &path("feeCollectAccount"), fees);
+    let fees = "fees stay in the wallet, or are paid to `feeReceiveAddress`";
+    note(collect, &["shareProcessing", "internal", "feeCollectAccount"], fees);
     let hashes = "nothing reads the hashes of shares yet";
     note(raw.emit_invalid_block_hashes, &["emitInvalidBlockHashes"], hashes);
     let number = "extranonces are numbered by `instanceId` in config.json";

@@ -55,11 +55,13 @@ fn early_nomp_files_keep_their_meaning() {
     assert_eq!(config.notify[0].address, "0.0.0.0:8117".parse().unwrap());
     assert_eq!(config.notify[0].password.as_ref().unwrap().expose(), "test");
     assert_eq!(pool.job_refresh, Duration::from_secs(20));
-    let fee = &pool.recipients[0];
-    assert_eq!((fee.destination.as_str(), fee.ppm), ("LZz44iyF4zLCXJTU8RxztyyJZBntdS6fvv", 20_000));
+    assert_eq!(pool.recipients, []);
     assert!(matches!(&pool.store, Store::Redis(redis) if redis.host == "localhost"));
     let payments = pool.payments.as_ref().unwrap();
-    assert_eq!(payments.minimum, Amount(100_000));
+    assert_eq!((payments.minimum, payments.fee_ppm), (Amount(100_000), 20_000));
+    let fee = payments.fee_account.as_ref().unwrap();
+    let theirs = "LZz44iyF4zLCXJTU8RxztyyJZBntdS6fvv";
+    assert_eq!((fee.address.as_str(), fee.threshold), (theirs, Amount(500_000_000)));
     assert_eq!(pool.daemons.len(), 2);
     assert_eq!(pool.ports[&3032].var_diff.as_ref().unwrap().max_diff, 512.0);
     assert!(pool.validate_username);

@@ -6,6 +6,7 @@ use super::diagnostics::{Place, Report, Severity, shown};
 use super::document::Document;
 use super::raw::{RawDaemon, RawRedis, RawSecret};
 use super::secret::Secret;
+use crate::rewards::Amount;
 use std::ops::RangeInclusive;
 use std::path::Path;
 use std::time::Duration;
@@ -254,6 +255,21 @@ impl Judge<'_> {
         let zmq = raw.zmq.as_deref().and_then(|text| endpoint(text, keys, &below("zmq"), self));
         Some(Daemon { host, port: port?, user, password: password.flatten()?, zmq })
     }
+}
+
+/// An amount of coins exactly as written, since a float would not be exact.
+pub(super) fn coins(
+    keys: &Keys<'_>,
+    path: &[&str],
+    title: &str,
+    judge: &mut Judge<'_>,
+) -> Option<Amount> {
+    let amount = keys.written(path).and_then(|text| scaled(text, 8)).map(Amount);
+    if amount.is_none() {
+        let hint = "must be a number of coins with at most 8 decimals";
+        judge.report.error(&keys.at(path), title, hint);
+    }
+    amount
 }
 
 /// The first line's worth of a small file: its text without the newline at its end.

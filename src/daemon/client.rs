@@ -3,7 +3,7 @@
 use super::error::{CallError, Fault};
 use super::resolve::Name;
 use crate::config;
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 use std::fmt;
 use std::io;
@@ -52,6 +52,14 @@ struct Reply<'a> {
 
 fn present<'de: 'a, 'a, D: Deserializer<'de>>(from: D) -> Result<Option<&'a RawValue>, D::Error> {
     <&RawValue>::deserialize(from).map(Some)
+}
+
+#[derive(Serialize)]
+struct Request<'a, T: ?Sized> {
+    jsonrpc: &'a str,
+    id: u64,
+    method: &'a str,
+    params: &'a T,
 }
 
 #[derive(Deserialize)]
@@ -118,11 +126,32 @@ impl Client {
         method: &str,
         params: serde_json::Value,
     ) -> Result<Box<RawValue>, CallError> {
+        self.request(method, &params)
+    }
+
+    /// [`Client::call`] with parameters as they are written: numbers that no float holds.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub fn call_written(
+        &self,
+        method: &str,
+        params: &RawValue,
+    ) -> Result<Box<RawValue>, CallError> {
+        self.request(method, params)
+    }
+
+    fn request(
+        &self,
+        method: &str,
+        params: &(impl Serialize + ?Sized),
+    ) -> Result<Box<RawValue>, CallError> {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        let request = serde_json::json!({
-            "jsonrpc": "1.0", "id": id, "method": method, "params": params,
-        });
-        self.exchange(method, id, &request.to_string()).map_err(|fault| self.error(method, fault))
+        let request = Request { jsonrpc: "1.0", id, method, params };
+        serde_json::to_string(&request)
+            .map_err(|error| Fault::Garbage(error.to_string()))
+            .and_then(|request| self.exchange(method, id, &request))
+            .map_err(|fault| self.error(method, fault))
     }
 
     /// An error of this daemon.
@@ -133,6 +162,7 @@ impl Client {
 
     fn exchange(&self, method: &str, id: u64, request: &str) -> Result<Box<RawValue>, Fault> {
         let limit = match method {
+            // The latter lists each output of every transaction since a block.
             "getblocktemplate" | "listsinceblock" => TEMPLATE_LIMIT,
             _ => ANSWER_LIMIT,
         };

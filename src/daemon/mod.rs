@@ -14,6 +14,7 @@ mod payee;
 pub mod plan;
 mod resolve;
 pub mod sanity;
+pub mod sendmany;
 pub mod spend;
 pub mod submit;
 pub mod template;

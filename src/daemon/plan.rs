@@ -1,6 +1,7 @@
 //! The facts that a coin needs once: its network, and the scripts that the coinbase pays.
 
 use crate::chain::address::{self, AddressError};
+use crate::chain::transaction::is_payable;
 use crate::chain::{Network, Plan, Recipient, hex_array};
 use crate::config::{Key, Pool};
 use crate::daemon::{CallError, ChainInfo, Client, Fault, script_of};
@@ -75,6 +76,31 @@ pub fn recipient_script(
     let asker = Asker { client, pool, network, chain: &info.chain };
     let key = Key::pool(&["rewardRecipients", destination]);
     asker.script("the reward recipient", key, destination)
+}
+
+/// The script that the pool's fee is paid to, or why there is none.
+///
+/// # Errors
+/// [`PlanError`], also when nodes do not relay payments to it.
+pub fn fee_script(
+    client: &Client,
+    pool: &Pool,
+    info: &ChainInfo,
+    network: Network,
+    fee_address: &str,
+) -> Result<Vec<u8>, PlanError> {
+    let asker = Asker { client, pool, network, chain: &info.chain };
+    let key = || Key::pool(&["paymentProcessing", "feeReceiveAddress"]);
+    let script = asker.script("the fee's address", key(), fee_address)?;
+    let has_rules = pool.coin.addresses.contains_key(&network);
+    if has_rules && !is_payable(&script) {
+        let words = format!(
+            "the fee's address `{fee_address}` is of a kind that nodes do not relay payments to; \
+             put another one into `feeReceiveAddress`"
+        );
+        return Err(PlanError::Operator { key: key(), words });
+    }
+    Ok(script)
 }
 
 /// The plan of a pool's coinbase over scripts that are known.

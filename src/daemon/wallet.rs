@@ -21,6 +21,8 @@ pub struct WalletTransaction {
     pub conflicts: Vec<Hash>,
     /// Its bytes; empty where the wallet does not tell.
     pub bytes: Vec<u8>,
+    /// What the wallet paid for it; 0 where it does not tell.
+    pub fee: Amount,
 }
 
 /// What the wallet says of a coinbase output.
@@ -43,6 +45,7 @@ struct RawTransaction {
     walletconflicts: Vec<Hash>,
     #[serde(default)]
     hex: String,
+    fee: Option<Box<RawValue>>,
 }
 
 #[derive(Deserialize)]
@@ -130,6 +133,11 @@ pub fn transaction(client: &Client, txid: &Hash) -> Result<Option<WalletTransact
         mined,
         conflicts: raw.walletconflicts,
         bytes: hex_decode(&raw.hex).unwrap_or_default(),
+        // Told below zero.
+        fee: raw
+            .fee
+            .and_then(|fee| coins(client, method, fee.get().trim_start_matches('-')).ok())
+            .unwrap_or_default(),
     }))
 }
 

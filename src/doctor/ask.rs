@@ -82,6 +82,12 @@ pub fn daemon(
         out.add(judge::peers(&address, &peers));
     }
     let plan = scripts(client, pool, &info, network, &mut out);
+    let fee = pool.payments.as_ref().and_then(|paid| paid.fee_account.as_ref());
+    if let Some(fee) = fee
+        && let Err(error) = plan::fee_script(client, pool, &info, network, &fee.address)
+    {
+        out.add(operator("address", error));
+    }
     if pool.payments.as_ref().is_some_and(|paid| daemon::address(&paid.wallet) == address) {
         wallet(client, pool, &mut out);
     }

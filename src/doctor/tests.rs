@@ -8,6 +8,7 @@ use crate::chain::{Hash, Network, Target, hex_array, sha256d};
 use crate::daemon::stub::{self, Answer};
 use crate::daemon::{CallError, ChainInfo, Fault, Peers};
 use crate::pow::Algorithm;
+use crate::rewards::Amount;
 use crate::templates::tests::pool as test_pool;
 use serde_json::value::RawValue;
 
@@ -203,6 +204,9 @@ fn stub_daemon(network: &'static str, objection: &'static str) -> crate::config:
         "getblockchaininfo" => Answer::Result(format!(
             r#"{{"chain":"{network}","blocks":9,"headers":9,"bestblockhash":"{tip}"}}"#
         )),
+        "validateaddress" if body.contains("nobody") => {
+            Answer::Result(r#"{"isvalid":false}"#.to_owned())
+        }
         "validateaddress" => Answer::Result(
             r#"{"isvalid":true,"scriptPubKey":"0014000102030405060708090a0b0c0d0e0f10111213"}"#
                 .to_owned(),
@@ -242,6 +246,29 @@ fn one_daemon_in_order_makes_the_others_contradictions_warnings() {
     assert!(contradicts(&examined(vec![bad(), away()])));
     let alone = examined(vec![away()]);
     assert!(!contradicts(&alone) && !alone[0].answered, "{alone:?}");
+}
+
+#[test]
+fn a_fee_address_that_nobody_knows_is_a_contradiction() {
+    let daemon = stub_daemon("regtest", "null");
+    let mut pool = test_pool(vec![daemon.clone()]);
+    pool.daemon_timeout = Duration::from_secs(20);
+    for (address, wrong) in [("somebody", false), ("nobody", true)] {
+        let fee = crate::config::FeeAccount { address: address.to_owned(), threshold: Amount(1) };
+        pool.payments = Some(Payments {
+            wallet: daemon.clone(),
+            interval: Duration::ZERO,
+            minimum: Amount(1),
+            reserve: Amount(0),
+            fee_ppm: 1,
+            fee_account: Some(fee),
+            minimums: std::collections::BTreeMap::new(),
+        });
+        let patients = examine(&[&pool], Duration::from_secs(30));
+        assert_eq!(contradicts(&patients), wrong, "{patients:?}");
+        let told = |it: &Finding| it.words.contains("the fee's address `nobody`");
+        assert_eq!(patients[0].findings.iter().any(told), wrong, "{patients:?}");
+    }
 }
 
 /// Far away, or busy: the examination is complete all the same, and so is not repeated.

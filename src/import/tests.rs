@@ -10,7 +10,7 @@ use super::*;
 use crate::chain::Hash;
 use crate::config;
 use crate::journal::BlockFound;
-use crate::ledger::book::{Account, Book, ImportKind, Imported, State, tests::open};
+use crate::ledger::book::{Account, Book, Fee, ImportKind, Imported, State, tests::open};
 use crate::mpos::{AccountRow, Balances};
 use crate::rewards::{Amount, Scheme};
 use crate::stratum::{Unit, address_part};

@@ -35,6 +35,14 @@ pub trait Tally: Send {
     /// [`TallyError`]: after any error drop the tally and open it anew.
     fn unit(&mut self) -> Result<Option<Unit>, TallyError>;
 
+    /// Makes sure that a crash of the store, before it was opened, does no harm to what is added now.
+    ///
+    /// # Errors
+    /// As [`Tally::unit`].
+    fn renew(&mut self) -> Result<(), TallyError> {
+        Ok(())
+    }
+
     /// How far each stream has been added: byte offsets by stream name.
     ///
     /// # Errors

@@ -5,6 +5,7 @@
 
 mod backup;
 mod claim;
+mod renew;
 mod settings;
 mod words;
 
@@ -186,6 +187,10 @@ impl Tally for Redis {
         let command = redis::cmd("HGET").arg(self.key("meta")).arg("unit").clone();
         let text: Option<String> = self.call(&command)?;
         Ok(text.and_then(|text| text.parse().ok()).map(Unit))
+    }
+
+    fn renew(&mut self) -> Result<(), TallyError> {
+        self.renew_log()
     }
 
     fn positions(&mut self) -> Result<Numbers, TallyError> {

@@ -5,7 +5,7 @@ use super::fate::{Fate, View, fate};
 use crate::chain::Hash;
 use crate::daemon::block_info;
 use crate::daemon::wallet::{self, Mined};
-use crate::ledger::book::{Account, Book, BookBlock, State};
+use crate::ledger::book::{Account, Book, BookBlock, Fee, State};
 use crate::ledger::{BlockRow, REDIS_BLOCKS_KEPT, open_for_reading};
 use std::collections::BTreeMap;
 
@@ -134,9 +134,10 @@ impl Coin {
                 _ => {}
             }
         }
+        let fee = if mature.is_empty() { Fee::default() } else { self.fee(&chain)? };
         for hash in mature {
             let owners = self.owners_of(book, &hash, &chain)?;
-            book.credit(&hash, &owners, self.payments.fee_ppm, now())?;
+            book.credit(&hash, &owners, &fee, now())?;
             log::info!("{}: the reward of block {hash} is credited", self.id());
         }
         Ok(())

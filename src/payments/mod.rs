@@ -6,12 +6,16 @@
 mod blocks;
 mod claim;
 mod coin;
+mod cost;
 mod fate;
 mod fee;
 mod history;
 mod owners;
 mod pay;
+mod resolve;
+mod sendmany;
 mod stuck;
+mod thresholds;
 
 use crate::ipc::{Received, Seat, Troubles};
 use crate::net::helper;
@@ -22,8 +26,8 @@ use coin::Coin;
 pub use coin::FIRST_BLOCK;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
-pub use owners::Owners;
-pub use owners::account_of;
+pub use owners::{Owners, account_of};
+pub use resolve::{Fact, resolve};
 use std::os::fd::AsRawFd;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;

@@ -2,6 +2,7 @@
 //! cannot pay twice.
 
 use super::coin::{Coin, FIRST_BLOCK, Trouble, first_block, now};
+use super::sendmany::lacks_raw_transactions;
 use crate::chain::transaction::{Output, Transaction, is_payable, unfunded};
 use crate::daemon::{self, CallError, Fault, chain_info, plan, wallet};
 use crate::ledger::book::{Book, Due, NewPayout, Payout, PayoutState, REFUSED};
@@ -18,11 +19,12 @@ const OUTPUTS: usize = 200;
 /// What `testmempoolaccept` says when it is an output that is wrong.
 const OUTPUTS_FAULT: &str = "scriptpubkey";
 /// A fee up to that many units is never too high; above it, up to a twentieth of what is paid.
-const SMALL_FEE: u64 = 1_000_000;
+pub(super) const SMALL_FEE: u64 = 1_000_000;
 
 impl Coin {
     /// Looks at all payouts that are not settled for good: sends again what the chain does not have.
     pub(super) fn watch(&self, book: &mut Book) -> Result<(), Trouble> {
+        self.look_for(book)?;
         let open = book.payouts(&PayoutState::OPEN)?;
         for payout in open.into_iter().chain(book.shallow(WATCHED)?) {
             self.look_at(book, &payout)?;
@@ -105,6 +107,10 @@ impl Coin {
             Ok(_) => Ok((PayoutState::Sent, String::new())),
             // Already in the chain (Bitcoin Core's RPC_VERIFY_ALREADY_IN_CHAIN).
             Err(error) if error.code() == Some(-27) => Ok((PayoutState::Sent, String::new())),
+            // A wallet without raw transactions sends again what it has, by itself.
+            Err(error) if error.is_unknown_method() && payout.state != PayoutState::Signed => {
+                Ok((PayoutState::Sent, String::new()))
+            }
             Err(CallError { fault: Fault::Rpc { code, message }, .. }) if code != -28 => {
                 let words = format!("the daemon does not take it ({code}: {message})");
                 let state = match payout.state {
@@ -120,6 +126,7 @@ impl Coin {
     /// Pays who is due, as far as the wallet's money goes, the oldest debts first.
     pub(super) fn pay(&self, book: &mut Book) -> Result<(), Trouble> {
         self.claim(book)?;
+        Self::check_intents(book)?;
         let stuck = book.payouts(&[PayoutState::Signed])?;
         if let Some(payout) = stuck.first() {
             return Err(Trouble::Words(format!(
@@ -127,7 +134,8 @@ impl Coin {
                 payout.txid, payout.words
             )));
         }
-        let due = book.due(self.payments.minimum)?;
+        let minimums = self.minimums(book)?;
+        let due = book.due(minimums)?;
         if due.is_empty() {
             return Ok(());
         }
@@ -208,7 +216,12 @@ impl Coin {
             .iter()
             .map(|one| Output { value: one.balance, script: one.script.clone() })
             .collect();
-        let new = self.signed(book, &outputs)?;
+        let new = match self.signed(book, &outputs) {
+            Err(Trouble::Call(error)) if lacks_raw_transactions(&error) => {
+                return self.send_many(book, due);
+            }
+            new => new?,
+        };
         if let Some(reason) = wallet::refusal(&self.wallet, &new.bytes)? {
             // Not when it is the change, which all of them have.
             let fault_of_an_output =
@@ -293,7 +306,7 @@ fn pays(read: &Transaction, outputs: &[Output], change: &[u8]) -> bool {
     })
 }
 
-fn unlock(error: CallError) -> Trouble {
+pub(super) fn unlock(error: CallError) -> Trouble {
     match error.code() {
         Some(-13) => Trouble::Words(format!(
             "the wallet at {} is locked: unlock it for longer than payouts take, with \

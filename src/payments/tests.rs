@@ -3,6 +3,8 @@
 //! answer lost. Each time the payer is gone, too, and starts anew on what is in the book.
 
 mod claims;
+mod fees;
+mod sendmany;
 mod stuck;
 mod world;
 
@@ -69,6 +71,8 @@ impl Scene {
             minimum: Amount(10_000),
             reserve: Amount(0),
             fee_ppm: 0,
+            fee_account: None,
+            minimums: BTreeMap::new(),
         });
         Self { dir: tempfile::tempdir().unwrap(), world, pool }
     }

@@ -37,6 +37,7 @@ mod payouts;
 mod reload;
 mod schemes;
 mod secrets;
+mod sendmany;
 mod signals;
 mod stores;
 mod vardiff;

@@ -81,6 +81,7 @@ impl Coin {
     /// where it stands.
     pub(super) fn connect(&mut self) -> Result<Box<dyn Tally>, TallyError> {
         let mut tally = (self.open)()?;
+        tally.renew()?;
         self.stored = tally.positions()?;
         self.empty = self.stored.is_empty() && tally.unit()?.is_none();
         if self.empty

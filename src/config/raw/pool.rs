@@ -89,6 +89,14 @@ pub(in crate::config) struct RawPayments {
     pub(in crate::config) minimum_payment: Option<f64>,
     /// Coins that stay in the wallet.
     pub(in crate::config) minimum_reserve: Option<f64>,
+    /// Coins that single addresses must have earned before a payment, in place of minimumPayment.
+    pub(in crate::config) minimum_payments: Option<BTreeMap<String, f64>>,
+    /// The pool's fee as a fraction: 0.02 is 2 %.
+    pub(in crate::config) fee_percent: Option<f64>,
+    /// Address that the fee is paid to; without it the fee stays in the wallet.
+    pub(in crate::config) fee_receive_address: Option<String>,
+    /// Coins of fees that make a payment to feeReceiveAddress; default minimumPayment.
+    pub(in crate::config) fee_withdrawal_threshold: Option<f64>,
     /// Daemon whose wallet owns the pool's address.
     pub(in crate::config) daemon: Option<RawDaemon>,
 }
@@ -214,7 +222,7 @@ pub(in crate::config) struct RawInternal {
     pub(in crate::config) fee_percent: Option<f64>,
     /// Address that the fee goes to.
     pub(in crate::config) fee_receive_address: Option<String>,
-    /// Fees in coins that make a withdrawal.
+    /// Coins of fees that make a payment to feeReceiveAddress; without it the coinbase pays the fee.
     pub(in crate::config) fee_withdrawal_threshold: Option<f64>,
     /// Wallet account that collects fees.
     pub(in crate::config) fee_collect_account: Option<String>,

@@ -117,7 +117,7 @@ fn work_of_rounds_counts_once_over_several_imports() {
         let hash = Hash([number; 32]);
         book.move_to(&hash, State::Immature, 4000).unwrap();
         let owners = owners(&work(&book, number));
-        book.credit(&hash, &owners, 0, 4000).unwrap();
+        book.credit(&hash, &owners, &Fee::kept(0), 4000).unwrap();
     }
     let audit = book.audit(true).unwrap();
     assert_eq!(audit.wrong, Vec::<String>::new());

@@ -11,7 +11,9 @@ pub struct Audit {
     pub rewards: i128,
     /// Of it: the pool's fees.
     pub fees: i128,
-    /// Of it: credited to accounts.
+    /// Of the fees: credited to accounts. The others stay in the wallet.
+    pub fees_credited: i128,
+    /// Of the rewards: credited to accounts for work.
     pub credits: i128,
     /// Brought from another pool's software: owed to accounts beside what was credited.
     pub imported: i128,
@@ -19,7 +21,7 @@ pub struct Audit {
     pub owed: i128,
     /// Owed to accounts that are set aside.
     pub held: i128,
-    /// In payouts that are not confirmed yet.
+    /// In payouts that are not confirmed yet, intended ones among them.
     pub in_flight: i128,
     /// In confirmed payouts.
     pub paid: i128,
@@ -81,11 +83,15 @@ pub(super) fn add_up(book: &Connection, whole: bool) -> rusqlite::Result<Audit> 
     let mut audit = Audit {
         rewards: sum(book, "SELECT value FROM block WHERE fee IS NOT NULL")?,
         fees: sum(book, "SELECT fee FROM block WHERE fee IS NOT NULL")?,
+        fees_credited: sum(
+            book,
+            "SELECT fee FROM block WHERE fee IS NOT NULL AND fee_account IS NOT NULL",
+        )?,
         credits: sum(book, "SELECT amount FROM credit")?,
         imported: sum(book, "SELECT amount FROM import WHERE kind = 'balance' AND amount > 0")?,
         owed: sum(book, "SELECT balance FROM account WHERE held IS NULL")?,
         held: sum(book, "SELECT balance FROM account WHERE held IS NOT NULL")?,
-        in_flight: payouts("'signed', 'sent'")?,
+        in_flight: payouts("'intended', 'signed', 'sent'")?,
         paid: payouts("'confirmed'")?,
         lost: sum(book, "SELECT value FROM block WHERE state = 'lost'")?,
         transaction_fees: sum(book, "SELECT fee FROM payout WHERE state <> 'void'")?,
@@ -99,10 +105,11 @@ pub(super) fn add_up(book: &Connection, whole: bool) -> rusqlite::Result<Audit> 
         ));
     }
     let accounted = audit.owed + audit.held + audit.in_flight + audit.paid;
-    if audit.credits + audit.imported != accounted {
+    if audit.credits + audit.fees_credited + audit.imported != accounted {
         wrong.push(format!(
-            "credits {} and imports {} are not what is owed, held, in flight and paid, {accounted}",
-            audit.credits, audit.imported
+            "credits {}, credited fees {} and imports {} are not what is owed, held, in flight and \
+             paid, {accounted}",
+            audit.credits, audit.fees_credited, audit.imported
         ));
     }
     lines(
@@ -118,9 +125,14 @@ pub(super) fn add_up(book: &Connection, whole: bool) -> rusqlite::Result<Audit> 
             WHERE block NOT IN (SELECT hash FROM block)
         UNION ALL SELECT 'transfer ' || n || ': it names an account that is not there' FROM transfer
             WHERE source NOT IN (SELECT id FROM account) OR target NOT IN (SELECT id FROM account)
-        UNION ALL SELECT 'account ' || name ||
-                ': its balance is not its credits and imports less its payouts' FROM account
-            LEFT JOIN (SELECT account, SUM(amount) AS earned FROM credit GROUP BY account)
+        UNION ALL SELECT 'block ' || hash || ': its fee is nobody''s' FROM block
+            WHERE fee_account IS NOT NULL
+                AND (fee IS NULL OR fee_account NOT IN (SELECT id FROM account))
+        UNION ALL SELECT 'account ' || name || ': its balance is not what it earned less its payouts'
+            FROM account
+            LEFT JOIN (SELECT account, SUM(amount) AS earned FROM (
+                SELECT account, amount FROM credit
+                UNION ALL SELECT fee_account, fee FROM block WHERE fee IS NOT NULL) GROUP BY account)
                 AS earnings ON earnings.account = account.id
             LEFT JOIN (SELECT account, SUM(amount) AS spent FROM output
                 JOIN payout ON payout.id = payout WHERE state <> 'void' GROUP BY account)
@@ -142,22 +154,25 @@ pub(super) fn add_up(book: &Connection, whole: bool) -> rusqlite::Result<Audit> 
 /// Each payout's bytes pay just what its rows say.
 fn transactions(book: &Connection, whole: bool, wrong: &mut Vec<String>) -> rusqlite::Result<()> {
     let mut outputs =
-        book.prepare("SELECT script, amount FROM output WHERE payout = ?1 ORDER BY n")?;
-    let sql = "SELECT id, txid, bytes FROM payout WHERE ?1 OR state <> 'confirmed' ORDER BY id";
+        book.prepare("SELECT n, script, amount FROM output WHERE payout = ?1 ORDER BY n")?;
+    let sql = "SELECT id, txid, bytes FROM payout
+        WHERE (?1 OR state <> 'confirmed') AND txid IS NOT NULL ORDER BY id";
     let mut query = book.prepare(sql)?;
     let mut rows = query.query([whole])?;
     while let Some(row) = rows.next()? {
         let (id, txid, bytes): (i64, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        let rows: Vec<(String, i64)> = outputs
-            .query_map([id], |row| Ok((row.get(0)?, row.get(1)?)))?
+        let rows: Vec<(i64, String, i64)> = outputs
+            .query_map([id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
             .collect::<rusqlite::Result<_>>()?;
         let read = hex_decode(&bytes).and_then(|bytes| Transaction::parse(&bytes));
         let agrees = read.is_some_and(|read| {
             Hash::from_display(&txid) == Some(read.txid)
-                && rows.len() <= read.outputs.len()
-                && rows.iter().zip(&read.outputs).all(|((script, amount), output)| {
-                    hex_decode(script).as_ref() == Some(&output.script)
-                        && u64::try_from(*amount) == Ok(output.value.0)
+                && rows.iter().all(|(n, script, amount)| {
+                    let output = usize::try_from(*n).ok().and_then(|n| read.outputs.get(n));
+                    output.is_some_and(|output| {
+                        hex_decode(script).as_ref() == Some(&output.script)
+                            && u64::try_from(*amount) == Ok(output.value.0)
+                    })
                 })
         });
         if !agrees && wrong.len() < MOST {

@@ -1,6 +1,6 @@
 //! Found blocks and what they earned: from the tally's round to credits.
 
-use super::{Account, Book, BookError, account, amount, natural, number, trace};
+use super::{Account, Book, BookError, Fee, account, amount, fee as fees, natural, number, trace};
 use crate::chain::Hash;
 use crate::journal::BlockFound;
 use crate::rewards::{self, Amount, Scheme};
@@ -293,7 +293,7 @@ impl Book {
     }
 
     /// Credits a block that is mature: `owners` says whose each worker is, `fee` what the pool
-    /// keeps. The credits and the fee are the block's value, to the unit. A block without any work
+    /// takes. The credits and the fee are the block's value, to the unit. A block without any work
     /// is credited to its finder.
     ///
     /// # Errors
@@ -303,7 +303,7 @@ impl Book {
         &mut self,
         hash: &Hash,
         owners: &BTreeMap<String, Account>,
-        fee_ppm: u32,
+        fee: &Fee,
         now: u64,
     ) -> Result<(), BookError> {
         let name = hash.to_string();
@@ -325,13 +325,13 @@ impl Book {
             accounts.entry(owner.key()).or_insert(owner);
             *by_account.entry(owner.key()).or_insert(0_u128) += weight;
         }
-        let (fee, rest) = rewards::fee(value, fee_ppm);
+        let (taken, rest) = rewards::fee(value, fee.ppm);
         let parts = rewards::split(rest, &by_account)
             .ok_or_else(|| self.damaged(format!("block {name} has no work")))?;
         self.change(|change| {
             let sql = "UPDATE block SET state = 'mature', since = ?2, words = '', fee = ?3
                 WHERE hash = ?1 AND state = 'immature'";
-            if change.execute(sql, params![name, number(now)?, number(fee.0)?])? == 0 {
+            if change.execute(sql, params![name, number(now)?, number(taken.0)?])? == 0 {
                 return Ok(());
             }
             for (key, part) in &parts {
@@ -340,9 +340,10 @@ impl Book {
                 let weight = by_account.get(key).copied().unwrap_or_default();
                 let sql = "INSERT INTO credit VALUES (?1, ?2, ?3, ?4)";
                 change.execute(sql, params![name, id, weight.to_string(), number(part.0)?])?;
-                let sql = "UPDATE account SET balance = balance + ?2,
-                    since = CASE balance WHEN 0 THEN ?3 ELSE since END WHERE id = ?1";
-                change.execute(sql, params![id, number(part.0)?, number(now)?])?;
+                fees::earn(change, id, *part, now)?;
+            }
+            if let Some(owner) = &fee.account {
+                fees::credit(change, &name, owner, taken, now)?;
             }
             trace(change, now, &name, &format!("credited to {} accounts", parts.len()))
         })

@@ -115,7 +115,7 @@ impl Book {
     /// # Errors
     /// [`BookError`].
     pub fn newest_payout(&self) -> Result<Option<Hash>, BookError> {
-        let sql = "SELECT txid FROM payout ORDER BY id DESC LIMIT 1";
+        let sql = "SELECT txid FROM payout WHERE txid IS NOT NULL ORDER BY id DESC LIMIT 1";
         let newest: Option<String> =
             self.read(|book| book.query_row(sql, [], |row| row.get(0)).optional())?;
         Ok(newest.and_then(|txid| Hash::from_display(&txid)))

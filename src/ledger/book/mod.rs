@@ -2,22 +2,28 @@
 //! by the `payments` process; an operator's commands (`romp payouts`) change it beside that.
 //!
 //! Each step is one transaction with `synchronous=FULL`. A balance is never stored without the rows
-//! that it comes from: credits of mature blocks and what was imported, less the outputs of payouts
-//! that are not void.
+//! that it comes from: credits of mature blocks, fees that name the account, and what was imported,
+//! less the outputs of payouts that are not void.
 
 pub mod audit;
 mod blocks;
 mod claim;
+mod fee;
 mod imports;
+mod intents;
 mod payouts;
 mod record;
+mod thresholds;
 mod transfer;
 
 pub use blocks::{BookBlock, State, Work};
 pub use claim::{ADOPTED, Turn};
+pub use fee::Fee;
 pub use imports::{Import, ImportKind, Imported};
+pub use intents::{Intent, Made};
 pub use payouts::{Balance, Due, Held, NewPayout, Payout, PayoutState};
 pub use record::{Line, Record};
+pub use thresholds::Minimums;
 pub use transfer::REFUSED;
 
 use crate::chain::{hex_decode, hex_encode};
@@ -40,7 +46,7 @@ CREATE TABLE block (
     value INTEGER NOT NULL CHECK (value >= 0), finder TEXT NOT NULL, stale INTEGER NOT NULL,
     scheme TEXT NOT NULL,
     state TEXT NOT NULL, since INTEGER NOT NULL, depth INTEGER NOT NULL, words TEXT NOT NULL,
-    carried TEXT, fee INTEGER CHECK (fee >= 0)) STRICT;
+    carried TEXT, fee INTEGER CHECK (fee >= 0), fee_account INTEGER) STRICT;
 CREATE INDEX block_state ON block (state, depth);
 CREATE INDEX block_carried ON block (carried);
 CREATE TABLE work (
@@ -48,7 +54,8 @@ CREATE TABLE work (
     PRIMARY KEY (block, worker)) STRICT, WITHOUT ROWID;
 CREATE TABLE account (
     id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, script TEXT NOT NULL, held TEXT,
-    balance INTEGER NOT NULL CHECK (balance >= 0), since INTEGER NOT NULL) STRICT;
+    balance INTEGER NOT NULL CHECK (balance >= 0), since INTEGER NOT NULL,
+    minimum INTEGER CHECK (minimum > 0)) STRICT;
 CREATE INDEX account_script ON account (script);
 CREATE TABLE credit (
     block TEXT NOT NULL, account INTEGER NOT NULL, weight TEXT NOT NULL,
@@ -56,10 +63,13 @@ CREATE TABLE credit (
     PRIMARY KEY (block, account)) STRICT, WITHOUT ROWID;
 CREATE INDEX credit_account ON credit (account);
 CREATE TABLE payout (
-    id INTEGER PRIMARY KEY, txid TEXT NOT NULL UNIQUE, bytes TEXT NOT NULL,
+    id INTEGER PRIMARY KEY, txid TEXT UNIQUE, bytes TEXT,
     fee INTEGER NOT NULL CHECK (fee >= 0), state TEXT NOT NULL, time INTEGER NOT NULL,
-    depth INTEGER NOT NULL, words TEXT NOT NULL) STRICT;
+    depth INTEGER NOT NULL, words TEXT NOT NULL, mark TEXT UNIQUE, tip TEXT,
+    CHECK ((txid IS NULL) = (bytes IS NULL)),
+    CHECK (txid IS NOT NULL OR (mark IS NOT NULL AND state IN ('intended', 'void')))) STRICT;
 CREATE INDEX payout_state ON payout (state, depth);
+CREATE UNIQUE INDEX payout_intended ON payout (state) WHERE state = 'intended';
 CREATE TABLE output (
     payout INTEGER NOT NULL, n INTEGER NOT NULL, account INTEGER NOT NULL, script TEXT NOT NULL,
     amount INTEGER NOT NULL CHECK (amount > 0),

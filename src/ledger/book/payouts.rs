@@ -1,10 +1,10 @@
 //! Payouts: what is owed, signed transactions, and what became of them.
 
-use super::{Book, BookError, amount, natural, number, script, trace};
+use super::{Book, BookError, Minimums, amount, natural, number, script, trace};
 use crate::chain::transaction::Output;
 use crate::chain::{Hash, hex_encode};
 use crate::rewards::Amount;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 /// Somebody who is owed money.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -116,25 +116,33 @@ fn payout(row: &Row<'_>) -> rusqlite::Result<Payout> {
 }
 
 impl Book {
-    /// Accounts that are owed at least `minimum` and can be paid, the oldest debt first.
+    /// Accounts that are owed at least their minimum and can be paid, the oldest debt first.
     ///
     /// # Errors
     /// [`BookError`].
-    pub fn due(&self, minimum: Amount) -> Result<Vec<Due>, BookError> {
-        let sql = "SELECT id, name, script, balance, since FROM account
-            WHERE balance >= ?1 AND balance > 0 AND held IS NULL ORDER BY since, id";
+    pub fn due(&self, minimums: impl Into<Minimums>) -> Result<Vec<Due>, BookError> {
+        let minimums = minimums.into();
+        let sql = "SELECT id, name, script, balance, since, minimum FROM account
+            WHERE balance > 0 AND held IS NULL ORDER BY since, id";
         self.read(|book| {
             let mut query = book.prepare(sql)?;
-            let due = |row: &Row<'_>| {
-                Ok(Due {
+            let mut rows = query.query([])?;
+            let mut all = Vec::new();
+            while let Some(row) = rows.next()? {
+                let due = Due {
                     account: row.get(0)?,
                     name: row.get(1)?,
                     script: script(&row.get::<_, String>(2)?),
                     balance: amount(row, 3)?,
                     since: row.get(4).map(natural)?,
-                })
-            };
-            query.query_map([number(minimum.0)?], due)?.collect()
+                };
+                let own: Option<i64> = row.get(5)?;
+                let own = own.map(|units| Amount(natural(units)));
+                if due.balance >= minimums.of(&due.script, own) {
+                    all.push(due);
+                }
+            }
+            Ok(all)
         })
     }
 
@@ -184,18 +192,7 @@ impl Book {
             let (name, hex) = (new.txid.to_string(), hex_encode(&new.bytes));
             change.execute(sql, params![name, hex, number(new.fee.0)?, number(now)?])?;
             let id = change.last_insert_rowid();
-            for (n, (account, script, amount)) in new.outputs.iter().enumerate() {
-                let sql = "INSERT INTO output VALUES (?1, ?2, ?3, ?4, ?5)";
-                let n = number(n as u64)?;
-                let amount = number(amount.0)?;
-                change.execute(sql, params![id, n, account, hex_encode(script), amount])?;
-                // The balance's own check refuses what is not covered.
-                let sql =
-                    "UPDATE account SET balance = balance - ?2 WHERE id = ?1 AND held IS NULL";
-                if change.execute(sql, params![account, amount])? != 1 {
-                    return Err(rusqlite::Error::QueryReturnedNoRows);
-                }
-            }
+            take(change, id, &new.outputs)?;
             trace(change, now, &name, &format!("signed, {} outputs", new.outputs.len()))
         })
     }
@@ -214,13 +211,13 @@ impl Book {
         })
     }
 
-    /// Payouts in these states, oldest first.
+    /// Payouts in these states whose transactions are known, oldest first.
     ///
     /// # Errors
     /// [`BookError`].
     pub fn payouts(&self, states: &[PayoutState]) -> Result<Vec<Payout>, BookError> {
         let sql = "SELECT id, txid, bytes, fee, state, time, depth, words FROM payout
-            WHERE state = ?1 ORDER BY id";
+            WHERE state = ?1 AND txid IS NOT NULL ORDER BY id";
         let mut payouts = Vec::new();
         for state in states {
             payouts.extend(self.read(|book| {
@@ -292,7 +289,7 @@ impl Book {
     pub fn balance(&self, name: &str) -> Result<Option<Balance>, BookError> {
         let sql = "SELECT balance, held,
                 (SELECT COALESCE(SUM(amount), 0) FROM output JOIN payout ON payout.id = payout
-                    WHERE account = account.id AND state IN ('signed', 'sent')),
+                    WHERE account = account.id AND state IN ('intended', 'signed', 'sent')),
                 (SELECT COALESCE(SUM(amount), 0) FROM output JOIN payout ON payout.id = payout
                     WHERE account = account.id AND state = 'confirmed')
             FROM account WHERE name = ?1";
@@ -310,6 +307,28 @@ impl Book {
     }
 }
 
+/// Writes a payout's outputs, and takes them off the balances.
+pub(super) fn take(
+    change: &Transaction<'_>,
+    payout: i64,
+    outputs: &[(i64, Vec<u8>, Amount)],
+) -> rusqlite::Result<()> {
+    for (n, (account, script, amount)) in outputs.iter().enumerate() {
+        let sql = "INSERT INTO output VALUES (?1, ?2, ?3, ?4, ?5)";
+        let amount = number(amount.0)?;
+        change.execute(
+            sql,
+            params![payout, number(n as u64)?, account, hex_encode(script), amount],
+        )?;
+        // The balance's own check refuses what is not covered.
+        let sql = "UPDATE account SET balance = balance - ?2 WHERE id = ?1 AND held IS NULL";
+        if change.execute(sql, params![account, amount])? != 1 {
+            return Err(rusqlite::Error::QueryReturnedNoRows);
+        }
+    }
+    Ok(())
+}
+
 /// Gives the amounts of a payout back to the balances.
 pub(super) fn give_back(change: &Connection, payout: i64) -> rusqlite::Result<()> {
     let sql = "UPDATE account SET balance = balance + output.amount
@@ -322,7 +341,7 @@ pub(super) fn give_back(change: &Connection, payout: i64) -> rusqlite::Result<()
 pub struct Balance {
     /// Owed.
     pub unpaid: Amount,
-    /// Signed or sent, not confirmed yet.
+    /// Intended, signed or sent, not confirmed yet.
     pub in_flight: Amount,
     /// Confirmed.
     pub paid: Amount,

@@ -2,6 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
+mod fees;
+mod intents;
+mod thresholds;
+
 use super::*;
 use crate::chain::Hash;
 use crate::chain::transaction::{Output, Transaction, unfunded};
@@ -92,9 +96,13 @@ impl Scene {
     }
 
     fn mature(&mut self, number: u8, ppm: u32, now: u64) {
+        self.mature_with(number, &Fee::kept(ppm), now);
+    }
+
+    fn mature_with(&mut self, number: u8, fee: &Fee, now: u64) {
         let hash = Hash([number; 32]);
         self.book().move_to(&hash, State::Immature, now).unwrap();
-        self.book().credit(&hash, &owners(), ppm, now).unwrap();
+        self.book().credit(&hash, &owners(), fee, now).unwrap();
     }
 
     fn owed(&mut self, name: &str) -> u64 {
@@ -118,7 +126,7 @@ fn a_round_is_credited_once_and_rigs_go_to_their_address() {
     scene.mature(1, 10_000, 200);
     scene.reopen();
     // A second verdict does not credit again.
-    scene.book().credit(&Hash([1; 32]), &owners(), 10_000, 300).unwrap();
+    scene.book().credit(&Hash([1; 32]), &owners(), &Fee::kept(10_000), 300).unwrap();
     let audit = scene.balanced();
     assert_eq!((audit.rewards, audit.fees), (4_999_999_999, 49_999_999));
     assert_eq!(scene.owed("a"), 1_485_000_000);
@@ -265,9 +273,13 @@ enum Event {
     Found(u8, u8),
     Orphan(u8),
     Back(u8),
-    Mature(u8),
+    /// And who has the fee.
+    Mature(u8, u8),
     Lose(u8, bool),
     Pay(u8),
+    Intend,
+    /// What becomes of the open intent.
+    Decide(u8),
     Settle(i64, bool),
     Assign,
     Restart,
@@ -279,9 +291,11 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
         3 => (block.clone(), 0_u8..5).prop_map(|(number, work)| Event::Found(number, work)),
         2 => block.clone().prop_map(Event::Orphan),
         1 => block.clone().prop_map(Event::Back),
-        3 => block.clone().prop_map(Event::Mature),
+        3 => (block.clone(), 0_u8..4).prop_map(|(number, fee)| Event::Mature(number, fee)),
         1 => (block, any::<bool>()).prop_map(|(number, lost)| Event::Lose(number, lost)),
         2 => any::<u8>().prop_map(Event::Pay),
+        1 => Just(Event::Intend),
+        2 => any::<u8>().prop_map(Event::Decide),
         2 => (1_i64..5, any::<bool>()).prop_map(|(id, void)| Event::Settle(id, void)),
         1 => Just(Event::Assign),
         1 => Just(Event::Restart),
@@ -323,9 +337,9 @@ proptest! {
                         scene.book().move_to(&Hash([number; 32]), State::Immature, now).unwrap();
                     }
                 }
-                Event::Mature(number) => {
+                Event::Mature(number, fee) => {
                     if matches!(state_of(&mut scene, number), Some(State::Found | State::Immature)) {
-                        scene.mature(number, 12_345, now);
+                        scene.mature_with(number, &fees::some_fee(fee), now);
                     }
                 }
                 Event::Lose(number, lost) => scene.book().lose(&Hash([number; 32]), lost, now).unwrap(),
@@ -340,6 +354,18 @@ proptest! {
                         let _ = scene.book().sign(&paying(&outputs, salt), now);
                     }
                 }
+                Event::Intend => {
+                    let due = scene.book().due(Amount(1)).unwrap();
+                    let outputs: Vec<_> = due
+                        .iter()
+                        .map(|due| (due.account, due.script.clone(), due.balance))
+                        .collect();
+                    if !outputs.is_empty() {
+                        // A second one is refused.
+                        let _ = scene.book().intend(&outputs, &Hash([0; 32]), now);
+                    }
+                }
+                Event::Decide(salt) => intents::decide(&mut scene, salt, now),
                 Event::Settle(id, void) => {
                     let state = if void { PayoutState::Void } else { PayoutState::Confirmed };
                     let open = scene.book().payouts(&PayoutState::OPEN).unwrap();
@@ -356,7 +382,8 @@ proptest! {
         }
         // Work is never lost: what is in no credited round is carried, or still to come.
         let audit = scene.balanced();
-        prop_assert_eq!(audit.rewards, audit.fees + audit.owed + audit.held + audit.in_flight + audit.paid);
+        let kept = audit.fees - audit.fees_credited;
+        prop_assert_eq!(audit.rewards, kept + audit.owed + audit.held + audit.in_flight + audit.paid);
     }
 }
 

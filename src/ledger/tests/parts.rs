@@ -2,6 +2,7 @@
 
 use super::*;
 use std::collections::BTreeSet;
+use std::io::Write as _;
 
 const META: &str = "romp:{litecoin}:meta";
 const POSITIONS: &str = "romp:{litecoin}:positions";
@@ -110,6 +111,7 @@ fn killed_in_the_middle_of_a_script_it_has_all_of_it_or_nothing() {
     let (whole, mut n, mut none) = (start.elapsed(), 1, 0);
     for tenth in 1..=12 {
         let mut tally = server.tally("litecoin");
+        tally.renew().unwrap();
         let batch = many(n);
         let thread = std::thread::spawn(move || tally.apply(&batch));
         std::thread::sleep(whole * tenth / 10);
@@ -125,6 +127,30 @@ fn killed_in_the_middle_of_a_script_it_has_all_of_it_or_nothing() {
         assert!(sums.round.values().all(|&work| work == n), "a part of a batch");
     }
     assert!(none > 0, "each batch was done before the end");
+}
+
+#[test]
+fn the_half_of_a_script_in_a_servers_file_never_counts() {
+    let kept = ["--save", "", "--appendonly", "yes", "--appendfsync", "always"];
+    let Some(mut server) = Server::start_with(&kept) else { return };
+    let one = |n: u64| batch("s", n * 10, vec![share(1, "a", 1)]);
+    server.tally("litecoin").apply(&one(0)).unwrap();
+    // As a kill in the middle of a write leaves it: without the end of a command.
+    let files = server.dir.path().join("appendonlydir");
+    let newest = std::fs::read_dir(files).unwrap().map(|file| file.unwrap().path());
+    let newest = newest.filter(|file| file.to_string_lossy().ends_with(".incr.aof")).max().unwrap();
+    let mut log = std::fs::OpenOptions::new().append(true).open(newest).unwrap();
+    log.write_all(b"*1\r\n$5\r\nMULTI\r\n").unwrap();
+    let add = "*4\r\n$7\r\nHINCRBY\r\n$21\r\nromp:{litecoin}:round\r\n$1\r\na\r\n$1\r\n1\r\n";
+    log.write_all(add.as_bytes()).unwrap();
+    log.write_all(&add.as_bytes()[..30]).unwrap();
+    server.killed_and_run(&kept);
+    let mut tally = server.tally("litecoin");
+    tally.renew().unwrap();
+    assert_eq!(tally.apply(&one(1)).unwrap(), Applied::Done);
+    server.killed_and_run(&kept);
+    let sums = server.tally("litecoin").sums().unwrap();
+    assert_eq!((sums.accepted, sums.round["a"]), (2, 2));
 }
 
 #[test]

@@ -51,6 +51,16 @@ pub(super) struct World {
     pub(super) hidden: u64,
     /// Outputs that are odd pass.
     pub(super) is_lenient: bool,
+    /// The wallet knows no raw transactions.
+    pub(super) no_raw: bool,
+    /// What `sendmany` was given to keep, by transaction id.
+    pub(super) marks: BTreeMap<String, String>,
+    /// Bytes of what `sendmany` sent.
+    pub(super) bytes: BTreeMap<String, Vec<u8>>,
+    /// Answers to calls that were executed all the same, by method.
+    pub(super) lies: BTreeMap<&'static str, String>,
+    /// Seconds since the daemon was started.
+    pub(super) uptime: u64,
     /// Answers in place of the real ones, by method.
     pub(super) refusals: BTreeMap<&'static str, String>,
 }
@@ -73,6 +83,10 @@ impl World {
         let answer = match self.refusals.get(method) {
             Some(refusal) => Answer::Error(refusal.clone()),
             None => self.execute(method, &params),
+        };
+        let answer = match self.lies.get(method) {
+            Some(lie) => Answer::Error(lie.clone()),
+            None => answer,
         };
         if death == Some(Death::After) {
             self.died = true;
@@ -108,8 +122,12 @@ impl World {
                 }
                 (Some((sent, confirmations)), _) => {
                     let twins: Vec<&String> = self.twins.keys().collect();
-                    let hex = hex_encode(&spending(sent.inputs[0], &sent.outputs));
-                    json!({"confirmations": confirmations, "walletconflicts": twins, "hex": hex})
+                    let spent = hex_encode(&spending(sent.inputs[0], &sent.outputs));
+                    let hex = self.bytes.get(text).map_or(spent, |bytes| hex_encode(bytes));
+                    json!({
+                        "confirmations": confirmations, "walletconflicts": twins,
+                        "hex": hex, "fee": -0.00002,
+                    })
                 }
                 _ if self.worth.contains_key(text) => json!({"confirmations": 5}),
                 _ => return unknown(),
@@ -141,9 +159,12 @@ impl World {
                 // What was sent at a tip is in a later block.
                 let height = u64::from_str_radix(text, 16).unwrap();
                 let sent = self.sent_at.iter().filter(|(_, tip)| **tip >= height);
-                let entry = |txid| json!({"category": "send", "txid": txid});
+                let entry = |txid: &String| json!({"category": "send", "txid": txid, "comment": self.marks.get(txid)});
                 let all = self.twins.keys().chain(sent.map(|(txid, _)| txid));
-                json!({"transactions": all.map(entry).collect::<Vec<_>>()})
+                let all: BTreeSet<&String> = all.chain(self.marks.keys()).collect();
+                // Each is there twice, as one of two outputs is.
+                let all = all.into_iter().flat_map(|txid| [entry(txid), entry(txid)]);
+                json!({"transactions": all.collect::<Vec<_>>()})
             }
             "getblockhash" => json!("22".repeat(32)),
             "getaddressinfo" => json!({"ismine": !self.is_theirs}),
@@ -151,6 +172,16 @@ impl World {
             "validateaddress" => {
                 json!({"isvalid": text != "nobody", "scriptPubKey": hex_encode(&script(text))})
             }
+            "fundrawtransaction"
+            | "testmempoolaccept"
+            | "signrawtransactionwithwallet"
+            | "sendrawtransaction"
+                if self.no_raw =>
+            {
+                return Answer::Error(json!({"code": -32601, "message": "no"}).to_string());
+            }
+            "sendmany" => return self.send_many(params),
+            "uptime" => json!(self.uptime),
             "fundrawtransaction" => {
                 let mut bytes = hex_decode(text).unwrap();
                 self.inputs += 1;
@@ -184,6 +215,36 @@ impl World {
             _ => return Answer::Error(json!({"code": -32601, "message": "no"}).to_string()),
         };
         Answer::Result(result.to_string())
+    }
+
+    /// Pays in an order of its own, with change in the middle.
+    fn send_many(&mut self, params: &Value) -> Answer {
+        let refuse = |code: i32, words: &str| {
+            Answer::Error(json!({"code": code, "message": words}).to_string())
+        };
+        let payments = params[1].as_object().unwrap();
+        if payments.contains_key("refused") {
+            return refuse(-5, "Invalid address: refused");
+        }
+        let mut outputs: Vec<Output> = payments
+            .iter()
+            .rev()
+            .map(|(name, amount)| {
+                let value = Amount::from_coins(&amount.to_string()).unwrap();
+                Output { value, script: script(name) }
+            })
+            .collect();
+        outputs.insert(outputs.len() / 2, Output { value: Amount(7), script: script("change") });
+        self.inputs += 1;
+        let mut bytes = unfunded(&outputs);
+        let input = [vec![1, self.inputs], vec![9; 35], vec![0, 255, 255, 255, 255]].concat();
+        bytes.splice(4..5, input);
+        let read = Transaction::parse(&bytes).unwrap();
+        let txid = read.txid.to_string();
+        self.marks.insert(txid.clone(), params[3].as_str().unwrap().to_owned());
+        self.bytes.insert(txid.clone(), bytes);
+        self.sent.insert(txid.clone(), (read, 0));
+        Answer::Result(json!(txid).to_string())
     }
 
     /// What each script was paid by all that was ever sent.

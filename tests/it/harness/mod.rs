@@ -7,6 +7,7 @@ mod http;
 mod litecoin;
 mod load;
 mod mariadb;
+mod old_wallet;
 mod process;
 mod redis;
 mod romp;
@@ -17,6 +18,7 @@ pub(crate) use client::{Attempt, Client};
 pub(crate) use litecoin::{Pair, to_satoshi};
 pub(crate) use load::{Connector, Load};
 pub(crate) use mariadb::MariaDb;
+pub(crate) use old_wallet::{Fate, OldWallet};
 pub(crate) use process::{Process, is_alive, kill};
 pub(crate) use redis::Redis;
 pub(crate) use romp::{

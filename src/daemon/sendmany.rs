@@ -1,0 +1,202 @@
+//! The calls by which a wallet without raw transactions pays: it makes, signs and sends in one, and
+//! keeps a mark with the transaction, by which that is found again.
+
+use super::calls::read;
+use super::client::Client;
+use super::error::{CallError, Fault};
+use crate::chain::Hash;
+use crate::rewards::Amount;
+use serde::Deserialize;
+use serde_json::json;
+use serde_json::value::RawValue;
+use std::collections::BTreeSet;
+
+#[derive(Deserialize)]
+struct RawSince {
+    transactions: Vec<Entry>,
+}
+
+/// An entry of `listsinceblock`; a transaction has one for each of its outputs.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Entry {
+    /// The transaction; moves between accounts of old wallets have none.
+    pub txid: Option<Hash>,
+    /// The mark, or whatever else was noted with it.
+    pub comment: Option<String>,
+}
+
+impl Entry {
+    /// Those with a mark.
+    #[must_use]
+    pub fn marked(entries: &[Self], mark: &str) -> BTreeSet<Hash> {
+        let ours = entries.iter().filter(|entry| entry.comment.as_deref() == Some(mark));
+        ours.filter_map(|entry| entry.txid).collect()
+    }
+}
+
+/// `sendmany`: the id of the transaction that pays these addresses, marked with `mark`.
+///
+/// # Errors
+/// [`CallError`]; whether something was sent all the same, [`was_refused`] tells.
+pub fn send_many(
+    client: &Client,
+    account: &str,
+    payments: &[(&str, Amount)],
+    mark: &str,
+) -> Result<Hash, CallError> {
+    let method = "sendmany";
+    // Written out: amounts are exact as text, and would not be as the floats of a JSON value.
+    let payments: Vec<String> =
+        payments.iter().map(|(address, amount)| format!("{}:{amount}", json!(address))).collect();
+    let params = format!("[{},{{{}}},1,{}]", json!(account), payments.join(","), json!(mark));
+    let params = RawValue::from_string(params)
+        .map_err(|error| client.error(method, Fault::Garbage(error.to_string())))?;
+    read(client, method, &client.call_written(method, &params)?)
+}
+
+/// Whether a failed `sendmany` is known to have sent nothing.
+///
+/// A wallet takes a transaction up, and sends it, in its last step. What these codes stand for is
+/// found out before that: parameters, addresses, funds, keys, a lock, a daemon that is starting, or
+/// a login. -4 is what is said when the last step fails, and -1 whatever nobody thought of: then,
+/// and without an answer, the transaction may be there.
+#[must_use]
+pub fn was_refused(error: &CallError) -> bool {
+    match &error.fault {
+        Fault::Rpc { code, .. } => matches!(
+            code,
+            -3 | -5
+                | -6
+                | -8
+                | -11
+                | -12
+                | -13
+                | -17
+                | -18
+                | -19
+                | -28
+                | -32_600
+                | -32_601
+                | -32_602
+                | -32_700
+        ),
+        Fault::Auth(_) => true,
+        _ => false,
+    }
+}
+
+/// `listsinceblock`: the wallet's transactions that are in no block up to `tip`.
+///
+/// # Errors
+/// [`CallError`] when there is no usable answer.
+pub fn since(client: &Client, tip: &Hash) -> Result<Vec<Entry>, CallError> {
+    let method = "listsinceblock";
+    let answer = match client.call(method, json!([tip.to_string()])) {
+        // It does not know the block any more: all of them.
+        Err(error) if error.code() == Some(-5) => client.call(method, json!([]))?,
+        answer => answer?,
+    };
+    let raw: RawSince = read(client, method, &answer)?;
+    Ok(raw.transactions)
+}
+
+/// `getaccount`: the wallet's account that rewards to `address` are in; `""`, which is all of the
+/// wallet, where there are no accounts any more.
+///
+/// # Errors
+/// [`CallError`] when there is no usable answer.
+pub fn account_of(client: &Client, address: &str) -> Result<String, CallError> {
+    let method = "getaccount";
+    match client.call(method, json!([address])) {
+        Err(CallError { fault: Fault::Rpc { code, .. }, .. }) if code != -28 => Ok(String::new()),
+        answer => read(client, method, &answer?),
+    }
+}
+
+/// `uptime`: for how many seconds the daemon has run; `None`: it does not say.
+///
+/// # Errors
+/// [`CallError`] when there is no usable answer.
+pub fn uptime(client: &Client) -> Result<Option<u64>, CallError> {
+    let method = "uptime";
+    match client.call(method, json!([])) {
+        Err(error) if error.is_unknown_method() || matches!(error.fault, Fault::Auth(403)) => {
+            Ok(None)
+        }
+        answer => read(client, method, &answer?).map(Some),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::daemon::stub::{self, Answer};
+    use std::time::Duration;
+
+    fn client(answer: impl Fn(&str, &str) -> Answer + Send + Sync + 'static) -> Client {
+        Client::new(&stub::daemon(answer), Duration::from_secs(20))
+    }
+
+    #[test]
+    fn amounts_and_mark_go_out_as_they_are() {
+        let txid = Hash([7; 32]);
+        let client = client(move |method, body| {
+            let sent = r#""params":["",{"a":90071992.54740993,"b":0.00010000},1,"romp-1-\"x"]"#;
+            match method == "sendmany" && body.contains(sent) {
+                true => Answer::Result(format!("\"{txid}\"")),
+                false => Answer::Error(format!(r#"{{"code":-8,"message":{}}}"#, json!(body))),
+            }
+        });
+        let payments = [("a", Amount(9_007_199_254_740_993)), ("b", Amount(10_000))];
+        assert_eq!(send_many(&client, "", &payments, "romp-1-\"x"), Ok(txid));
+    }
+
+    #[test]
+    fn only_what_comes_before_the_last_step_is_a_refusal() {
+        let error = |fault| CallError { daemon: String::new(), method: String::new(), fault };
+        let rpc = |code| error(Fault::Rpc { code, message: String::new() });
+        for code in [-3, -5, -6, -8, -12, -13, -18, -28, -32_600, -32_601, -32_602, -32_700] {
+            assert!(was_refused(&rpc(code)), "{code}");
+        }
+        for code in [-1, -4, -7, -20, -25, -26, -27, -32_603, 0, 500] {
+            assert!(!was_refused(&rpc(code)), "{code}");
+        }
+        assert!(was_refused(&error(Fault::Auth(401))));
+        for fault in [
+            Fault::Timeout(Duration::from_secs(1)),
+            Fault::Unreachable("broke".to_owned()),
+            Fault::Http(500, String::new()),
+            Fault::Garbage("cut".to_owned()),
+        ] {
+            assert!(!was_refused(&error(fault.clone())), "{fault:?}");
+        }
+    }
+
+    #[test]
+    fn a_mark_is_found_once_however_many_outputs_have_it() {
+        let (ours, other) = (Hash([1; 32]), Hash([2; 32]));
+        let client = client(move |method, body| match method {
+            "listsinceblock" if body.contains("0909") => {
+                Answer::Error(r#"{"code":-5,"message":"Block not found"}"#.to_owned())
+            }
+            "listsinceblock" => Answer::Result(
+                json!({"transactions": [
+                    {"txid": ours, "comment": "m", "category": "send", "amount": -1.5},
+                    {"txid": ours, "comment": "m", "category": "receive"},
+                    {"txid": other, "comment": "mm"}, {"txid": other}, {"category": "move"},
+                ], "lastblock": "00"})
+                .to_string(),
+            ),
+            _ => Answer::Error(r#"{"code":-32601,"message":"no"}"#.to_owned()),
+        });
+        for tip in [Hash([8; 32]), Hash([9; 32])] {
+            let entries = since(&client, &tip).unwrap();
+            assert_eq!(entries.len(), 5);
+            assert_eq!(Entry::marked(&entries, "m"), BTreeSet::from([ours]));
+            assert_eq!(Entry::marked(&entries, "n"), BTreeSet::new());
+        }
+        assert_eq!(account_of(&client, "a"), Ok(String::new()));
+        assert_eq!(uptime(&client), Ok(None));
+    }
+}
