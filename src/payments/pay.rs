@@ -6,6 +6,7 @@ use crate::chain::transaction::{Output, Transaction, is_payable, unfunded};
 use crate::daemon::{self, CallError, Fault, chain_info, plan, wallet};
 use crate::ledger::book::{Book, Due, NewPayout, Payout, PayoutState};
 use crate::rewards::Amount;
+use crate::sys::failpoint::{point, point_if};
 
 /// Confirmations after which a payout counts as paid.
 const DEEP: i64 = 6;
@@ -60,9 +61,15 @@ impl Coin {
                     .to_owned(),
             ),
             // Not in the chain: the same bytes again.
-            Some(0) | None => self.send(payout)?,
+            Some(0) | None => {
+                point("payments.sending-again");
+                self.send(payout)?
+            }
         };
+        let deep = state == PayoutState::Confirmed && payout.state != state;
+        point_if(deep, "payments.confirming");
         book.settle(payout.id, state, depth, &words, now())?;
+        point_if(deep, "payments.confirmed");
         Ok(())
     }
 
@@ -148,6 +155,7 @@ impl Coin {
             }
         }
         for chunk in covered.chunks(OUTPUTS) {
+            point("payments.due");
             self.pay_these(book, chunk)?;
         }
         if missing > 0 {
@@ -218,11 +226,15 @@ impl Coin {
         }
         let owed = due.iter().map(|one| (one.account, one.script.clone(), one.balance)).collect();
         let new = NewPayout { outputs: owed, ..new };
+        point("payments.booking");
         book.sign(&new, now())?;
+        point("payments.booked");
         let signed = book.payouts(&[PayoutState::Signed])?;
         for payout in signed.iter().filter(|payout| payout.txid == new.txid) {
             let (state, words) = self.send(payout)?;
+            point("payments.sent");
             book.settle(payout.id, state, 0, &words, now())?;
+            point("payments.settled");
             if state == PayoutState::Signed {
                 return Err(Trouble::Words(format!("payout {}: {words}", payout.txid)));
             }
@@ -243,6 +255,7 @@ impl Coin {
         let change = self.change(book)?;
         let funded =
             wallet::fund(&self.wallet, &unfunded(outputs), &self.pool.address, outputs.len())?;
+        point("payments.funded");
         let total = outputs.iter().fold(0_u64, |sum, output| sum.saturating_add(output.value.0));
         if funded.fee.0 > SMALL_FEE.max(total / 20) {
             return Err(Trouble::Words(format!(
@@ -253,6 +266,7 @@ impl Coin {
             )));
         }
         let bytes = wallet::sign(&self.wallet, &funded.bytes).map_err(unlock)?;
+        point("payments.signed");
         let asked = Transaction::parse(&funded.bytes);
         let read = Transaction::parse(&bytes)
             .filter(|read| pays(read, outputs, &change))

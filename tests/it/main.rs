@@ -32,6 +32,7 @@ mod mpos;
 mod names;
 mod notices;
 mod payments;
+mod payouts_killed;
 mod reload;
 mod secrets;
 mod signals;

@@ -1,7 +1,9 @@
 //! Miners are paid by a real wallet on a real chain: rounds that mature, an orphan whose work goes
 //! on, a process that is killed, and in the end on chain what the shares say, to the satoshi.
 
-use crate::harness::{Client, Pair, Pool, Romp, alone, free_port, seconds, to_satoshi, wait_until};
+use crate::harness::{
+    Client, NO_MWEB, Pair, Pool, Romp, alone, free_port, seconds, to_satoshi, wait_until,
+};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,17 +13,19 @@ const MINERS: usize = 50;
 /// Difficulties of the ports: below a block's, and no whole numbers of anything.
 const DIFFS: [f64; 3] = [1e-5, 1.3e-5, 2.1e-5];
 
-struct Scene {
-    pair: Pair,
-    romp: Romp,
+/// A pool whose miners are paid, on a chain of its own.
+pub(crate) struct Scene {
+    pub(crate) pair: Pair,
+    pub(crate) romp: Romp,
     ports: [u16; 3],
-    addresses: Vec<String>,
+    /// Addresses of the miners, in the second node's wallet.
+    pub(crate) addresses: Vec<String>,
     /// Output scripts by address.
-    scripts: BTreeMap<String, String>,
+    pub(crate) scripts: BTreeMap<String, String>,
 }
 
 /// Work by output script; what no address owns by an empty one. What the pool says of difficulties is exact in binary, so this is, too.
-type Work = BTreeMap<String, u128>;
+pub(crate) type Work = BTreeMap<String, u128>;
 
 fn exact(difficulty: f64) -> u128 {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small one")]
@@ -30,15 +34,16 @@ fn exact(difficulty: f64) -> u128 {
 }
 
 impl Scene {
-    fn start() -> Self {
-        let pair = Pair::start(None);
+    /// With so many miners; `change` has the last word about the pool's file.
+    pub(crate) fn open(miners: usize, change: impl FnOnce(&Pair, Pool) -> Pool) -> Self {
+        let pair = Pair::start_with(None, &[NO_MWEB]);
         pair.mine_to(120);
         let pool_address = pair.first.text("getnewaddress", json!(["", "legacy"]));
         if pair.second.must("listwallets", json!([])).as_array().is_none_or(Vec::is_empty) {
             pair.second.must("createwallet", json!(["miners"]));
         }
         let kinds = ["legacy", "p2sh-segwit", "bech32"];
-        let addresses: Vec<String> = (0..MINERS)
+        let addresses: Vec<String> = (0..miners)
             .map(|index| pair.second.text("getnewaddress", json!(["", kinds[index % 3]])))
             .collect();
         let script = |address: &String| {
@@ -60,12 +65,13 @@ impl Scene {
                 "paymentProcessing",
                 json!({"enabled": true, "paymentInterval": 1, "minimumPayment": 0.0001}),
             );
+        let pool = change(&pair, pool);
         let romp = Romp::start(1, &[&pool]);
         Self { pair, romp, ports, addresses, scripts }
     }
 
     /// Shares of some miners, and at the end a block of the last of them: the round, and the block.
-    fn round(&self, names: &[String], shares: usize) -> (Work, String) {
+    pub(crate) fn round(&self, names: &[String], shares: usize) -> (Work, String) {
         let mut work = Work::new();
         let mut submit = |client: &mut Client, name: &str, block: bool| {
             // A new tip may be on its way to the pool: then the share is late, and the next is not.
@@ -110,25 +116,26 @@ impl Scene {
         (work, block)
     }
 
-    fn blocks(&self) -> Vec<Value> {
+    pub(crate) fn blocks(&self) -> Vec<Value> {
         let blocks = self.romp.json(&["blocks", "litecoin", "--json"]);
         blocks.and_then(|blocks| blocks.as_array().cloned()).unwrap_or_default()
     }
 
-    fn value_of(&self, hash: &str) -> u128 {
+    pub(crate) fn value_of(&self, hash: &str) -> u128 {
         let blocks = self.blocks();
         let block = blocks.iter().find(|block| block["hash"] == json!(hash)).expect("the block");
         block["pool_value"].as_u64().expect("an amount").into()
     }
 
     /// Blocks of nobody's miners, while the pool is at work.
-    fn bury(&self, count: u64) {
+    pub(crate) fn bury(&self, count: u64) {
         let nobody = self.pair.second.text("getnewaddress", json!([]));
         self.pair.first.must("generatetoaddress", json!([count, nobody]));
         self.pair.agree();
     }
 
-    fn audit(&self) -> Value {
+    /// `romp audit`, which must be content.
+    pub(crate) fn audit(&self) -> Value {
         let output = self.romp.command(&["audit", "litecoin", "--json"]);
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         assert_eq!(output.status.code(), Some(0), "{text}{:?}", output.stderr);
@@ -136,7 +143,7 @@ impl Scene {
     }
 
     /// Mines a block now and then until the rewards are `rewards` and all of it is paid.
-    fn settle(&self, rewards: u128, held: u128) {
+    pub(crate) fn settle(&self, rewards: u128, held: u128) {
         wait_until("everybody to be paid", seconds(120), || {
             self.bury(1);
             let audit = self.audit();
@@ -150,7 +157,7 @@ impl Scene {
 
 /// A reward over work: whole parts, and what is left by the largest remainders, equal ones in the
 /// order of scripts.
-fn split(reward: u128, work: &Work) -> Work {
+pub(crate) fn split(reward: u128, work: &Work) -> Work {
     let total: u128 = work.values().sum();
     let mut parts: Vec<(&String, u128, u128)> = work
         .iter()
@@ -167,7 +174,7 @@ fn split(reward: u128, work: &Work) -> Work {
     parts.into_iter().map(|(name, part, _)| (name.clone(), part)).collect()
 }
 
-fn add(sum: &mut Work, more: &Work) {
+pub(crate) fn add(sum: &mut Work, more: &Work) {
     for (name, amount) in more {
         *sum.entry(name.clone()).or_default() += amount;
     }
@@ -177,7 +184,7 @@ fn add(sum: &mut Work, more: &Work) {
 #[test]
 fn everybody_is_paid_once_and_to_the_satoshi() {
     let _alone = alone();
-    let scene = Scene::start();
+    let scene = Scene::open(MINERS, |_, pool| pool);
     let rig = |address: &String, rig: &str| format!("{address}.{rig}");
     let (first_half, second_half) = scene.addresses.split_at(MINERS / 2);
 
