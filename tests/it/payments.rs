@@ -17,7 +17,7 @@ const DIFFS: [f64; 3] = [1e-5, 1.3e-5, 2.1e-5];
 pub(crate) struct Scene {
     pub(crate) pair: Pair,
     pub(crate) romp: Romp,
-    ports: [u16; 3],
+    pub(crate) ports: [u16; 3],
     /// Addresses of the miners, in the second node's wallet.
     pub(crate) addresses: Vec<String>,
     /// Output scripts by address.
@@ -27,7 +27,7 @@ pub(crate) struct Scene {
 /// Work by output script; what no address owns by an empty one. What the pool says of difficulties is exact in binary, so this is, too.
 pub(crate) type Work = BTreeMap<String, u128>;
 
-fn exact(difficulty: f64) -> u128 {
+pub(crate) fn exact(difficulty: f64) -> u128 {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small one")]
     let units = (difficulty * 60_f64.exp2()) as u128;
     units
@@ -36,7 +36,7 @@ fn exact(difficulty: f64) -> u128 {
 impl Scene {
     /// With so many miners; `change` has the last word about the pool's file.
     pub(crate) fn open(miners: usize, change: impl FnOnce(&Pair, Pool) -> Pool) -> Self {
-        let pair = Pair::start_with(None, &[NO_MWEB]);
+        let pair = Pair::start_with(None, &[NO_MWEB, "-walletrbf=1", "-mempoolreplacement=1"]);
         pair.mine_to(120);
         let pool_address = pair.first.text("getnewaddress", json!(["", "legacy"]));
         if pair.second.must("listwallets", json!([])).as_array().is_none_or(Vec::is_empty) {

@@ -83,10 +83,7 @@ impl Scenery {
     fn start(redis: Option<Redis>) -> Self {
         let mut proxy = None;
         let scene = Scene::open(MINERS, |pair, pool| {
-            let wallet = json!({
-                "host": "127.0.0.1", "port": proxy.insert(Proxy::start(pair.first.port)).port,
-                "user": pair.first.user, "password": pair.first.password,
-            });
+            let wallet = proxy.insert(Proxy::start(pair.first.port)).in_front_of(&pair.first);
             let payments = json!({
                 "enabled": true, "paymentInterval": 1, "minimumPayment": 0.0001, "daemon": wallet,
             });
@@ -127,7 +124,11 @@ impl Scenery {
                 std::thread::sleep(seconds(2));
                 redis.run();
             }
-            None => self.scene.romp.kill_child("bookkeeper"),
+            None => {
+                let romp = &self.scene.romp;
+                wait_until("a bookkeeper", seconds(20), || !romp.pids("bookkeeper").is_empty());
+                romp.kill_child("bookkeeper");
+            }
         }
     }
 

@@ -1,6 +1,8 @@
 //! Stands between the pool and a daemon's RPC: swallows replies, holds them back, or passes a
 //! request on to nobody, as the test says at the moment.
 
+use super::Rpc;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Result, Write};
 use std::net::{TcpListener, TcpStream};
@@ -60,6 +62,14 @@ impl Proxy {
         Self { port, state, stop }
     }
 
+    /// What a pool file says of a daemon that is asked through this proxy.
+    pub(crate) fn in_front_of(&self, daemon: &Rpc) -> Value {
+        json!({
+            "host": "127.0.0.1", "port": self.port,
+            "user": daemon.user, "password": daemon.password,
+        })
+    }
+
     /// Plays a trick on the next `times` calls of a method.
     pub(crate) fn play(&self, method: &str, trick: Trick, times: u32) {
         held(&self.state).wanted.insert(method.to_owned(), (trick, times));
@@ -112,7 +122,7 @@ fn message(reader: &mut impl BufRead) -> Result<Option<Vec<u8>>> {
 
 fn method_of(request: &[u8]) -> String {
     let at = request.windows(4).position(|window| window == b"\r\n\r\n").map_or(0, |at| at + 4);
-    let body: serde_json::Value = serde_json::from_slice(&request[at..]).unwrap_or_default();
+    let body: Value = serde_json::from_slice(&request[at..]).unwrap_or_default();
     body["method"].as_str().unwrap_or_default().to_owned()
 }
 
