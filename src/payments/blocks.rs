@@ -7,6 +7,7 @@ use crate::daemon::block_info;
 use crate::daemon::wallet::{self, Mined};
 use crate::ledger::book::{Account, Book, BookBlock, Fee, State};
 use crate::ledger::{BlockRow, REDIS_BLOCKS_KEPT, open_for_reading};
+use crate::sys::failpoint::{point, point_if};
 use std::collections::BTreeMap;
 
 /// Blocks on top of a height after which a reward may be spent, and an orphan is one for good:
@@ -71,7 +72,9 @@ impl Coin {
                     self.id()
                 )));
             }
+            point("payments.taking-in");
             book.take_in(&row.found, &round, now())?;
+            point("payments.taken-in");
         }
         Ok(())
     }
@@ -90,7 +93,9 @@ impl Coin {
         for block in &blocks {
             match (block.state, self.fate_of(block, &chain)?) {
                 (State::Found | State::Orphaned, Fate::InChain(_)) => {
+                    point("payments.seen");
                     book.move_to(&block.hash, State::Immature, now())?;
+                    point("payments.immature");
                 }
                 (State::Found | State::Immature, Fate::Gone) => {
                     let further = match block.scheme.as_str() {
@@ -110,6 +115,7 @@ impl Coin {
                         log::warn!("{}: block {} waits: {words}", self.id(), block.hash);
                     }
                     book.note(&block.hash, depth, &words)?;
+                    point_if(ready && depth > BURIED, "payments.ready");
                     if ready && depth > BURIED {
                         mature.push(block.hash);
                     }
@@ -137,7 +143,9 @@ impl Coin {
         let fee = if mature.is_empty() { Fee::default() } else { self.fee(&chain)? };
         for hash in mature {
             let owners = self.owners_of(book, &hash, &chain)?;
+            point("payments.crediting");
             book.credit(&hash, &owners, &fee, now())?;
+            point("payments.credited");
             log::info!("{}: the reward of block {hash} is credited", self.id());
         }
         Ok(())

@@ -7,6 +7,7 @@ use crate::chain::transaction::{Output, Transaction, is_payable, unfunded};
 use crate::daemon::{self, CallError, Fault, chain_info, plan, wallet};
 use crate::ledger::book::{Book, Due, NewPayout, Payout, PayoutState, REFUSED};
 use crate::rewards::Amount;
+use crate::sys::failpoint::{point, point_if};
 
 /// Confirmations after which a payout counts as paid.
 pub(super) const DEEP: i64 = 6;
@@ -53,6 +54,7 @@ impl Coin {
             ),
             // Not in the chain: the same bytes again.
             Some(0) | None => {
+                point("payments.sending-again");
                 if payout.state == PayoutState::Signed {
                     self.lock(payout, true);
                 }
@@ -64,7 +66,10 @@ impl Coin {
                 }
             }
         };
+        let deep = state == PayoutState::Confirmed && payout.state != state;
+        point_if(deep, "payments.confirming");
         book.settle(payout.id, state, depth, &words, now())?;
+        point_if(deep, "payments.confirmed");
         if words.is_empty() || state == PayoutState::Void {
             Self::forget_gone(book, payout)?;
         }
@@ -170,6 +175,7 @@ impl Coin {
             }
         }
         for chunk in covered.chunks(OUTPUTS) {
+            point("payments.due");
             self.pay_these(book, chunk)?;
         }
         if missing > 0 {
@@ -246,13 +252,18 @@ impl Coin {
         let owed = due.iter().map(|one| (one.account, one.script.clone(), one.balance)).collect();
         let new = NewPayout { outputs: owed, ..new };
         self.note_tip(book, &new.txid)?;
+        point("payments.claiming");
         self.claim(book)?;
+        point("payments.booking");
         book.sign(&new, now())?;
+        point("payments.booked");
         let signed = book.payouts(&[PayoutState::Signed])?;
         for payout in signed.iter().filter(|payout| payout.txid == new.txid) {
             self.lock(payout, true);
             let (state, words) = self.send(payout)?;
+            point("payments.sent");
             book.settle(payout.id, state, 0, &words, now())?;
+            point("payments.settled");
             if state == PayoutState::Signed {
                 return Err(Trouble::Words(format!("payout {}: {words}", payout.txid)));
             }
@@ -273,6 +284,7 @@ impl Coin {
         let change = self.change(book)?;
         let funded =
             wallet::fund(&self.wallet, &unfunded(outputs), &self.pool.address, outputs.len())?;
+        point("payments.funded");
         let total = outputs.iter().fold(0_u64, |sum, output| sum.saturating_add(output.value.0));
         if funded.fee.0 > SMALL_FEE.max(total / 20) {
             return Err(Trouble::Words(format!(
@@ -283,6 +295,7 @@ impl Coin {
             )));
         }
         let bytes = wallet::sign(&self.wallet, &funded.bytes).map_err(unlock)?;
+        point("payments.signed");
         let asked = Transaction::parse(&funded.bytes);
         let read = Transaction::parse(&bytes)
             .filter(|read| pays(read, outputs, &change))

@@ -12,6 +12,7 @@
 
 pub mod clock;
 pub mod descriptors;
+pub mod failpoint;
 pub mod fork;
 pub mod holder;
 pub mod limits;

@@ -34,6 +34,9 @@ mod names;
 mod notices;
 mod payments;
 mod payouts;
+#[cfg(debug_assertions)] // a release has no fail points
+mod payouts_killed;
+mod payouts_odd;
 mod reload;
 mod schemes;
 mod secrets;

@@ -1,7 +1,9 @@
 //! Miners are paid by a real wallet on a real chain: rounds that mature, an orphan whose work goes
 //! on, a process that is killed, and in the end on chain what the shares say, to the satoshi.
 
-use crate::harness::{Client, Pair, Pool, Romp, alone, free_port, seconds, to_satoshi, wait_until};
+use crate::harness::{
+    Client, NO_MWEB, Pair, Pool, Romp, alone, free_port, seconds, to_satoshi, wait_until,
+};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,10 +13,12 @@ const MINERS: usize = 50;
 /// Difficulties of the ports: below a block's, and no whole numbers of anything.
 const DIFFS: [f64; 3] = [1e-5, 1.3e-5, 2.1e-5];
 
+/// A pool whose miners are paid, on a chain of its own.
 pub(crate) struct Scene {
     pub(crate) pair: Pair,
     pub(crate) romp: Romp,
     pub(crate) ports: [u16; 3],
+    /// Addresses of the miners, in the second node's wallet.
     pub(crate) addresses: Vec<String>,
     /// Output scripts by address.
     pub(crate) scripts: BTreeMap<String, String>,
@@ -30,16 +34,25 @@ pub(crate) fn exact(difficulty: f64) -> u128 {
 }
 
 impl Scene {
-    /// A pool with three ports and payouts; `with` adds to its file and to the rules of its ports.
-    pub(crate) fn start_with(with: impl FnOnce(Pool, &mut Vec<Value>) -> Pool) -> Self {
-        let pair = Pair::start(None);
+    /// With so many miners; `change` has the last word about the pool's file.
+    pub(crate) fn open(miners: usize, change: impl FnOnce(&Pair, Pool) -> Pool) -> Self {
+        Self::open_with(miners, |_| (), change)
+    }
+
+    /// Likewise; `rule` is asked for more about the ports.
+    pub(crate) fn open_with(
+        miners: usize,
+        rule: impl FnOnce(&mut Vec<Value>),
+        change: impl FnOnce(&Pair, Pool) -> Pool,
+    ) -> Self {
+        let pair = Pair::start_with(None, &[NO_MWEB, "-walletrbf=1", "-mempoolreplacement=1"]);
         pair.mine_to(120);
         let pool_address = pair.first.text("getnewaddress", json!(["", "legacy"]));
         if pair.second.must("listwallets", json!([])).as_array().is_none_or(Vec::is_empty) {
             pair.second.must("createwallet", json!(["miners"]));
         }
         let kinds = ["legacy", "p2sh-segwit", "bech32"];
-        let addresses: Vec<String> = (0..MINERS)
+        let addresses: Vec<String> = (0..miners)
             .map(|index| pair.second.text("getnewaddress", json!(["", kinds[index % 3]])))
             .collect();
         let script = |address: &String| {
@@ -56,15 +69,15 @@ impl Scene {
                 "paymentProcessing",
                 json!({"enabled": true, "paymentInterval": 1, "minimumPayment": 0.0001}),
             );
-        let pool = with(pool, &mut rules);
+        rule(&mut rules);
         let ports_named = ports.iter().map(ToString::to_string).zip(rules).collect();
-        let pool = pool.with("ports", Value::Object(ports_named));
+        let pool = change(&pair, pool.with("ports", Value::Object(ports_named)));
         let romp = Romp::start(1, &[&pool]);
         Self { pair, romp, ports, addresses, scripts }
     }
 
     /// Shares of some miners, and at the end a block of the last of them: the round, and the block.
-    fn round(&self, names: &[String], shares: usize) -> (Work, String) {
+    pub(crate) fn round(&self, names: &[String], shares: usize) -> (Work, String) {
         let mut work = Work::new();
         for (index, name) in names.iter().enumerate() {
             let port = self.ports[index % 3];
@@ -104,7 +117,7 @@ impl Scene {
         (share, block)
     }
 
-    fn blocks(&self) -> Vec<Value> {
+    pub(crate) fn blocks(&self) -> Vec<Value> {
         let blocks = self.romp.json(&["blocks", "litecoin", "--json"]);
         blocks.and_then(|blocks| blocks.as_array().cloned()).unwrap_or_default()
     }
@@ -122,6 +135,7 @@ impl Scene {
         self.pair.agree();
     }
 
+    /// `romp audit`, which must be content.
     pub(crate) fn audit(&self) -> Value {
         let output = self.romp.command(&["audit", "litecoin", "--json"]);
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -193,7 +207,7 @@ pub(crate) fn add(sum: &mut Work, more: &Work) {
 #[test]
 fn everybody_is_paid_once_and_to_the_satoshi() {
     let _alone = alone();
-    let scene = Scene::start_with(|pool, _| pool);
+    let scene = Scene::open(MINERS, |_, pool| pool);
     let rig = |address: &String, rig: &str| format!("{address}.{rig}");
     let (first_half, second_half) = scene.addresses.split_at(MINERS / 2);
 

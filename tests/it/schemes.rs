@@ -69,8 +69,8 @@ fn credited(scene: &Scene, block: &str) {
 #[test]
 fn windows_and_solo_blocks_are_paid_as_they_should() {
     let _alone = alone();
-    let scene = Scene::start_with(|pool, ports| {
-        ports[2]["rewardScheme"] = json!("solo");
+    let solo = |ports: &mut Vec<Value>| ports[2]["rewardScheme"] = json!("solo");
+    let scene = Scene::open_with(50, solo, |_, pool| {
         pool.with("rewardScheme", json!("pplns")).with("pplnsWindow", json!(WINDOW))
     });
     let (mut all, mut owed, mut rewards) = (Shares::new(), Work::new(), 0);

@@ -141,7 +141,7 @@ fn a_disk_that_loses_what_was_written_is_not_acknowledged() {
 }
 
 /// Tells Redis something by its inline protocol; the first line of its answer.
-fn tell(redis: &Redis, words: &str) -> String {
+pub(crate) fn tell(redis: &Redis, words: &str) -> String {
     let mut stream = std::net::TcpStream::connect(("127.0.0.1", redis.port)).expect("redis");
     stream.set_read_timeout(Some(seconds(20))).unwrap();
     stream.write_all(format!("{words}\r\n").as_bytes()).unwrap();

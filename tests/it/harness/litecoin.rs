@@ -8,6 +8,9 @@ use serde_json::{Value, json};
 use std::path::Path;
 use tempfile::TempDir;
 
+/// MWEB never begins: chains may be longer than 432 blocks without a peg-in.
+pub(crate) const NO_MWEB: &str = "-vbparams=mweb:9999999998:9999999999";
+
 /// The pair. Everything is on loopback and in a temporary folder.
 pub(crate) struct Pair {
     pub(crate) first: Rpc,
@@ -26,6 +29,11 @@ pub(crate) struct Pair {
 impl Pair {
     /// Starts both nodes; `notify` is the first one's `-blocknotify=` command.
     pub(crate) fn start(notify: Option<&str>) -> Self {
+        Self::start_with(notify, &[])
+    }
+
+    /// [`Pair::start`] with more options for all of them.
+    pub(crate) fn start_with(notify: Option<&str>, options: &[&str]) -> Self {
         let dir = tempfile::tempdir().expect("temporary folder");
         let peers = [free_port(), free_port(), free_port()];
         let rpcs = [free_port(), free_port(), free_port()].map(|port| Rpc {
@@ -56,6 +64,7 @@ impl Pair {
                 format!("-rpcuser={}", rpcs[index].user),
                 format!("-rpcpassword={}", rpcs[index].password),
             ];
+            args.extend(options.iter().map(|&option| option.to_owned()));
             for peer in &peers[..index] {
                 args.push(format!("-connect=127.0.0.1:{peer}"));
             }

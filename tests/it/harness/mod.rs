@@ -9,17 +9,19 @@ mod load;
 mod mariadb;
 mod old_wallet;
 mod process;
+mod proxy;
 mod redis;
 mod romp;
 mod rpc;
 mod stub;
 
 pub(crate) use client::{Attempt, Client};
-pub(crate) use litecoin::{Pair, to_satoshi};
+pub(crate) use litecoin::{NO_MWEB, Pair, to_satoshi};
 pub(crate) use load::{Connector, Load};
 pub(crate) use mariadb::MariaDb;
 pub(crate) use old_wallet::{Fate, OldWallet};
 pub(crate) use process::{Process, is_alive, kill};
+pub(crate) use proxy::{Proxy, Trick};
 pub(crate) use redis::Redis;
 pub(crate) use romp::{
     ADDRESS, BINARY, NOTIFY_PASSWORD, Pool, Romp, miner_counts, romp, start_miner,

@@ -3,6 +3,7 @@
 use super::{Process, free_port, seconds, wait_until};
 use nix::sys::signal::Signal;
 use std::net::TcpStream;
+use std::path::Path;
 use tempfile::TempDir;
 
 /// A running `redis-server` with append-only file, on loopback.
@@ -28,6 +29,11 @@ impl Redis {
     /// Its process id while it runs.
     pub(crate) fn pid(&self) -> Option<i32> {
         self.process.as_ref().map(Process::pid)
+    }
+
+    /// Where its files are.
+    pub(crate) fn folder(&self) -> &Path {
+        self.dir.path()
     }
 
     pub(crate) fn signal(&self, signal: Signal) {

@@ -5,7 +5,7 @@ use nix::sys::signal::Signal;
 use serde_json::{Map, Value, json};
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use tempfile::TempDir;
 
@@ -115,7 +115,8 @@ impl Romp {
     pub(crate) fn run(&mut self) {
         let dir = self.path().display().to_string();
         let output = self.path().join("output");
-        self.process = Some(Process::start(BINARY, &["-C", &dir, "run"], &output));
+        let points = format!("ROMP_FAIL_POINTS={}", self.fail_points().display());
+        self.process = Some(Process::start("env", &[&points, BINARY, "-C", &dir, "run"], &output));
     }
 
     /// Waits until `workers` workers, `templates` and `bookkeeper` are there and coins are fresh.
@@ -136,6 +137,23 @@ impl Romp {
 
     pub(crate) fn path(&self) -> &Path {
         self.dir.path()
+    }
+
+    /// Whoever comes to a point that a file in here is named after is killed there.
+    fn fail_points(&self) -> PathBuf {
+        self.path().join("fail-points")
+    }
+
+    /// The next process that comes to this point is killed there.
+    pub(crate) fn arm(&self, point: &str) {
+        std::fs::create_dir_all(self.fail_points()).expect("folder");
+        std::fs::write(self.fail_points().join(point), "").expect("fail point");
+    }
+
+    /// Points that nobody has come to yet.
+    pub(crate) fn armed(&self) -> Vec<String> {
+        let files = std::fs::read_dir(self.fail_points()).into_iter().flatten().flatten();
+        files.map(|file| file.file_name().to_string_lossy().into_owned()).collect()
     }
 
     pub(crate) fn process(&mut self) -> &mut Process {
