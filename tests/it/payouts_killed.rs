@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// When a block is found.
-const FINDING: [&str; 5] =
+const FINDING: [&str; 4] =
     ["payments.taking-in", "payments.taken-in", "payments.seen", "payments.immature"];
 /// When its reward can be spent.
 const CREDITING: [&str; 3] = ["payments.ready", "payments.crediting", "payments.credited"];
