@@ -2,8 +2,8 @@
 //! real MariaDB and a real chain, by the real binary.
 
 use crate::harness::{
-    ADDRESS, MariaDb, Pair, Pool, Redis, Romp, Stub, alone, free_port, seconds, start_miner,
-    to_satoshi, wait_until,
+    ADDRESS, MariaDb, NO_MWEB, Pair, Pool, Redis, Romp, Stub, alone, free_port, seconds,
+    start_miner, to_satoshi, wait_until,
 };
 use serde_json::{Value, json};
 use std::path::Path;
@@ -71,7 +71,7 @@ struct Scene {
 
 impl Scene {
     fn start() -> Self {
-        let pair = Pair::start(None);
+        let pair = Pair::start_with(None, &[NO_MWEB]);
         pair.mine_to(120);
         let pool_address = pair.first.text("getnewaddress", json!(["", "legacy"]));
         if pair.second.must("listwallets", json!([])).as_array().is_none_or(Vec::is_empty) {

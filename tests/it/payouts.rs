@@ -2,7 +2,7 @@
 //! once.
 
 use crate::harness::{
-    Client, Pair, Pool, Romp, Rpc, alone, free_port, seconds, to_satoshi, wait_until,
+    Client, NO_MWEB, Pair, Pool, Romp, Rpc, alone, free_port, seconds, to_satoshi, wait_until,
 };
 use serde_json::{Value, json};
 use std::io::{Read, Write};
@@ -76,7 +76,7 @@ fn json_of(romp: &Romp, arguments: &[&str]) -> Value {
 #[test]
 fn a_payout_whose_money_is_spent_by_hand_resolves_itself() {
     let _alone = alone();
-    let pair = Pair::start(None);
+    let pair = Pair::start_with(None, &[NO_MWEB]);
     pair.mine_to(120);
     let gate = Gate::before(&pair.first);
     let address = pair.first.text("getnewaddress", json!(["", "legacy"]));

@@ -301,6 +301,9 @@ fn a_raised_fee_and_a_deleted_book_pay_nobody_twice() {
     assert_eq!(proxy.calls("sendrawtransaction"), sent);
     let begun = scene.romp.command(&["payouts", "litecoin", "begin", "--without-old"]);
     assert_eq!(begun.status.code(), Some(0), "{begun:?}");
+    // The ledger knows of the book that is lost.
+    let adopted = scene.romp.command(&["payouts", "litecoin", "adopt"]);
+    assert_eq!(adopted.status.code(), Some(0), "{adopted:?}");
     let (reward, _) = scene.earn(&[1, 2], &Work::new(), &mut owed);
     scene.bury(101);
     scene.settle(reward, 0);

@@ -2,8 +2,8 @@
 //! answers are lost; and addresses with minimums of their own.
 
 use crate::harness::{
-    Client, Fate, OldWallet, Pair, Pool, Romp, alone, free_port, seconds, to_satoshi, wait_for,
-    wait_until,
+    Client, Fate, NO_MWEB, OldWallet, Pair, Pool, Romp, alone, free_port, seconds, to_satoshi,
+    wait_for, wait_until,
 };
 use serde_json::{Value, json};
 
@@ -22,7 +22,7 @@ struct Scene {
 
 impl Scene {
     fn start() -> Self {
-        let pair = Pair::start(None);
+        let pair = Pair::start_with(None, &[NO_MWEB]);
         pair.mine_to(120);
         let pool_address = pair.first.text("getnewaddress", json!(["", "legacy"]));
         if pair.second.must("listwallets", json!([])).as_array().is_none_or(Vec::is_empty) {

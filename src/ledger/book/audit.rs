@@ -116,13 +116,13 @@ pub(super) fn add_up(book: &Connection, whole: bool) -> rusqlite::Result<Audit> 
         book,
         "SELECT 'block ' || hash || ': its credits and fee are not its value' FROM block
             WHERE fee IS NOT NULL AND value <> fee +
-                COALESCE((SELECT SUM(amount) FROM credit WHERE credit.block = hash), 0)
+                COALESCE((SELECT SUM(amount) FROM credit WHERE credit.block = block.id), 0)
         UNION ALL SELECT 'block ' || hash || ': it is ' || state || ' and credited' FROM block
             WHERE fee IS NOT NULL AND state NOT IN ('mature', 'lost')
         UNION ALL SELECT 'block ' || hash || ': it is ' || state || ' and not credited' FROM block
             WHERE fee IS NULL AND state IN ('mature', 'lost')
         UNION ALL SELECT 'a credit names block ' || block || ', which is not there' FROM credit
-            WHERE block NOT IN (SELECT hash FROM block)
+            WHERE block NOT IN (SELECT id FROM block)
         UNION ALL SELECT 'transfer ' || n || ': it names an account that is not there' FROM transfer
             WHERE source NOT IN (SELECT id FROM account) OR target NOT IN (SELECT id FROM account)
         UNION ALL SELECT 'block ' || hash || ': its fee is nobody''s' FROM block

@@ -1,15 +1,13 @@
 //! Found blocks and what they earned: from the tally's round to credits.
 
-use super::{Account, Book, BookError, Fee, account, amount, fee as fees, natural, number, trace};
+use super::{Account, Book, BookError, Fee, Work, account, amount, fee as fees, natural, number};
+use super::{trace, work};
 use crate::chain::Hash;
 use crate::journal::BlockFound;
 use crate::rewards::{self, Amount, Scheme};
 use crate::stratum::Weight;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::collections::BTreeMap;
-
-/// Work by worker name.
-pub type Work = BTreeMap<String, u128>;
 
 /// What is known of a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -231,10 +229,7 @@ impl Book {
             if new == 0 {
                 return Ok(());
             }
-            let mut insert = change.prepare_cached("INSERT INTO work VALUES (?1, ?2, ?3)")?;
-            for (worker, &weight) in round {
-                insert.execute(params![name, worker, number(weight)?])?;
-            }
+            work::put(change, change.last_insert_rowid(), round)?;
             let sql = "UPDATE block SET carried = ?1
                 WHERE state = 'orphaned' AND scheme = 'prop' AND carried IS NULL
                     AND MIN(since, ?3) <= ?2";
@@ -289,7 +284,7 @@ impl Book {
     /// # Errors
     /// [`BookError`].
     pub fn work_of(&self, hash: &Hash) -> Result<Work, BookError> {
-        self.read(|book| work(book, &hash.to_string()))
+        self.read(|book| work::of(book, &hash.to_string()))
     }
 
     /// Credits a block that is mature: `owners` says whose each worker is, `fee` what the pool
@@ -334,12 +329,14 @@ impl Book {
             if change.execute(sql, params![name, number(now)?, number(taken.0)?])? == 0 {
                 return Ok(());
             }
+            let sql = "SELECT id FROM block WHERE hash = ?1";
+            let block: i64 = change.query_row(sql, [&name], |row| row.get(0))?;
+            let mut insert = change.prepare_cached("INSERT INTO credit VALUES (?1, ?2, ?3, ?4)")?;
             for (key, part) in &parts {
                 let Some(owner) = accounts.get(key) else { continue };
                 let id = account(change, owner, now)?;
                 let weight = by_account.get(key).copied().unwrap_or_default();
-                let sql = "INSERT INTO credit VALUES (?1, ?2, ?3, ?4)";
-                change.execute(sql, params![name, id, weight.to_string(), number(part.0)?])?;
+                insert.execute(params![block, id, weight.to_string(), number(part.0)?])?;
                 fees::earn(change, id, *part, now)?;
             }
             if let Some(owner) = &fee.account {
@@ -378,20 +375,4 @@ fn is_credited(book: &Connection, block: &str) -> rusqlite::Result<bool> {
             None => return Ok(false),
         }
     }
-}
-
-/// A block's own work and all that was carried into it, over any number of orphans, or imported.
-fn work(book: &Connection, block: &str) -> rusqlite::Result<Work> {
-    let sql = "WITH RECURSIVE part (hash) AS (
-            SELECT ?1 UNION SELECT block.hash FROM block, part WHERE block.carried = part.hash)
-        SELECT worker, weight FROM work, part WHERE work.block = part.hash
-        UNION ALL SELECT worker, weight FROM opening, part WHERE opening.block = part.hash";
-    let mut sum = Work::new();
-    let mut query = book.prepare_cached(sql)?;
-    let mut rows = query.query([block])?;
-    while let Some(row) = rows.next()? {
-        let weight: i64 = row.get(1)?;
-        *sum.entry(row.get(0)?).or_default() += u128::from(natural(weight));
-    }
-    Ok(sum)
 }

@@ -1,7 +1,7 @@
 //! What was brought from another pool's software: opening balances, what it had paid before, its
 //! pending blocks, and the work of its open round. Each key of a source counts once.
 
-use super::{Account, Book, BookError, account, amount, natural, number, trace};
+use super::{Account, Book, BookError, account, amount, natural, number, trace, work};
 use crate::journal::BlockFound;
 use crate::rewards::Amount;
 use crate::stratum::Weight;
@@ -231,10 +231,7 @@ fn block(
             found.scheme.name()
         ],
     )?;
-    let mut insert = change.prepare_cached("INSERT INTO work VALUES (?1, ?2, ?3)")?;
-    for (worker, &weight) in work {
-        insert.execute(params![name, worker, number(weight)?])?;
-    }
+    work::put(change, change.last_insert_rowid(), work)?;
     trace(change, now, &name, "imported")
 }
 

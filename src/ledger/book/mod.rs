@@ -15,8 +15,9 @@ mod payouts;
 mod record;
 mod thresholds;
 mod transfer;
+mod work;
 
-pub use blocks::{BookBlock, State, Work};
+pub use blocks::{BookBlock, State};
 pub use claim::{ADOPTED, Turn};
 pub use fee::Fee;
 pub use imports::{Import, ImportKind, Imported};
@@ -25,6 +26,7 @@ pub use payouts::{Balance, Due, Held, NewPayout, Payout, PayoutState};
 pub use record::{Line, Record};
 pub use thresholds::Minimums;
 pub use transfer::REFUSED;
+pub use work::Work;
 
 use crate::chain::{hex_decode, hex_encode};
 use crate::rewards::Amount;
@@ -42,15 +44,17 @@ const VERSION: i64 = 1;
 const SCHEMA: &str = "
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE block (
-    hash TEXT PRIMARY KEY, height INTEGER NOT NULL, time INTEGER NOT NULL, coinbase TEXT NOT NULL,
+    id INTEGER PRIMARY KEY, hash TEXT NOT NULL UNIQUE, height INTEGER NOT NULL,
+    time INTEGER NOT NULL, coinbase TEXT NOT NULL,
     value INTEGER NOT NULL CHECK (value >= 0), finder TEXT NOT NULL, stale INTEGER NOT NULL,
     scheme TEXT NOT NULL,
     state TEXT NOT NULL, since INTEGER NOT NULL, depth INTEGER NOT NULL, words TEXT NOT NULL,
     carried TEXT, fee INTEGER CHECK (fee >= 0), fee_account INTEGER) STRICT;
 CREATE INDEX block_state ON block (state, depth);
 CREATE INDEX block_carried ON block (carried);
+CREATE TABLE worker (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
 CREATE TABLE work (
-    block TEXT NOT NULL, worker TEXT NOT NULL, weight INTEGER NOT NULL CHECK (weight >= 0),
+    block INTEGER NOT NULL, worker INTEGER NOT NULL, weight INTEGER NOT NULL CHECK (weight >= 0),
     PRIMARY KEY (block, worker)) STRICT, WITHOUT ROWID;
 CREATE TABLE account (
     id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, script TEXT NOT NULL, held TEXT,
@@ -58,7 +62,7 @@ CREATE TABLE account (
     minimum INTEGER CHECK (minimum > 0)) STRICT;
 CREATE INDEX account_script ON account (script);
 CREATE TABLE credit (
-    block TEXT NOT NULL, account INTEGER NOT NULL, weight TEXT NOT NULL,
+    block INTEGER NOT NULL, account INTEGER NOT NULL, weight TEXT NOT NULL,
     amount INTEGER NOT NULL CHECK (amount >= 0),
     PRIMARY KEY (block, account)) STRICT, WITHOUT ROWID;
 CREATE INDEX credit_account ON credit (account);

@@ -71,8 +71,8 @@ impl Book {
             let Some((value, fee, scheme)) = book.query_row(sql, [&name], read).optional()? else {
                 return Ok(None);
             };
-            let sql = "SELECT name, weight, amount FROM credit JOIN account ON account = id
-                WHERE block = ?1 ORDER BY name";
+            let sql = "SELECT name, weight, amount FROM credit JOIN account ON account = account.id
+                WHERE block = (SELECT id FROM block WHERE hash = ?1) ORDER BY name";
             let line = |row: &Row<'_>| {
                 let weight: String = row.get(1)?;
                 let weight = weight.parse().unwrap_or_default();
