@@ -3,7 +3,7 @@
 /// Largest number in a claim: Redis' scripts count in doubles, which are exact up to 2^53.
 pub(super) const MOST: u64 = (1 << 53) - 1;
 
-/// What a book says of itself before it pays. All numbers are at most [`MOST`].
+/// What a book says of itself before it pays. All numbers are below 2^53.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Claim {
     /// Random number of the book.

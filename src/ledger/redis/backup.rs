@@ -18,7 +18,7 @@ impl Redis {
         let mut slices = Vec::new();
         let (read, work) = loop {
             let (read, work) = self.read_all(&slices)?;
-            let there = read.get(6).map(|slices| Self::slice_numbers(slices)).unwrap_or_default();
+            let there = read.get(6).map(Self::slice_numbers).unwrap_or_default();
             // Another slice was begun meanwhile, or this was the first look.
             if there == slices {
                 break (read, work);
