@@ -188,6 +188,7 @@ impl Book {
             let name = found.hash.to_string();
             if change.execute(sql, [&name])? > 0 {
                 super::imports::release(change, &name)?;
+                change.execute("UPDATE block SET carried = NULL WHERE carried = ?1", [&name])?;
             }
             Ok(())
         })
@@ -208,28 +209,9 @@ impl Book {
     ) -> Result<(), BookError> {
         self.change(|change| {
             let name = found.hash.to_string();
-            let sql = "INSERT OR IGNORE INTO block
-                (hash, height, time, coinbase, value, finder, stale, state, since, depth, words,
-                    scheme)
-                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'found', ?8, 0, '', ?9)";
-            let new = change.execute(
-                sql,
-                params![
-                    name,
-                    number(found.height)?,
-                    number(found.time)?,
-                    found.coinbase_txid.to_string(),
-                    number(found.pool_value.0)?,
-                    found.worker,
-                    found.stale,
-                    number(now)?,
-                    found.scheme.name()
-                ],
-            )?;
-            if new == 0 {
+            if !enter(change, found, round, now)? {
                 return Ok(());
             }
-            work::put(change, change.last_insert_rowid(), round)?;
             let sql = "UPDATE block SET carried = ?1
                 WHERE state = 'orphaned' AND scheme = 'prop' AND carried IS NULL
                     AND MIN(since, ?3) <= ?2";
@@ -360,6 +342,36 @@ impl Book {
             trace(change, now, &name, &format!("{} -> {}", before.name(), after.name()))
         })
     }
+}
+
+/// Writes a found block with its work; `false`: it is there already.
+pub(super) fn enter(
+    change: &Connection,
+    found: &BlockFound,
+    work: &BTreeMap<String, Weight>,
+    now: u64,
+) -> rusqlite::Result<bool> {
+    let sql = "INSERT OR IGNORE INTO block
+        (hash, height, time, coinbase, value, finder, stale, state, since, depth, words, scheme)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'found', ?8, 0, '', ?9)";
+    let new = change.execute(
+        sql,
+        params![
+            found.hash.to_string(),
+            number(found.height)?,
+            number(found.time)?,
+            found.coinbase_txid.to_string(),
+            number(found.pool_value.0)?,
+            found.worker,
+            found.stale,
+            number(now)?,
+            found.scheme.name()
+        ],
+    )?;
+    if new > 0 {
+        work::put(change, change.last_insert_rowid(), work)?;
+    }
+    Ok(new > 0)
 }
 
 /// Whether the work that was carried into `block` was credited, there or further on.

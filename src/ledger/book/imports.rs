@@ -1,7 +1,9 @@
 //! What was brought from another pool's software: opening balances, what it had paid before, its
 //! pending blocks, and the work of its open round. Each key of a source counts once.
 
-use super::{Account, Book, BookError, account, amount, natural, number, trace, work};
+use super::blocks::enter;
+use super::fee::earn;
+use super::{Account, Book, BookError, account, amount, natural, number, trace};
 use crate::journal::BlockFound;
 use crate::rewards::Amount;
 use crate::stratum::Weight;
@@ -102,9 +104,7 @@ impl Book {
                 let id = account(change, owner, now)?;
                 let kind = ImportKind::Balance.name();
                 if row(change, source, kind, key, Some(id), Some(owed.0), now)? {
-                    let sql = "UPDATE account SET balance = balance + ?2,
-                        since = CASE balance WHEN 0 THEN ?3 ELSE since END WHERE id = ?1";
-                    change.execute(sql, params![id, number(owed.0)?, number(now)?])?;
+                    earn(change, id, *owed, now)?;
                 }
             }
             for (key, owner, paid) in &import.paid {
@@ -115,7 +115,11 @@ impl Book {
                 let name = found.hash.to_string();
                 let kind = ImportKind::Block.name();
                 if row(change, source, kind, &name, None, Some(found.pool_value.0), now)? {
-                    block(change, found, work, now)?;
+                    // Work of orphans and of the open round stays where it is: that was done after
+                    // this block's round was closed, or waits for a block of this pool's own.
+                    if enter(change, found, work, now)? {
+                        trace(change, now, &name, "imported")?;
+                    }
                 }
             }
             for (worker, &weight) in &import.work {
@@ -203,36 +207,6 @@ fn row(
     let amount = amount.map(number).transpose()?;
     let mut insert = change.prepare_cached(sql)?;
     Ok(insert.execute(params![source, kind, key, account, amount, number(now)?])? > 0)
-}
-
-/// A found block with its work. Work of orphans and of the open round stays where it is: that was
-/// done after this block's round was closed, or waits for a block of this pool's own.
-fn block(
-    change: &Connection,
-    found: &BlockFound,
-    work: &BTreeMap<String, Weight>,
-    now: u64,
-) -> rusqlite::Result<()> {
-    let name = found.hash.to_string();
-    let sql = "INSERT INTO block
-        (hash, height, time, coinbase, value, finder, stale, state, since, depth, words, scheme)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'found', ?8, 0, '', ?9)";
-    change.execute(
-        sql,
-        params![
-            name,
-            number(found.height)?,
-            number(found.time)?,
-            found.coinbase_txid.to_string(),
-            number(found.pool_value.0)?,
-            found.worker,
-            found.stale,
-            number(now)?,
-            found.scheme.name()
-        ],
-    )?;
-    work::put(change, change.last_insert_rowid(), work)?;
-    trace(change, now, &name, "imported")
 }
 
 /// Lets the opening work go into the round of a block that was found after it came. Returns how
