@@ -1,7 +1,7 @@
 //! A pool file checked, with both of NOMP's schemas brought to one meaning.
 
 use super::check_portal::Ports;
-use super::checked::{Banning, Coin, Daemon, Pool, Redis, Store};
+use super::checked::{Banning, Coin, Daemon, Pool, Redis, RewardScheme, Store};
 use super::diagnostics::shown;
 use super::raw::{RawBanning, RawPool};
 use super::values::{Judge, Keys, Scale};
@@ -62,10 +62,9 @@ pub(super) fn check(
         let title = "the pool pays nobody: MPOS does";
         judge.report.warning(&keys.key(&[]), title, "switch one of the two off");
     }
-    if mpos.is_some() && raw.reward_scheme.as_deref().is_some_and(|name| name != "prop") {
+    if mpos.is_some() && pool_ports.values().any(|port| port.scheme != RewardScheme::Prop) {
         let hint = "MPOS splits rewards as its own configuration says";
-        let at = keys.at(&["rewardScheme"]);
-        judge.report.warning(&at, "`rewardScheme` has no effect on MPOS", hint);
+        judge.report.warning(&keys.key(&[]), "`rewardScheme` has no effect on MPOS", hint);
     }
     let payments = payments.filter(|_| mpos.is_none());
     Some(Pool {

@@ -61,29 +61,56 @@ for _, sum in ipairs(sums) do
   local wrong = check(KEYS[tonumber(sum[1])], sum[2], sum[3])
   if wrong then return wrong end
 end
--- The newest slice: what comes goes into it.
-local newest, slice = 0, nil
-local function oldest(wanted)
-  local n, sum = newest, 0
-  while true do
-    sum = sum + tonumber(redis.call('HGET', slices, n) or '0')
-    if sum >= wanted or redis.call('HEXISTS', slices, n - 1) == 0 then return n end
-    n = n - 1
-  end
+-- Slices with their sums; what comes goes into the newest.
+local function natural(text, most)
+  return #text <= most and (text == '0' or string.match(text, '^[1-9]%d*$'))
 end
-if known then
-  for _, n in ipairs(redis.call('HKEYS', slices)) do newest = math.max(newest, tonumber(n) or 0) end
-end
-slice = slice_prefix .. newest
-if known and size ~= '0' then
-  if redis.call('EXISTS', slice) == 1 and redis.call('TYPE', slice).ok ~= 'hash' then
-    return {'type', slice, redis.call('TYPE', slice).ok, 'hash'}
+local sizes, newest, seed = {}, 0, nil
+local all = known and redis.call('HGETALL', slices) or {}
+for i = 1, #all, 2 do
+  if not natural(all[i], 15) or not natural(all[i + 1], 19) then
+    return {'number', slices, all[i], all[i + 1]}
   end
+  local n = tonumber(all[i])
+  sizes[n] = tonumber(all[i + 1])
+  newest = math.max(newest, n)
+end
+local slicing = size ~= '0'
+-- Where PPLNS begins, the open round is its first slice.
+if slicing and #all == 0 then
+  seed = known and redis.call('HGETALL', round) or {}
+  sizes[0] = 0
+  for i = 1, #seed, 2 do
+    if not natural(seed[i + 1], 19) then return {'number', round, seed[i], seed[i + 1]} end
+    sizes[0] = sizes[0] + tonumber(seed[i + 1])
+  end
+  -- The batch comes on top.
+  if sizes[0] > 4.6e18 then return {'overflow', slices, '0'} end
+end
+local function wrong_with(n)
+  local key = slice_prefix .. n
+  local kind = redis.call('TYPE', key).ok
+  if kind ~= 'none' and kind ~= 'hash' then return {'type', key, kind, 'hash'} end
+  if kind == 'none' and (sizes[n] or 0) > 0 then return {'lost', key, slices} end
+end
+local slice = slice_prefix .. newest
+if slicing and not seed then
+  local wrong = wrong_with(newest)
+  if wrong then return wrong end
   for _, sum in ipairs(sums) do
     if tonumber(sum[1]) == 4 then
       local wrong = check(slice, sum[2], sum[3]) or check(slices, tostring(newest), sum[3])
       if wrong then return wrong end
     end
+  end
+end
+-- The oldest of the newest slices that hold so much.
+local function oldest(wanted)
+  local n, sum = newest, 0
+  while true do
+    sum = sum + (sizes[n] or 0)
+    if sum >= wanted or not sizes[n - 1] then return n end
+    n = n - 1
   end
 end
 local found = block[1]
@@ -94,29 +121,39 @@ if new then
   if known and redis.call('EXISTS', closed) == 1 then return {'exists', closed} end
 end
 
+local scheme = new and found[4]
+local from
+if scheme == 'pplns' then
+  local wanted = tonumber(found[5])
+  for _, sum in ipairs(slicing and sums or {}) do
+    if tonumber(sum[1]) == 4 then wanted = wanted - tonumber(sum[3]) end
+  end
+  from = oldest(wanted)
+  for n = from, newest do
+    local wrong = not seed and wrong_with(n)
+    if wrong then return wrong end
+  end
+end
+
 -- What lies about without positions is nobody's. (A deletion is allowed to a full server, and then
 -- all that follows in the script is.)
 if not known and redis.call('EXISTS', unpack(KEYS)) > 0 then
   for _, n in ipairs(redis.call('HKEYS', slices)) do redis.call('DEL', slice_prefix .. n) end
   redis.call('DEL', unpack(KEYS))
 end
--- The window's work, with this batch's: first, so that a damaged slice is found in time.
-local scheme = new and found[4]
-if scheme == 'pplns' then
-  local wanted = tonumber(found[5])
+-- The window's work, with this batch's: first, so that a slice with a damaged number is found in
+-- time.
+if from then
   local wrong
   local function copy(field, number)
     local reply = redis.pcall('HINCRBY', closed, field, number)
     if type(reply) == 'table' and reply.err then wrong = wrong or reply end
   end
-  for _, sum in ipairs(sums) do
-    if tonumber(sum[1]) == 4 then
-      wanted = wanted - tonumber(sum[3])
-      copy(sum[2], sum[3])
-    end
+  for _, sum in ipairs(slicing and sums or {}) do
+    if tonumber(sum[1]) == 4 then copy(sum[2], sum[3]) end
   end
-  for n = oldest(wanted), newest do
-    local work = redis.call('HGETALL', slice_prefix .. n)
+  for n = from, newest do
+    local work = seed or redis.call('HGETALL', slice_prefix .. n)
     for i = 1, #work, 2 do copy(work[i], work[i + 1]) end
   end
   if wrong then
@@ -125,20 +162,31 @@ if scheme == 'pplns' then
   end
 end
 redis.call('HSET', meta, 'unit', unit)
+if seed then
+  redis.call('DEL', slice)
+  redis.call('HSET', slices, 0, '0')
+  for i = 1, #seed, 2 do
+    redis.call('HSET', slice, seed[i], seed[i + 1])
+    redis.call('HINCRBY', slices, 0, seed[i + 1])
+  end
+end
 for _, sum in ipairs(sums) do redis.call('HINCRBY', KEYS[tonumber(sum[1])], sum[2], sum[3]) end
-if size ~= '0' then
+if slicing then
   for _, sum in ipairs(sums) do
     if tonumber(sum[1]) == 4 then
       redis.call('HINCRBY', slice, sum[2], sum[3])
       redis.call('HINCRBY', slices, newest, sum[3])
     end
   end
-  if tonumber(redis.call('HGET', slices, newest) or '0') >= tonumber(size) then
+  sizes[newest] = tonumber(redis.call('HGET', slices, newest) or '0')
+  if sizes[newest] >= tonumber(size) then
     newest = newest + 1
+    sizes[newest] = 0
     redis.call('HSET', slices, newest, '0')
+    redis.call('DEL', slice_prefix .. newest)
     local least = oldest(tonumber(kept))
-    for _, n in ipairs(redis.call('HKEYS', slices)) do
-      if tonumber(n) < least then
+    for n in pairs(sizes) do
+      if n < least then
         redis.call('DEL', slice_prefix .. n)
         redis.call('HDEL', slices, n)
       end

@@ -96,7 +96,9 @@ impl Sqlite {
                 transaction.execute_batch(SCHEMA)?;
                 transaction.pragma_update(None, "user_version", VERSION)?;
             }
-            transaction.execute_batch(LATER)?;
+            if version(&transaction)? == VERSION {
+                transaction.execute_batch(LATER)?;
+            }
             transaction.commit()?;
             Ok(connection)
         });
@@ -342,14 +344,14 @@ fn cut(transaction: &Transaction<'_>, block: &BlockFound) -> Result<(), Fault> {
 }
 
 fn add(transaction: &Transaction<'_>, batch: &Batch) -> Result<(), Fault> {
+    if let Some(size) = batch.slice {
+        slices::add(transaction, batch, size)?;
+    }
     let mut statement = transaction.prepare_cached(
         "INSERT INTO round VALUES (?1, ?2) ON CONFLICT DO UPDATE SET weight = weight + ?2",
     )?;
     for (worker, &weight) in &batch.credits {
         statement.execute(params![worker, stored(weight, &format!("the work of {worker}"))?])?;
-    }
-    if let Some(size) = batch.slice {
-        slices::add(transaction, batch, size)?;
     }
     add_meta(transaction, "accepted", stored(batch.accepted, "accepted shares")?)?;
     let mut statement = transaction.prepare_cached(

@@ -9,6 +9,8 @@ use std::collections::{BTreeMap, HashMap};
 
 type Texts = HashMap<String, String>;
 
+/// Tries to read all slices at one moment.
+const LOOKS: u32 = 10;
 /// Most fields of one command: none keeps the server busy for long.
 const CHUNK: usize = 1000;
 
@@ -16,6 +18,7 @@ impl Redis {
     /// All but the closed rounds.
     pub(super) fn read_sums(&mut self) -> Result<Sums, TallyError> {
         let mut slices = Vec::new();
+        let mut looks = 0;
         let (read, work) = loop {
             let (read, work) = self.read_all(&slices)?;
             let there = read.get(6).map(Self::slice_numbers).unwrap_or_default();
@@ -24,6 +27,11 @@ impl Redis {
                 break (read, work);
             }
             slices = there;
+            looks += 1;
+            if looks == LOOKS {
+                let words = "slices come faster than they can be read".to_owned();
+                return Err(TallyError::Unavailable { place: self.place.clone(), words });
+            }
         };
         let mut read = read.into_iter();
         let [mut meta, positions, rejected, round, minutes, shares] =
@@ -99,14 +107,6 @@ impl Redis {
                 .map_err(|error| unavailable(&self.place, &error))?;
             blocks.push(block);
         }
-        for (n, work) in &sums.slices {
-            let key = self.slice(*n);
-            let mut pipe = redis::pipe();
-            pipe.atomic().del(&key).ignore();
-            put(&mut pipe, &key, work);
-            pipe.query::<()>(&mut self.connection)
-                .map_err(|error| unavailable(&self.place, &error))?;
-        }
         let json = |error| self.damaged(format!("a block that is no JSON: {error}"));
         let (mut found, mut states, mut answers, mut order) = (vec![], vec![], vec![], vec![]);
         for block in blocks {
@@ -120,6 +120,7 @@ impl Redis {
         }
         let watched = [self.key("meta"), self.key("positions")];
         let keys = KEYS.map(|name| self.key(name));
+        let windows: Vec<_> = sums.slices.iter().map(|(n, work)| (self.slice(*n), work)).collect();
         let [meta, positions, rejected, round, rows @ .., minutes, shares, slices] = &keys;
         let [blocks, states_key, answers_key, order_key] = rows;
         let filled = redis::transaction(&mut self.connection, &watched, |connection, pipe| {
@@ -138,6 +139,10 @@ impl Redis {
                 pipe.zadd_multiple(order_key, some).ignore();
             }
             put(pipe, slices, sums.slices.iter().map(|(n, work)| (n, total(work))));
+            for (key, work) in &windows {
+                pipe.del(key).ignore();
+                put(pipe, key, work.iter());
+            }
             put(pipe, minutes, sums.minutes.iter().map(|(at, work)| (at, work.weight)));
             put(pipe, shares, sums.minutes.iter().map(|(at, work)| (at, work.shares)));
             put(pipe, meta, [("accepted", sums.accepted), ("blocks", sums.blocks)]);

@@ -7,13 +7,15 @@
 //! not have them any more.
 
 use super::Redis;
+use super::settings::info_value;
 use super::words::unavailable;
 use crate::ledger::TallyError;
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Runs of servers whose file was rewritten since their start, or could not be.
+/// Runs of servers whose file was rewritten since their start, or could not be; and places that may
+/// not be asked.
 static RENEWED: Mutex<Option<HashSet<String>>> = Mutex::new(None);
 /// How long a rewriting is waited for at once.
 const WAIT: Duration = Duration::from_secs(2);
@@ -33,42 +35,50 @@ impl Redis {
     /// cannot, or does not let us ask, is taken as it is.
     pub(super) fn renew_log(&mut self) -> Result<(), TallyError> {
         let end = Instant::now() + WAIT;
-        let mut ordered = false;
         loop {
-            let info: String = match redis::cmd("INFO").query(&mut self.connection) {
-                Ok(info) => info,
-                Err(error) if redis::RedisError::code(&error) == Some("NOPERM") => return Ok(()),
-                Err(error) => return Err(unavailable(&self.place, &error)),
+            let Some(info) = self.info()? else {
+                if !is_renewed(&self.place, false) {
+                    is_renewed(&self.place, true);
+                    self.warn("it may not be asked: NOPERM");
+                }
+                return Ok(());
             };
-            let value = |name: &str| info.lines().find_map(|line| line.trim().strip_prefix(name));
+            let value = |name: &str| info_value(&info, name);
             let run = value("run_id:").unwrap_or_default();
+            // While it reads its files it says that it writes none.
+            if value("loading:") == Some("1") {
+                let words = "it is still reading its files".to_owned();
+                return Err(TallyError::Unavailable { place: self.place.clone(), words });
+            }
             if value("aof_enabled:") != Some("1") || is_renewed(run, false) {
                 return Ok(());
             }
-            let busy = value("aof_rewrite_in_progress:") == Some("1")
-                || value("aof_rewrite_scheduled:") == Some("1");
-            // Servers before 7 do not count.
-            let done = value("aof_rewrites:").map_or(ordered, |count| count != "0");
-            if done && !busy {
-                if value("aof_last_bgrewrite_status:") != Some("ok") {
+            let failed = value("aof_last_bgrewrite_status:") == Some("err");
+            let scheduled = value("aof_rewrite_scheduled:") == Some("1");
+            let busy = value("aof_rewrite_in_progress:") == Some("1");
+            // -1 until the first one since the start has ended.
+            let ended = value("aof_last_rewrite_time_sec:").is_some_and(|seconds| seconds != "-1");
+            if !busy && (ended || failed) {
+                if failed {
                     self.warn("its last try failed");
                 }
                 is_renewed(run, true);
                 return Ok(());
             }
-            if !ordered && !busy {
-                ordered = true;
+            if !scheduled && !busy {
                 let order: redis::RedisResult<String> =
                     redis::cmd("BGREWRITEAOF").query(&mut self.connection);
-                if let Err(error) = order {
-                    if error.is_io_error() || error.is_timeout() {
+                match order {
+                    Ok(_) => {}
+                    Err(error) if error.is_io_error() || error.is_timeout() => {
                         return Err(unavailable(&self.place, &error));
                     }
-                    self.warn(&error.to_string());
-                    is_renewed(run, true);
-                    return Ok(());
+                    Err(error) => {
+                        self.warn(&error.to_string());
+                        is_renewed(run, true);
+                        return Ok(());
+                    }
                 }
-                continue;
             }
             if Instant::now() >= end {
                 return Err(TallyError::Unavailable {

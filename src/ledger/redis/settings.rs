@@ -9,17 +9,26 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// The warning is given once in a process's life.
 static TOLD_OF_AOF: AtomicBool = AtomicBool::new(false);
 
+/// What a line of `INFO` says; `name` with its colon.
+pub(super) fn info_value<'a>(info: &'a str, name: &str) -> Option<&'a str> {
+    info.lines().find_map(|line| line.trim().strip_prefix(name))
+}
+
 impl Redis {
+    /// What the server says of itself; `None`: it does not let us ask.
+    pub(super) fn info(&mut self) -> Result<Option<String>, TallyError> {
+        match redis::cmd("INFO").query(&mut self.connection) {
+            Ok(info) => Ok(Some(info)),
+            Err(error) if RedisError::code(&error) == Some("NOPERM") => Ok(None),
+            Err(error) => Err(unavailable(&self.place, &error)),
+        }
+    }
+
     /// Refuses a server that throws keys away when its memory is full. One that does not let us
     /// ask is taken as it is.
     pub(super) fn check_settings(&mut self) -> Result<(), TallyError> {
-        let asked: Result<String, RedisError> = redis::cmd("INFO").query(&mut self.connection);
-        let info = match asked {
-            Ok(info) => info,
-            Err(error) if error.code() == Some("NOPERM") => return Ok(()),
-            Err(error) => return Err(unavailable(&self.place, &error)),
-        };
-        let value = |name: &str| info.lines().find_map(|line| line.trim().strip_prefix(name));
+        let Some(info) = self.info()? else { return Ok(()) };
+        let value = |name: &str| info_value(&info, name);
         let policy = value("maxmemory_policy:").unwrap_or_default();
         if policy.starts_with("allkeys-") && value("maxmemory:") != Some("0") {
             return Err(TallyError::Settings {

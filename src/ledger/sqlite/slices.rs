@@ -1,6 +1,6 @@
 //! The PPLNS window: the newest work in slices, each with its sum.
 
-use super::{Fault, natural, stored};
+use super::{Fault, natural, natural_map, stored};
 use crate::ledger::Batch;
 use crate::ledger::batch::SLICES_KEPT;
 use crate::stratum::Weight;
@@ -10,11 +10,17 @@ use std::collections::BTreeMap;
 /// Slices by number: work by worker name.
 pub(super) type Slices = BTreeMap<u64, BTreeMap<String, Weight>>;
 
-/// Adds a batch to the newest slice. One that has reached `size` is followed by another, and those
+/// Adds a batch to the newest slice, before it is added to the round: where PPLNS begins, the open
+/// round is the first slice. One that has reached `size` is followed by another, and those
 /// go that no window needs.
 pub(super) fn add(transaction: &Transaction<'_>, batch: &Batch, size: Weight) -> Result<(), Fault> {
-    let newest = "SELECT COALESCE(MAX(n), 0) FROM slice";
-    let n: i64 = transaction.query_row(newest, [], |row| row.get(0))?;
+    let newest = "SELECT MAX(n) FROM slice";
+    let n: Option<i64> = transaction.query_row(newest, [], |row| row.get(0))?;
+    if n.is_none() {
+        let round = natural_map(transaction, "SELECT worker, weight FROM round", [])?;
+        put(transaction, 0, &round)?;
+    }
+    let n = n.unwrap_or(0);
     put(transaction, n, &batch.credits)?;
     let sql = "SELECT weight FROM slice WHERE n = ?1";
     let weight: i64 = transaction.query_row(sql, [n], |row| row.get(0))?;

@@ -133,7 +133,7 @@ fn a_copy_of_the_tally_has_its_window() {
 fn a_damaged_slice_fails_the_block_before_any_change() {
     let Some(server) = Server::start() else { return };
     let cut = || vec![pplns("a", 5), block(1, Scheme::Pplns { window: WINDOW })];
-    for (key, field) in [("slice:0", "x"), ("slice:0", "a"), ("slices", "0")] {
+    for (key, field) in [("slice:0", "x"), ("slice:0", "a"), ("slices", "0"), ("slices", "x")] {
         server.command(&["FLUSHALL"]);
         let mut stream = Stream { tally: server.tally("litecoin"), at: 0 };
         stream.apply(vec![pplns("a", 1)]);
@@ -143,9 +143,48 @@ fn a_damaged_slice_fails_the_block_before_any_change() {
         let mut tally = server.tally("litecoin");
         assert_eq!(tally.positions().unwrap(), [("s".to_owned(), 10)].into());
         assert_eq!(tally.overview(1).unwrap().round.miners, named(&[("a", 1)]));
-        server.command(&["HDEL", &key, field]);
+        match field {
+            "x" => server.command(&["HDEL", &key, field]),
+            _ => server.command(&["HSET", &key, field, "1"]),
+        }
         assert_eq!(tally.apply(&batch("s", 10, cut())).unwrap(), Applied::Done);
     }
+}
+
+#[test]
+fn a_slice_that_is_gone_or_something_else_is_named_and_nothing_is_left_behind() {
+    let Some(server) = Server::start() else { return };
+    let mut stream = Stream { tally: server.tally("litecoin"), at: 0 };
+    stream.apply(vec![pplns("a", SLICE)]);
+    stream.apply(vec![pplns("b", SLICE)]);
+    let slice = "romp:{litecoin}:slice:0";
+    let cut = || batch("s", 20, vec![pplns("c", 5), block(1, Scheme::Pplns { window: WINDOW })]);
+    server.command(&["SET", slice, "x"]);
+    let words = server.tally("litecoin").apply(&cut()).unwrap_err().to_string();
+    assert!(words.contains("slice:0` is a string"), "{words}");
+    server.command(&["DEL", slice]);
+    let words = server.tally("litecoin").apply(&cut()).unwrap_err().to_string();
+    assert!(words.contains("slice:0` is gone"), "{words}");
+    server.command(&["HSET", slice, "a", "100"]);
+    assert_eq!(server.tally("litecoin").apply(&cut()).unwrap(), Applied::Done);
+    let mut stream = Stream { tally: server.tally("litecoin"), at: 40 };
+    assert_eq!(stream.round(1), named(&[("a", 100), ("b", 100), ("c", 5)]));
+}
+
+#[test]
+fn where_pplns_begins_the_open_round_is_in_its_window() {
+    both(|open| {
+        let mut stream = Stream { tally: open(), at: 0 };
+        stream.apply(vec![share(1, "old", 7), share(1, "b", 1), solo("alone", 9)]);
+        stream.apply(vec![pplns("b", 5), block(1, Scheme::Pplns { window: WINDOW })]);
+        assert_eq!(stream.round(1), named(&[("old", 7), ("b", 6)]));
+        // Once only, and later rounds are no part of it.
+        stream.apply(vec![pplns("b", 1), block(2, Scheme::Pplns { window: WINDOW })]);
+        assert_eq!(stream.round(2), named(&[("old", 7), ("b", 7)]));
+        // A block of the window's without a share of it: what is there.
+        stream.apply(vec![share(1, "old", 1), block(3, Scheme::Pplns { window: WINDOW })]);
+        assert_eq!(stream.round(3), named(&[("old", 7), ("b", 7)]));
+    });
 }
 
 /// What the slices should hold, kept in the simplest way.
