@@ -6,7 +6,7 @@ use crate::chain::Hash;
 use crate::daemon::block_info;
 use crate::daemon::wallet::{self, Mined};
 use crate::ledger::book::{Account, Book, BookBlock, Fee, State};
-use crate::ledger::{BlockRow, REDIS_BLOCKS_KEPT, open_for_reading};
+use crate::ledger::{BlockRow, checkpoint, open_for_reading};
 use crate::sys::failpoint::{point, point_if};
 use std::collections::BTreeMap;
 
@@ -23,60 +23,83 @@ const LOST_WATCHED: u64 = 30 * 86_400_000;
 const NEWEST: u32 = 100;
 /// What is noted in the book when it has begun.
 pub const BEGUN: &str = "begun";
+/// What is noted when all blocks are taken in: how many the tally has found since ever.
+const FOUND: &str = "found";
 
 impl Coin {
     /// Takes blocks with their rounds from the tally into the book: from then on no money depends
     /// on the tally. A new book begins by itself only beside a tally without blocks: whether those
     /// that are there were paid already, an operator knows.
     pub(super) fn take_in(&self, book: &mut Book) -> Result<(), Trouble> {
-        let tally = open_for_reading(&self.pool, &self.data_dir)?;
-        let Some(mut tally) = tally else { return Ok(book.note_once(BEGUN, "empty")?) };
-        let mut overview = tally.overview(NEWEST)?;
-        if book.noted(BEGUN)?.is_none() {
-            if overview.blocks_found > 0 {
-                return Err(Trouble::Words(format!(
-                    "the book is new, and the ledger has {} blocks from before. Were they never \
-                     paid, run `romp payouts {} begin`; were they paid by hand, or by another \
-                     machine, add `--without-old`",
-                    overview.blocks_found,
-                    self.id()
-                )));
-            }
-            book.note_once(BEGUN, "empty")?;
-        }
-        let news = |book: &Book, blocks: &[BlockRow]| -> Result<Vec<BlockRow>, Trouble> {
-            let mut new = Vec::new();
-            for row in blocks {
-                if !book.has_block(&row.found.hash)? {
-                    new.push(row.clone());
-                }
-            }
-            Ok(new)
+        let Some(mut tally) = open_for_reading(&self.pool, &self.data_dir)? else {
+            return self.begin(book, 0);
         };
-        let mut new = news(book, &overview.blocks)?;
-        // Older ones may have come late: another machine's, or after a long pause.
-        let there = overview.blocks_found.min(REDIS_BLOCKS_KEPT);
-        if book.block_count()? + (new.len() as u64) < there {
-            overview = tally.overview(u32::MAX)?;
-            new = news(book, &overview.blocks)?;
+        let newest = tally.overview(NEWEST)?;
+        self.begin(book, newest.blocks_found)?;
+        let noted = book.noted(FOUND)?.and_then(|text| text.parse::<u64>().ok());
+        let mut new = Self::unknown(book, newest.blocks)?;
+        // Older ones than the newest: after a pause, of another machine, or beside another tally.
+        let known = noted.unwrap_or(0).checked_add(new.len() as u64);
+        if known != Some(newest.blocks_found) {
+            new = Self::unknown(book, tally.overview(u32::MAX)?.blocks)?;
         }
         // Oldest first: an orphan's work goes into the round after it.
+        let mut lacking = None;
         for row in new.into_iter().rev() {
             let round = tally.round(&row.found.hash)?;
-            // The finder's own share is in it, unless it came too late.
+            // The finder's own share is in it, unless it came too late. Others do not wait for it.
             if round.is_empty() && !row.found.stale {
-                return Err(Trouble::Words(format!(
-                    "block {} at {} has no round in the ledger: it lost a part; see `romp rebuild {}`",
-                    row.found.hash,
-                    row.found.height,
-                    self.id()
-                )));
+                lacking = Some(row.found);
+                continue;
             }
             point("payments.taking-in");
             book.take_in(&row.found, &round, now())?;
             point("payments.taken-in");
         }
+        if let Some(found) = lacking {
+            return Err(Trouble::Words(format!(
+                "block {} at {} has no round in the ledger: it lost a part; see `romp rebuild {}`",
+                found.hash,
+                found.height,
+                self.id()
+            )));
+        }
+        if noted != Some(newest.blocks_found) {
+            book.note_anew(FOUND, &newest.blocks_found.to_string())?;
+        }
         Ok(())
+    }
+
+    /// Begins a new book beside a tally without blocks. One that was emptied, and is about to be
+    /// filled again, is none.
+    fn begin(&self, book: &mut Book, found: u64) -> Result<(), Trouble> {
+        if book.noted(BEGUN)?.is_some() {
+            return Ok(());
+        }
+        let copied =
+            checkpoint::read(&self.data_dir, self.id())?.map_or(0, |copy| copy.sums.blocks);
+        match found.max(copied) {
+            0 => Ok(book.note_once(BEGUN, "empty")?),
+            before => Err(Trouble::Words(format!(
+                "the book is new, and the ledger has {before} blocks from before. Were they never \
+                 paid, run `romp payouts {} begin`; were they paid by hand, or by another \
+                 machine, add `--without-old`",
+                self.id()
+            ))),
+        }
+    }
+
+    /// Those that the book does not have.
+    fn unknown(book: &Book, mut rows: Vec<BlockRow>) -> Result<Vec<BlockRow>, Trouble> {
+        let mut trouble = None;
+        rows.retain(|row| match book.has_block(&row.found.hash) {
+            Ok(known) => !known,
+            Err(error) => {
+                trouble = Some(error);
+                false
+            }
+        });
+        trouble.map_or(Ok(rows), |error| Err(error.into()))
     }
 
     /// Asks the chain about every block that is not settled for good.
@@ -152,9 +175,15 @@ impl Coin {
     }
 
     fn fate_of(&self, block: &BookBlock, chain: &Chain<'_>) -> Result<Fate, Trouble> {
-        let mut views = Vec::new();
+        let (mut views, mut silent) = (Vec::new(), None);
         for (client, info) in &chain.daemons {
-            views.push(View { tip: info.blocks, block: block_info(client, &block.hash)? });
+            match block_info(client, &block.hash) {
+                Ok(block) => views.push(View { tip: info.blocks, block }),
+                Err(error) => silent = Some(error),
+            }
+        }
+        if let Some(error) = silent.filter(|_| views.is_empty()) {
+            return Err(error.into());
         }
         Ok(fate(&views, block.height, BURIED))
     }

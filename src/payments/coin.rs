@@ -151,16 +151,18 @@ impl Coin {
         for client in &self.daemons {
             match chain_info(client, self.pool.coin.has_get_info) {
                 Ok(info) if !info.initial_download && info.headers <= info.blocks => {
-                    daemons.push((client, info));
+                    match first_block(client) {
+                        Ok(first) => daemons.push((client, info, first)),
+                        Err(error) => silent = Some(error),
+                    }
                 }
                 Ok(_) => {}
                 Err(error) => silent = Some(error),
             }
         }
-        for (client, info) in &daemons {
-            let first = first_block(client)?;
-            book.note_once(FIRST_BLOCK, &first)?;
-            if book.noted(FIRST_BLOCK)?.is_some_and(|ours| ours != first) {
+        for (client, info, first) in &daemons {
+            book.note_once(FIRST_BLOCK, first)?;
+            if book.noted(FIRST_BLOCK)?.is_some_and(|ours| ours != *first) {
                 return Err(Trouble::Words(format!(
                     "daemon {} is on another chain than the book (`{}`)",
                     client.address(),
@@ -168,7 +170,7 @@ impl Coin {
                 )));
             }
         }
-        let Some((client, info)) = daemons.first() else {
+        let Some((client, info, _)) = daemons.first() else {
             return Err(silent.map_or_else(
                 || Trouble::Words("every daemon is syncing; payments wait".to_owned()),
                 Trouble::Call,
@@ -177,6 +179,7 @@ impl Coin {
         Self::note_beginning(book, &info.best)?;
         let network = plan::network(&client.address(), &self.pool, info)?;
         let rules = self.pool.coin.addresses.get(&network).cloned().unwrap_or_default();
+        let daemons = daemons.into_iter().map(|(client, info, _)| (client, info)).collect();
         Ok(Chain { daemons, network, rules })
     }
 

@@ -6,6 +6,7 @@ mod claims;
 mod fees;
 mod sendmany;
 mod stuck;
+mod taking;
 mod world;
 
 use super::coin::Coin;

@@ -169,7 +169,8 @@ impl Book {
     ///
     /// # Errors
     /// [`BookError`].
-    pub fn block_count(&self) -> Result<u64, BookError> {
+    #[cfg(test)]
+    pub(crate) fn block_count(&self) -> Result<u64, BookError> {
         self.read(|book| {
             let sql = "SELECT COUNT(*) FROM block
                 WHERE hash NOT IN (SELECT key FROM import WHERE kind = 'block')";
@@ -188,7 +189,6 @@ impl Book {
             let name = found.hash.to_string();
             if change.execute(sql, [&name])? > 0 {
                 super::imports::release(change, &name)?;
-                change.execute("UPDATE block SET carried = NULL WHERE carried = ?1", [&name])?;
             }
             Ok(())
         })
@@ -214,7 +214,7 @@ impl Book {
             }
             let sql = "UPDATE block SET carried = ?1
                 WHERE state = 'orphaned' AND scheme = 'prop' AND carried IS NULL
-                    AND MIN(since, ?3) <= ?2";
+                    AND (since <= ?2 OR since > ?3)";
             let carried = match found.scheme {
                 Scheme::Solo => 0,
                 Scheme::Prop | Scheme::Pplns { .. } => {
@@ -246,9 +246,10 @@ impl Book {
     pub fn move_to(&mut self, hash: &Hash, state: State, now: u64) -> Result<(), BookError> {
         self.change(|change| {
             let name = hash.to_string();
-            let sql = "SELECT state, carried FROM block WHERE hash = ?1";
-            let (before, carried): (String, Option<String>) =
-                change.query_row(sql, [&name], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            let sql = "SELECT state, carried, scheme FROM block WHERE hash = ?1";
+            let (before, carried, scheme): (String, Option<String>, String) =
+                change
+                    .query_row(sql, [&name], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
             let keeps = match carried {
                 Some(to) if state != State::Orphaned => is_credited(change, &to)?,
                 _ => true,
@@ -256,6 +257,10 @@ impl Book {
             let sql = "UPDATE block SET state = ?2, since = ?3, words = '',
                 carried = CASE WHEN ?4 THEN carried END WHERE hash = ?1";
             change.execute(sql, params![name, state.name(), number(now)?, keeps])?;
+            // What was carried into a round goes on with it; a window goes nowhere.
+            if state == State::Orphaned && scheme != Scheme::Prop.name() {
+                super::imports::release(change, &name)?;
+            }
             trace(change, now, &name, &format!("{before} -> {}", state.name()))
         })
     }

@@ -209,16 +209,16 @@ fn row(
     Ok(insert.execute(params![source, kind, key, account, amount, number(now)?])? > 0)
 }
 
-/// Lets the opening work go into the round of a block that was found after it came. Returns how
-/// many workers had some.
+/// Lets the opening work go into the round of a block that was found after it came. (What came in
+/// the future came while the clock was wrong.)
 pub(super) fn carry(
     change: &Connection,
     block: &str,
     found: u64,
     now: u64,
-) -> rusqlite::Result<usize> {
-    let sql = "UPDATE opening SET block = ?1 WHERE block IS NULL AND MIN(since, ?3) <= ?2";
-    change.execute(sql, params![block, number(found)?, number(now)?])
+) -> rusqlite::Result<()> {
+    let sql = "UPDATE opening SET block = ?1 WHERE block IS NULL AND (since <= ?2 OR since > ?3)";
+    change.execute(sql, params![block, number(found)?, number(now)?]).map(drop)
 }
 
 /// Takes back what was carried into a block that nobody is credited for.

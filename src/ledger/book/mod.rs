@@ -247,6 +247,15 @@ impl Book {
         self.change(|change| change.execute(sql, [name, value])).map(drop)
     }
 
+    /// Notes something in place of what is there.
+    ///
+    /// # Errors
+    /// [`BookError`].
+    pub fn note_anew(&mut self, name: &str, value: &str) -> Result<(), BookError> {
+        let sql = "INSERT INTO meta VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = ?2";
+        self.change(|change| change.execute(sql, [name, value])).map(drop)
+    }
+
     fn sql(&self, error: rusqlite::Error) -> BookError {
         BookError::Sql { place: self.place.clone(), error }
     }

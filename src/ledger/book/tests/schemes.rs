@@ -46,3 +46,25 @@ fn only_rounds_are_carried_windows_and_finders_are_not() {
     assert_eq!(scene.owed("a"), 4_999_999_999);
     scene.balanced();
 }
+
+#[test]
+fn what_a_window_took_along_goes_on_when_its_block_is_an_orphan() {
+    let mut scene = Scene::new();
+    orphan(&mut scene, &found(1, 100), &[("a", 5)]);
+    orphan(&mut scene, &of(WINDOW, 2, 200), &[("b", 7)]);
+    scene.book().take_in(&of(WINDOW, 3, 300), &round(&[("b", 8)]), 300).unwrap();
+    assert_eq!(work_of(&mut scene, 3), [("a".to_owned(), 5), ("b".to_owned(), 8)].into());
+    // The first comes back, and has its own.
+    scene.book().move_to(&Hash([1; 32]), State::Immature, 310).unwrap();
+    assert_eq!(work_of(&mut scene, 3), [("b".to_owned(), 8)].into());
+    assert_eq!(work_of(&mut scene, 1), [("a".to_owned(), 5)].into());
+}
+
+#[test]
+fn a_verdict_from_the_future_holds_nobodys_work_back() {
+    let mut scene = Scene::new();
+    scene.book().take_in(&found(1, 100), &round(&[("a", 5)]), 100).unwrap();
+    scene.book().move_to(&Hash([1; 32]), State::Orphaned, 1_000_000).unwrap();
+    scene.book().take_in(&found(2, 200), &round(&[("b", 7)]), 210).unwrap();
+    assert_eq!(work_of(&mut scene, 2), [("a".to_owned(), 5), ("b".to_owned(), 7)].into());
+}
