@@ -1,4 +1,4 @@
-//! `romp audit`, `balance`, `payouts` and `verify`: what the book says; also while the pool is down.
+//! `romp balance`, `payouts` and `verify`: what the book says; also while the pool is down.
 
 #![allow(clippy::print_stderr)] // a command prints
 
@@ -6,9 +6,7 @@ use super::shares::{pool_of, print, print_json, printable};
 use super::{CONFIGURATION, DONE, FAILED, USAGE, resolve, thresholds};
 use crate::chain::Hash;
 use crate::config::{Loaded, Pool};
-use crate::daemon::{CallError, Client, block_info, wallet};
-use crate::ledger::book::audit::Audit;
-use crate::ledger::book::{Book, BookError, Line, Payout, PayoutState, State};
+use crate::ledger::book::{Book, BookError, Line, Payout, State};
 use crate::ledger::open_for_reading;
 use crate::payments;
 use crate::rewards::Amount;
@@ -21,7 +19,11 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Clone, Subcommand)]
 pub enum Action {
     /// Show payouts, newest first, and what is set aside
-    List,
+    List {
+        /// All payouts, and not only the newest hundred
+        #[arg(long)]
+        all: bool,
+    },
     /// Set an address's money aside: it earns, and is not paid
     Hold {
         /// Address, as `romp payouts` or `romp balance` writes it
@@ -77,8 +79,11 @@ pub enum Action {
     },
 }
 
+/// Payouts that are shown where not all are asked for.
+const NEWEST: u32 = 100;
+
 /// Finds the coin and opens its book.
-fn with_book(
+pub(super) fn with_book(
     dir: &Path,
     coin: &str,
     show: impl FnOnce(&Pool, Option<Book>, &PathBuf) -> Result<u8, BookError>,
@@ -99,95 +104,9 @@ fn with_book(
     }
 }
 
-fn no_book(pool: &Pool) -> u8 {
+pub(super) fn no_book(pool: &Pool) -> u8 {
     print(&format!("{}: nothing has been booked yet", pool.coin.id));
     DONE
-}
-
-fn coins(units: i128) -> String {
-    let sign = if units < 0 { "-" } else { "" };
-    let units = units.unsigned_abs();
-    format!("{sign}{}.{:08}", units / 100_000_000, units % 100_000_000)
-}
-
-/// `romp audit COIN`: adds the book up, and asks the chain about what it says. Returns the exit
-/// code: 1 when something does not agree or could not be asked.
-#[must_use]
-pub fn audit(dir: &Path, coin: &str, offline: bool, json: bool) -> u8 {
-    with_book(dir, coin, |pool, book, _| {
-        let Some(book) = book else { return Ok(no_book(pool)) };
-        let mut audit = book.audit(true)?;
-        if !offline && let Err(error) = ask_chain(pool, &book, &mut audit)? {
-            audit.wrong.push(format!("the chain could not be asked: {error}"));
-        }
-        if json {
-            print_json(&audit);
-        } else {
-            table(pool, &audit);
-        }
-        Ok(if audit.wrong.is_empty() { DONE } else { FAILED })
-    })
-}
-
-fn table(pool: &Pool, audit: &Audit) {
-    for (what, units) in [
-        ("rewards of mature blocks", audit.rewards),
-        ("  fees kept in the wallet", audit.fees - audit.fees_credited),
-        ("  fees credited to an account", audit.fees_credited),
-        ("  credited to miners", audit.credits),
-        ("imported from another pool", audit.imported),
-        ("    owed", audit.owed),
-        ("    set aside", audit.held),
-        ("    being paid", audit.in_flight),
-        ("    paid", audit.paid),
-        ("lost with blocks that left the chain", audit.lost),
-        ("transaction fees of the wallet", audit.transaction_fees),
-    ] {
-        print(&format!("{what:<38} {:>20} {}", coins(units), pool.coin.symbol));
-    }
-    for line in &audit.wrong {
-        print(&format!("WRONG: {}", printable(line)));
-    }
-    if audit.wrong.is_empty() {
-        print("The book balances.");
-    }
-}
-
-/// Whether the chain has the blocks that were credited, and the payouts that count as paid.
-fn ask_chain(
-    pool: &Pool,
-    book: &Book,
-    audit: &mut Audit,
-) -> Result<Result<(), CallError>, BookError> {
-    let (Some(daemon), Some(payments)) = (pool.daemons.first(), &pool.payments) else {
-        return Ok(Ok(()));
-    };
-    let client = Client::new(daemon, pool.daemon_timeout);
-    let wallet = Client::new(&payments.wallet, pool.daemon_timeout);
-    for block in book.blocks(&[State::Mature])? {
-        match block_info(&client, &block.hash) {
-            Ok(Some(info)) if info.confirmations > 0 => {}
-            Ok(_) => audit.wrong.push(format!(
-                "block {} at {} was credited, and {} does not have it in its chain",
-                block.hash,
-                block.height,
-                client.address()
-            )),
-            Err(error) => return Ok(Err(error)),
-        }
-    }
-    for payout in book.payouts(&[PayoutState::Confirmed])? {
-        match wallet::transaction(&wallet, &payout.txid) {
-            Ok(Some(known)) if known.confirmations > 0 => {}
-            Ok(_) => audit.wrong.push(format!(
-                "payout {} counts as paid, and the wallet at {} does not have it in the chain",
-                payout.txid,
-                wallet.address()
-            )),
-            Err(error) => return Ok(Err(error)),
-        }
-    }
-    Ok(Ok(()))
 }
 
 /// `romp balance COIN ADDRESS`. Returns the exit code.
@@ -230,7 +149,10 @@ pub fn balance(dir: &Path, coin: &str, address: &str, json: bool) -> u8 {
 #[must_use]
 pub fn payouts(dir: &Path, coin: &str, action: &Action, json: bool) -> u8 {
     with_book(dir, coin, |pool, book, data_dir| {
-        let Some(book) = book else { return Ok(no_book(pool)) };
+        let Some(book) = book else {
+            let code = no_book(pool);
+            return Ok(if matches!(action, Action::List { .. }) { code } else { FAILED });
+        };
         let (address, reason) = match action {
             Action::Begin { without_old } => {
                 drop(book);
@@ -250,8 +172,8 @@ pub fn payouts(dir: &Path, coin: &str, action: &Action, json: bool) -> u8 {
                 drop(book);
                 return resolve::run(pool, data_dir, mark, txid.as_deref());
             }
-            Action::List => {
-                list(pool, &book, json)?;
+            Action::List { all } => {
+                list(pool, &book, *all, json)?;
                 return Ok(DONE);
             }
             Action::Hold { address, reason } => (address, Some(reason.as_str())),
@@ -298,9 +220,8 @@ fn begin(pool: &Pool, data_dir: &Path, without_old: bool) -> Result<u8, BookErro
     Ok(DONE)
 }
 
-fn list(pool: &Pool, book: &Book, json: bool) -> Result<(), BookError> {
-    let mut payouts = book.payouts(&PayoutState::ALL)?;
-    payouts.reverse();
+fn list(pool: &Pool, book: &Book, all: bool, json: bool) -> Result<(), BookError> {
+    let payouts = book.newest_payouts(if all { u32::MAX } else { NEWEST })?;
     let held = book.held()?;
     let intents = book.intents()?;
     if json {

@@ -3,6 +3,7 @@
 //! Exit codes: 0 done, 1 failed, 2 not understood, 3 the pool is not running, 78 the
 //! configuration is wrong.
 
+pub mod audit;
 pub mod bans;
 pub mod bench;
 pub mod blocknotify;
@@ -230,10 +231,10 @@ pub fn main() -> ExitCode {
         }
         Command::Shares { coin, json } => shares::run(&dir, &coin, json),
         Command::Blocks { coin, json } => blocks::run(&dir, &coin, json),
-        Command::Audit { coin, offline, json } => book::audit(&dir, &coin, offline, json),
+        Command::Audit { coin, offline, json } => audit::run(&dir, &coin, offline, json),
         Command::Balance { coin, address, json } => book::balance(&dir, &coin, &address, json),
         Command::Payouts { coin, action, json } => {
-            book::payouts(&dir, &coin, &action.unwrap_or(book::Action::List), json)
+            book::payouts(&dir, &coin, &action.unwrap_or(book::Action::List { all: false }), json)
         }
         Command::Verify { coin, block, address, json } => {
             book::verify(&dir, &coin, &block, address.as_deref(), json)

@@ -17,7 +17,7 @@ use std::time::Duration;
 /// Between two looks at blocks and payouts, at most.
 const LOOK: Duration = Duration::from_secs(10);
 /// How long a wallet may take: it works for seconds when it has many inputs.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 /// What is noted in the book of its chain.
 pub const FIRST_BLOCK: &str = "first block";
 /// After trouble with paying, it is tried again so soon.

@@ -23,7 +23,7 @@ use crate::sys::clock::monotonic_ms;
 use crate::sys::signals::{SIGINT, SIGQUIT, SIGTERM, SIGUSR1, Signals};
 pub use blocks::BEGUN;
 use coin::Coin;
-pub use coin::FIRST_BLOCK;
+pub use coin::{FIRST_BLOCK, PATIENCE};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 pub use owners::{Owners, account_of};

@@ -15,6 +15,9 @@ pub struct Unit(pub i8);
 pub type Weight = u64;
 
 impl Unit {
+    /// The largest weight of a difficulty: a few of them still add up.
+    pub const MOST: Weight = 1 << 62;
+
     /// The unit of a coin whose smallest configured difficulty is `smallest`: the power of two at
     /// or below smallest / 1024, so that each difficulty sent is exact to 0.1 % or better.
     #[must_use]
@@ -24,8 +27,7 @@ impl Unit {
         Self(exponent as i8)
     }
 
-    /// A difficulty, such as the network's, in whole units: at least 1, at most 2^62, so that a few
-    /// of them still add up.
+    /// A difficulty, such as the network's, in whole units: at least 1, at most [`Self::MOST`].
     #[must_use]
     pub fn weight_of(self, difficulty: f64) -> Weight {
         const MOST: f64 = 4_611_686_018_427_387_904.0;

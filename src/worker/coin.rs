@@ -12,6 +12,7 @@ use crate::journal::{self, Record, Writer};
 use crate::rewards::Scheme;
 use crate::stratum::{Difficulty, PortRules, Reject, SessionLimits, Unit, VarDiffRules, Weight};
 use crate::sys::clock::ms;
+use std::cell::Cell;
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -62,6 +63,8 @@ pub(crate) struct Coin {
     rejects: BTreeMap<(String, Reject), u32>,
     /// Monotonic milliseconds at which they are.
     rejects_due: u64,
+    /// It was said that a window is cut short.
+    told_of_window: Cell<bool>,
     /// Refused shares of this turn.
     refused: BTreeMap<Reject, u32>,
 }
@@ -119,6 +122,7 @@ impl Coin {
             },
             rejects: BTreeMap::new(),
             rejects_due: now,
+            told_of_window: Cell::new(false),
             refused: BTreeMap::new(),
         })
     }
@@ -306,7 +310,17 @@ impl Coin {
             RewardScheme::Pplns { window } => {
                 let shift = work.plan.algorithm.multiplier_shift();
                 let network = work.target.difficulty() * f64::from(shift).exp2();
-                Scheme::Pplns { window: self.unit.weight_of(network * window) }
+                let window = self.unit.weight_of(network * window);
+                if window == Unit::MOST && !self.told_of_window.replace(true) {
+                    log::error!(
+                        "{}: the window of `pplnsWindow` is more work than can be counted beside \
+                         the smallest difficulty of the pool's ports: it is cut short. Raise `diff` \
+                         or `minDiff` of the port that has it; the ledger keeps its unit until it \
+                         is made anew",
+                        self.id()
+                    );
+                }
+                Scheme::Pplns { window }
             }
         }
     }

@@ -87,7 +87,8 @@ pub(super) fn add_up(book: &Connection, whole: bool) -> rusqlite::Result<Audit> 
             book,
             "SELECT fee FROM block WHERE fee IS NOT NULL AND fee_account IS NOT NULL",
         )?,
-        credits: sum(book, "SELECT amount FROM credit")?,
+        // By account: a sum of all might leave 63 bits.
+        credits: sum(book, "SELECT SUM(amount) FROM credit GROUP BY account")?,
         imported: sum(book, "SELECT amount FROM import WHERE kind = 'balance' AND amount > 0")?,
         owed: sum(book, "SELECT balance FROM account WHERE held IS NULL")?,
         held: sum(book, "SELECT balance FROM account WHERE held IS NOT NULL")?,
@@ -121,8 +122,8 @@ pub(super) fn add_up(book: &Connection, whole: bool) -> rusqlite::Result<Audit> 
             WHERE fee IS NOT NULL AND state NOT IN ('mature', 'lost')
         UNION ALL SELECT 'block ' || hash || ': it is ' || state || ' and not credited' FROM block
             WHERE fee IS NULL AND state IN ('mature', 'lost')
-        UNION ALL SELECT 'a credit names block ' || block || ', which is not there' FROM credit
-            WHERE block NOT IN (SELECT id FROM block)
+        UNION ALL SELECT 'a credit names block ' || block || ', which is not there'
+            FROM (SELECT DISTINCT block FROM credit) WHERE block NOT IN (SELECT id FROM block)
         UNION ALL SELECT 'transfer ' || n || ': it names an account that is not there' FROM transfer
             WHERE source NOT IN (SELECT id FROM account) OR target NOT IN (SELECT id FROM account)
         UNION ALL SELECT 'block ' || hash || ': its fee is nobody''s' FROM block
@@ -130,10 +131,11 @@ pub(super) fn add_up(book: &Connection, whole: bool) -> rusqlite::Result<Audit> 
                 AND (fee IS NULL OR fee_account NOT IN (SELECT id FROM account))
         UNION ALL SELECT 'account ' || name || ': its balance is not what it earned less its payouts'
             FROM account
-            LEFT JOIN (SELECT account, SUM(amount) AS earned FROM (
-                SELECT account, amount FROM credit
-                UNION ALL SELECT fee_account, fee FROM block WHERE fee IS NOT NULL) GROUP BY account)
+            LEFT JOIN (SELECT account, SUM(amount) AS earned FROM credit GROUP BY account)
                 AS earnings ON earnings.account = account.id
+            LEFT JOIN (SELECT fee_account, SUM(fee) AS kept FROM block
+                WHERE fee_account IS NOT NULL GROUP BY fee_account)
+                AS fees ON fees.fee_account = account.id
             LEFT JOIN (SELECT account, SUM(amount) AS spent FROM output
                 JOIN payout ON payout.id = payout WHERE state <> 'void' GROUP BY account)
                 AS spending ON spending.account = account.id
@@ -143,7 +145,7 @@ pub(super) fn add_up(book: &Connection, whole: bool) -> rusqlite::Result<Audit> 
                 AS moves ON moves.account = account.id
             LEFT JOIN (SELECT account, SUM(amount) AS brought FROM import
                 WHERE kind = 'balance' GROUP BY account) AS opening ON opening.account = account.id
-            WHERE balance <> COALESCE(earned, 0) + COALESCE(brought, 0) + COALESCE(moved, 0)
+            WHERE balance <> COALESCE(earned, 0) + COALESCE(kept, 0) + COALESCE(brought, 0) + COALESCE(moved, 0)
                 - COALESCE(spent, 0)",
         wrong,
     )?;

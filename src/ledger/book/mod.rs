@@ -65,7 +65,7 @@ CREATE TABLE credit (
     block INTEGER NOT NULL, account INTEGER NOT NULL, weight TEXT NOT NULL,
     amount INTEGER NOT NULL CHECK (amount >= 0),
     PRIMARY KEY (block, account)) STRICT, WITHOUT ROWID;
-CREATE INDEX credit_account ON credit (account);
+CREATE INDEX credit_account ON credit (account, amount);
 CREATE TABLE payout (
     id INTEGER PRIMARY KEY, txid TEXT UNIQUE, bytes TEXT,
     fee INTEGER NOT NULL CHECK (fee >= 0), state TEXT NOT NULL, time INTEGER NOT NULL,

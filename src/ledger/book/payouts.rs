@@ -229,6 +229,16 @@ impl Book {
         Ok(payouts)
     }
 
+    /// So many payouts whose transactions are known, newest first.
+    ///
+    /// # Errors
+    /// [`BookError`].
+    pub fn newest_payouts(&self, most: u32) -> Result<Vec<Payout>, BookError> {
+        let sql = "SELECT id, txid, bytes, fee, state, time, depth, words FROM payout
+            WHERE txid IS NOT NULL ORDER BY id DESC LIMIT ?1";
+        self.read(|book| book.prepare(sql)?.query_map([most], payout)?.collect())
+    }
+
     /// Payouts that are confirmed, but less deep than `depth`, oldest first.
     ///
     /// # Errors
