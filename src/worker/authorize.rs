@@ -3,6 +3,7 @@
 
 use super::memory::Memory;
 use crate::chain::address::{self, AddressError, Rules};
+use crate::chain::transaction::is_payable;
 use crate::chain::{Network, hex_array};
 use crate::config::Pool;
 use crate::stratum::address_part;
@@ -63,6 +64,10 @@ pub(crate) fn check(name: &str, pool: &Pool, network: Option<Network>) -> Check 
         return ask(part);
     };
     match address::script(part, rules, network) {
+        // Its money would be set aside for ever.
+        Ok(script) if pool.payments.is_some() && !is_payable(&script) => Check::Refuse(format!(
+            "nodes do not relay payments to addresses like `{part}`: please use another kind"
+        )),
         Ok(_) => Check::Accept,
         Err(AddressError::NoRules(_)) => ask(part),
         Err(error) => Check::Refuse(error.to_string()),

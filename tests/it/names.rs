@@ -8,7 +8,8 @@ fn only_names_that_begin_with_an_address_may_mine() {
     let _alone = alone();
     let stub = Stub::start(&["segwit"]);
     let port = free_port();
-    let pool = Pool::new("bitcoin", port, json!({"diff": 1}), stub.daemons());
+    let pool = Pool::new("bitcoin", port, json!({"diff": 1}), stub.daemons())
+        .with("paymentProcessing", json!({"enabled": true}));
     let _romp = Romp::start(1, &[&pool]);
     let mut client = Client::connect(port).expect("connect");
     client.subscribe().expect("subscribe");
@@ -25,6 +26,9 @@ fn only_names_that_begin_with_an_address_may_mine() {
         (format!("{ADDRESS}.__proto__"), true),
         (format!("{ADDRESS}.<script>alert(1)</script>"), true),
         (format!("{ADDRESS}_rig/2"), true),
+        // Witness versions 1 and 2: the network pays only to the first.
+        ("bcrt1pqqqsyqcyq5rqwzqfpg9scrgwpugpzysnzs23v9ccrydpk8qarc0sj9hjuh".to_owned(), true),
+        ("bcrt1zqqqsyqcyq5rqwzqfpg9scrgwpugpzysnzs23v9ccrydpk8qarc0s6cwaju".to_owned(), false),
         (String::new(), false),
         (" ".to_owned(), false),
         (".".to_owned(), false),
