@@ -45,6 +45,13 @@ pub enum Action {
         /// Transaction id, as `romp payouts` writes it
         txid: String,
     },
+    /// Another transaction has paid just what a payout was to pay, as with a fee that was raised
+    Replaced {
+        /// Transaction id of the payout, as `romp payouts` writes it
+        txid: String,
+        /// Id of the other transaction
+        new: String,
+    },
     /// Move the money of a name that is no address to an address
     Assign {
         /// The name with its question mark, as `romp payouts` writes it
@@ -239,6 +246,9 @@ pub fn payouts(dir: &Path, coin: &str, action: &Action, json: bool) -> u8 {
             Action::Adopt => return super::payouts::adopt(pool, data_dir),
             Action::Retry => return super::payouts::retry(pool, data_dir),
             Action::Void { txid } => return super::payouts::void(pool, data_dir, txid),
+            Action::Replaced { txid, new } => {
+                return super::payouts::replaced(pool, data_dir, txid, new);
+            }
             Action::Assign { name, address } => {
                 return super::payouts::assign(pool, data_dir, name, address);
             }

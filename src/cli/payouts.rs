@@ -55,11 +55,29 @@ pub(super) fn retry(pool: &Pool, data_dir: &Path) -> Result<u8, BookError> {
 
 /// Gives a payout up that can never happen.
 pub(super) fn void(pool: &Pool, data_dir: &Path, txid: &str) -> Result<u8, BookError> {
-    let Some(txid) = Hash::from_display(txid) else {
-        eprintln!("error: `{}` is no transaction id (64 hexadecimal digits)", printable(txid));
+    let Some(txid) = transaction_id(txid) else { return Ok(USAGE) };
+    Ok(told(payments::void(pool, data_dir, &txid)))
+}
+
+/// Lets another transaction be a payout that it has paid.
+pub(super) fn replaced(
+    pool: &Pool,
+    data_dir: &Path,
+    txid: &str,
+    new: &str,
+) -> Result<u8, BookError> {
+    let (Some(txid), Some(new)) = (transaction_id(txid), transaction_id(new)) else {
         return Ok(USAGE);
     };
-    Ok(told(payments::void(pool, data_dir, &txid)))
+    Ok(told(payments::replaced(pool, data_dir, &txid, &new)))
+}
+
+fn transaction_id(text: &str) -> Option<Hash> {
+    let txid = Hash::from_display(text);
+    if txid.is_none() {
+        eprintln!("error: `{}` is no transaction id (64 hexadecimal digits)", printable(text));
+    }
+    txid
 }
 
 /// Moves the money of a name that is no address to an address.

@@ -19,6 +19,8 @@ pub struct WalletTransaction {
     pub mined: Vec<(Mined, Amount)>,
     /// Other transactions of the wallet that spend the same.
     pub conflicts: Vec<Hash>,
+    /// The block that it is in, where the wallet tells.
+    pub block: Option<Hash>,
     /// Its bytes; empty where the wallet does not tell.
     pub bytes: Vec<u8>,
     /// What the wallet paid for it; 0 where it does not tell.
@@ -43,6 +45,7 @@ struct RawTransaction {
     details: Vec<RawDetail>,
     #[serde(default)]
     walletconflicts: Vec<Hash>,
+    blockhash: Option<Hash>,
     #[serde(default)]
     hex: String,
     fee: Option<Box<RawValue>>,
@@ -132,6 +135,7 @@ pub fn transaction(client: &Client, txid: &Hash) -> Result<Option<WalletTransact
         confirmations: raw.confirmations,
         mined,
         conflicts: raw.walletconflicts,
+        block: raw.blockhash,
         bytes: hex_decode(&raw.hex).unwrap_or_default(),
         // Told below zero.
         fee: raw

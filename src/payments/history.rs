@@ -60,8 +60,14 @@ impl Coin {
 
     /// An account of the book that a transaction pays.
     fn payee_of(&self, book: &Book, txid: &Hash) -> Result<Option<String>, Trouble> {
-        let found = wallet::transaction(&self.wallet, txid)?;
-        let read = found.and_then(|found| Transaction::parse(&found.bytes));
+        let Some(found) = wallet::transaction(&self.wallet, txid)? else { return Ok(None) };
+        for conflict in &found.conflicts {
+            // It stands in a payout's place, and is looked at there.
+            if book.has_payout(conflict)? {
+                return Ok(None);
+            }
+        }
+        let read = Transaction::parse(&found.bytes);
         for output in read.iter().flat_map(|read| &read.outputs) {
             if let Some(name) = book.name_of(&output.script)? {
                 return Ok(Some(name));

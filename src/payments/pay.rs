@@ -14,7 +14,7 @@ pub(super) const DEEP: i64 = 6;
 /// A confirmed payout is watched until it is so deep.
 const WATCHED: u64 = 100;
 /// A foreign transaction that spends a payout's money makes it void when it is so deep.
-const CONFLICT: i64 = -100;
+pub(super) const CONFLICT: i64 = -100;
 /// Most outputs of a transaction: some 8 kB, far below what nodes relay.
 const OUTPUTS: usize = 200;
 /// What `testmempoolaccept` says when it is an output that is wrong.
@@ -35,25 +35,17 @@ impl Coin {
 
     fn look_at(&self, book: &mut Book, payout: &Payout) -> Result<(), Trouble> {
         let known = wallet::transaction(&self.wallet, &payout.txid)?;
-        let confirmations = known.map(|known| known.confirmations);
-        let depth = confirmations.and_then(|count| u64::try_from(count).ok()).unwrap_or(0);
-        let (state, words) = match confirmations {
-            Some(DEEP..) => (PayoutState::Confirmed, String::new()),
-            Some(1..) => (PayoutState::Sent, String::new()),
-            Some(..=CONFLICT) if self.is_paid_otherwise(book, payout)? => (
-                payout.state,
-                "another transaction with its money pays some of the same addresses; compare the \
-                 two by hand: `gettransaction` names it among the `walletconflicts`"
-                    .to_owned(),
-            ),
-            Some(..=CONFLICT) => (PayoutState::Void, "its money was spent elsewhere".to_owned()),
-            Some(..=-1) => (
-                payout.state,
-                "another transaction spends its money; it is void when that is 100 blocks deep"
-                    .to_owned(),
-            ),
+        let confirmations = known.as_ref().map_or(0, |known| known.confirmations);
+        let depth = u64::try_from(confirmations).unwrap_or(0);
+        let (state, words) = match (confirmations, &known) {
+            (DEEP.., _) => (PayoutState::Confirmed, String::new()),
+            (1.., _) => (PayoutState::Sent, String::new()),
+            (..=-1, Some(known)) => match self.displaced(book, payout, known)? {
+                Some(found) => found,
+                None => return Ok(()),
+            },
             // Not in the chain: the same bytes again.
-            Some(0) | None => {
+            (..=0, _) => {
                 point("payments.sending-again");
                 if payout.state == PayoutState::Signed {
                     self.lock(payout, true);
@@ -68,7 +60,13 @@ impl Coin {
         };
         let deep = state == PayoutState::Confirmed && payout.state != state;
         point_if(deep, "payments.confirming");
-        book.settle(payout.id, state, depth, &words, now())?;
+        if state == PayoutState::Void {
+            if !book.void(payout, &words, now())? {
+                return Ok(());
+            }
+        } else {
+            book.settle(payout.id, state, depth, &words, now())?;
+        }
         point_if(deep, "payments.confirmed");
         if words.is_empty() || state == PayoutState::Void {
             Self::forget_gone(book, payout)?;
@@ -83,24 +81,6 @@ impl Coin {
             self.lock(payout, false);
         }
         Ok(())
-    }
-
-    /// Whether what took a payout's place pays any of its addresses: a fee that was raised by hand,
-    /// or the same transaction under another id. What cannot be looked at counts as yes.
-    fn is_paid_otherwise(&self, book: &Book, payout: &Payout) -> Result<bool, Trouble> {
-        let ours = book.outputs(payout.id)?;
-        let Some(known) = wallet::transaction(&self.wallet, &payout.txid)? else {
-            return Ok(true);
-        };
-        for other in &known.conflicts {
-            let Some(other) = wallet::transaction(&self.wallet, other)? else { return Ok(true) };
-            let Some(read) = Transaction::parse(&other.bytes) else { return Ok(true) };
-            let pays = |output: &Output| ours.iter().any(|one| one.script == output.script);
-            if read.outputs.iter().any(pays) {
-                return Ok(true);
-            }
-        }
-        Ok(known.conflicts.is_empty())
     }
 
     fn send(&self, payout: &Payout) -> Result<(PayoutState, String), Trouble> {

@@ -24,7 +24,7 @@ fn gone(txid: &Hash) -> String {
     format!("gone {txid}")
 }
 
-fn parsed(payout: &Payout) -> Option<Transaction> {
+pub(super) fn parsed(payout: &Payout) -> Option<Transaction> {
     hex_decode(&payout.hex).and_then(|bytes| Transaction::parse(&bytes))
 }
 
@@ -109,15 +109,8 @@ impl Coin {
             Self::forget_gone(book, payout)?;
             return Ok(None);
         }
-        if let Some(rival) = self.rivals(book, payout, &read)?.first() {
-            let words = format!(
-                "transaction {} spends its money and pays some of the same addresses, or cannot be \
-                 read; compare the two, then `romp payouts {} void {}`",
-                rival.txid,
-                self.id(),
-                payout.txid
-            );
-            return Ok(Some((payout.state, words)));
+        if let Some(rival) = self.rivals(book, payout, &read, &[])?.first() {
+            return Ok(Some((payout.state, self.compare(payout, &rival.txid))));
         }
         Ok(Some((PayoutState::Void, "its money was spent elsewhere".to_owned())))
     }
@@ -164,24 +157,30 @@ impl Coin {
         Ok(false)
     }
 
-    /// Payments of the wallet since the signing that spend a payout's money and pay any of the same
-    /// addresses; and such that cannot be read.
-    fn rivals(
+    /// Payments of the wallet since the signing, and `conflicts`, that spend a payout's money and pay
+    /// any of the same addresses; and such that cannot be read. None of them is a payout of the book.
+    pub(super) fn rivals(
         &self,
         book: &Book,
         payout: &Payout,
         read: &Transaction,
+        conflicts: &[Hash],
     ) -> Result<Vec<Rival>, Trouble> {
         let ours = book.outputs(payout.id)?;
         let block = book.noted(&tip(&payout.txid))?.and_then(|text| Hash::from_display(&text));
+        let mut all = spend::sent_since(&self.wallet, block.as_ref())?;
+        all.extend(conflicts);
         let mut rivals = Vec::new();
-        for txid in spend::sent_since(&self.wallet, block.as_ref())? {
-            if txid == payout.txid {
+        for txid in all {
+            if book.has_payout(&txid)? {
                 continue;
             }
-            let Some(known) = wallet::transaction(&self.wallet, &txid)? else { continue };
-            let paid = match Transaction::parse(&known.bytes) {
-                Some(other) if other.inputs.iter().any(|input| read.inputs.contains(input)) => {
+            let known = wallet::transaction(&self.wallet, &txid)?;
+            let paid = match known.and_then(|known| Transaction::parse(&known.bytes)) {
+                Some(other)
+                    if conflicts.contains(&txid)
+                        || other.inputs.iter().any(|input| read.inputs.contains(input)) =>
+                {
                     let pays = |one: &&Output| {
                         other.outputs.iter().any(|output| output.script == one.script)
                     };
@@ -199,8 +198,8 @@ impl Coin {
 }
 
 /// What may have paid in a payout's place.
-struct Rival {
-    txid: Hash,
+pub(super) struct Rival {
+    pub(super) txid: Hash,
     /// The payout's outputs whose addresses it pays.
     paid: Vec<Output>,
 }
@@ -221,40 +220,14 @@ impl Coin {
     fn give_up(&self, txid: &Hash) -> Result<String, Trouble> {
         let no = |words: String| Err(Trouble::Words(words));
         let mut book = Book::open_for_operator(&self.data_dir, self.id())?;
-        let open = book.payouts(&PayoutState::OPEN)?;
-        let Some(payout) = open.iter().find(|payout| payout.txid == *txid) else {
-            return no(format!("no payout {txid} is signed or sent"));
-        };
-        let Some(read) = parsed(payout) else {
-            return no(format!("payout {txid} cannot be read: see `romp audit {}`", self.id()));
-        };
-        let chain = self.chain(&mut book)?;
-        if chain.daemons.len() < self.pool.daemons.len() {
-            return no(
-                "not every daemon answers and has the whole chain: try again then".to_owned()
-            );
-        }
-        self.check_wallet(&mut book)?;
-        if self.is_in_chain(&read, &chain)? {
-            return no(format!("payout {txid} is in the chain"));
-        }
-        if !self.is_gone(&read, &chain)? {
-            return no(format!(
-                "payout {txid} can still happen: its money is there, or the wallet does not know \
-                 where it came from"
-            ));
-        }
-        // A reorganisation may bring the money back, and other nodes may have the payout.
-        let known = wallet::transaction(&self.wallet, txid)?;
-        let (since, tip) = Self::gone_since(&mut book, payout, &chain)?;
-        let sure_at = since.saturating_add(DEEP.unsigned_abs());
-        if tip < sure_at && known.is_none_or(|known| known.confirmations > -DEEP) {
-            return no(format!(
-                "the money of payout {txid} was spent only now: repeat this at height {sure_at}"
-            ));
+        let (payout, read) = self.open_payout(&book, txid)?;
+        if let Some(words) = self.may_happen(&mut book, &payout, &read)? {
+            return no(words);
         }
         let mut report = format!("payout {txid} is void; its amounts are owed again");
-        let rivals = self.rivals(&book, payout, &read)?;
+        let known = wallet::transaction(&self.wallet, txid)?;
+        let conflicts = known.map(|known| known.conflicts).unwrap_or_default();
+        let rivals = self.rivals(&book, &payout, &read, &conflicts)?;
         for rival in &rivals {
             Self::note_known(&mut book, &rival.txid)?;
         }
@@ -265,10 +238,64 @@ impl Coin {
             book.hold(&name, Some(&words), now())?;
             report.push_str(&format!("\n{name} is set aside: {words}"));
         }
-        if !book.void(payout.id, "the operator said so", now())? {
+        if !book.void(&payout, "the operator said so", now())? {
             return no(format!("payout {txid} is not signed or sent any more"));
         }
-        self.lock(payout, false);
+        self.lock(&payout, false);
         Ok(report)
+    }
+
+    /// A payout that is signed or sent, and its transaction.
+    pub(super) fn open_payout(
+        &self,
+        book: &Book,
+        txid: &Hash,
+    ) -> Result<(Payout, Transaction), Trouble> {
+        let open = book.payouts(&PayoutState::OPEN)?;
+        let payout = open
+            .into_iter()
+            .find(|payout| payout.txid == *txid)
+            .ok_or_else(|| Trouble::Words(format!("no payout {txid} is signed or sent")))?;
+        let read = parsed(&payout).ok_or_else(|| {
+            let id = self.id();
+            Trouble::Words(format!("payout {txid} cannot be read: see `romp audit {id}`"))
+        })?;
+        Ok((payout, read))
+    }
+
+    /// Why a payout may still happen, in words; `None`: it never can, since its money is gone in the
+    /// chain of every daemon, six blocks deep.
+    pub(super) fn may_happen(
+        &self,
+        book: &mut Book,
+        payout: &Payout,
+        read: &Transaction,
+    ) -> Result<Option<String>, Trouble> {
+        let txid = payout.txid;
+        let chain = self.chain(book)?;
+        if chain.daemons.len() < self.pool.daemons.len() {
+            let words = "not every daemon answers and has the whole chain: try again then";
+            return Ok(Some(words.to_owned()));
+        }
+        self.check_wallet(book)?;
+        if self.is_in_chain(read, &chain)? {
+            return Ok(Some(format!("payout {txid} is in the chain")));
+        }
+        if !self.is_gone(read, &chain)? {
+            return Ok(Some(format!(
+                "payout {txid} can still happen: its money is there, or the wallet does not know \
+                 where it came from"
+            )));
+        }
+        // A reorganisation may bring the money back, and other nodes may have the payout.
+        let known = wallet::transaction(&self.wallet, &txid)?;
+        let (since, tip) = Self::gone_since(book, payout, &chain)?;
+        let sure_at = since.saturating_add(DEEP.unsigned_abs());
+        let is_early = tip < sure_at && known.is_none_or(|known| known.confirmations > -DEEP);
+        Ok(is_early.then(|| {
+            format!(
+                "the money of payout {txid} was spent only now: repeat this at height {sure_at}"
+            )
+        }))
     }
 }

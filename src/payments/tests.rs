@@ -4,6 +4,7 @@
 
 mod claims;
 mod fees;
+mod replaced;
 mod sendmany;
 mod stuck;
 mod world;
@@ -259,13 +260,18 @@ fn a_payout_is_void_only_when_nothing_else_has_paid_it() {
         };
         let twin = Transaction::parse(&paying(&outputs)).unwrap();
         scene.world().twins.insert(twin.txid.to_string(), twin);
+        scene.world().twin_depth = Some(5);
         scene.world().sent.values_mut().for_each(|(_, confirmations)| *confirmations = -99);
         scene.live(2);
         assert_eq!(scene.world().sent.len(), 1);
+        assert_eq!(scene.book().payouts(&[PayoutState::Sent]).unwrap().len(), 1);
+        scene.world().twin_depth = None;
         scene.world().sent.values_mut().for_each(|(_, confirmations)| *confirmations = -100);
         scene.live(3);
         let void = scene.book().payouts(&[PayoutState::Void]).unwrap().len();
         assert_eq!((void, scene.world().sent.len()), if same_people { (0, 1) } else { (1, 2) });
+        let confirmed = scene.book().payouts(&[PayoutState::Confirmed]).unwrap().len();
+        assert_eq!(confirmed, usize::from(same_people), "the other one is the payout");
         assert_eq!(scene.book().audit(true).unwrap().wrong, Vec::<String>::new());
     }
 }

@@ -6,10 +6,10 @@ use super::*;
 use crate::ledger::book::Payout;
 use std::collections::BTreeSet;
 
-const START: u64 = HEIGHT + 100;
+pub(super) const START: u64 = HEIGHT + 100;
 
 /// With a payout that is signed, and that no daemon has taken.
-fn signed() -> Scene {
+pub(super) fn signed() -> Scene {
     let scene = Scene::new();
     scene.world().tip = START;
     let full = json!({"code": -26, "message": "mempool full"}).to_string();
@@ -19,22 +19,22 @@ fn signed() -> Scene {
     scene
 }
 
-fn payout(scene: &Scene) -> Payout {
+pub(super) fn payout(scene: &Scene) -> Payout {
     scene.book().payouts(&PayoutState::ALL).unwrap().remove(0)
 }
 
-fn read(payout: &Payout) -> Transaction {
+pub(super) fn read(payout: &Payout) -> Transaction {
     Transaction::parse(&crate::chain::hex_decode(&payout.hex).unwrap()).unwrap()
 }
 
 /// Something else spends the money of a payout. Returns the id of what had it.
-fn spend(scene: &Scene) -> String {
+pub(super) fn spend(scene: &Scene) -> String {
     let input = read(&payout(scene)).inputs[0].0.to_string();
     scene.world().spent.insert(input.clone());
     input
 }
 
-fn assert_balanced(scene: &Scene) {
+pub(super) fn assert_balanced(scene: &Scene) {
     assert_eq!(scene.book().audit(true).unwrap().wrong, Vec::<String>::new());
 }
 

@@ -41,6 +41,8 @@ pub(super) struct World {
     pub(super) is_theirs: bool,
     /// What stands in the place of a payout, by its id.
     pub(super) twins: BTreeMap<String, Transaction>,
+    /// How deep they are, if not 120.
+    pub(super) twin_depth: Option<i64>,
     /// What was given out as inputs is worth: by transaction id.
     pub(super) worth: BTreeMap<String, u64>,
     /// Of these, what something else has spent, in the chain.
@@ -118,7 +120,11 @@ impl World {
             "gettransaction" => match (self.sent.get(text), self.twins.get(text)) {
                 (_, Some(twin)) => {
                     let bytes = spending(twin.inputs[0], &twin.outputs);
-                    json!({"confirmations": 120, "hex": hex_encode(&bytes)})
+                    let depth = self.twin_depth.unwrap_or(120);
+                    json!({
+                        "confirmations": depth, "hex": hex_encode(&bytes),
+                        "blockhash": Hash([0xb0; 32]), "walletconflicts": self.conflicts_of(twin),
+                    })
                 }
                 (Some((sent, confirmations)), _) => {
                     let twins: Vec<&String> = self.twins.keys().collect();
@@ -215,6 +221,12 @@ impl World {
             _ => return Answer::Error(json!({"code": -32601, "message": "no"}).to_string()),
         };
         Answer::Result(result.to_string())
+    }
+
+    /// What was sent and spends the same as a twin.
+    fn conflicts_of(&self, twin: &Transaction) -> Vec<&String> {
+        let same = |(_, (sent, _)): &(&String, &(Transaction, i64))| sent.inputs == twin.inputs;
+        self.sent.iter().filter(same).map(|(txid, _)| txid).collect()
     }
 
     /// Pays in an order of its own, with change in the middle.
