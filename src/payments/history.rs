@@ -26,7 +26,7 @@ impl Coin {
         }
         let since = Self::newest_known(book)?;
         for txid in spend::sent_since(&self.wallet, since.as_ref())? {
-            if book.has_payout(&txid)? || book.noted(&known(&txid))?.is_some() {
+            if book.has_payout(&txid)? || Self::is_known(book, &txid)? {
                 continue;
             }
             if adopted {
@@ -56,6 +56,11 @@ impl Coin {
     /// Notes a payment of the wallet that the operator knows of.
     pub(super) fn note_known(book: &mut Book, txid: &Hash) -> Result<(), Trouble> {
         Ok(book.note_once(&known(txid), "")?)
+    }
+
+    /// Whether the operator knows of a payment of the wallet.
+    pub(super) fn is_known(book: &Book, txid: &Hash) -> Result<bool, Trouble> {
+        Ok(book.noted(&known(txid))?.is_some())
     }
 
     /// An account of the book that a transaction pays.

@@ -157,8 +157,10 @@ impl Coin {
         Ok(false)
     }
 
-    /// Payments of the wallet since the signing, and `conflicts`, that spend a payout's money and pay
-    /// any of the same addresses; and such that cannot be read. None of them is a payout of the book.
+    /// What may have paid in a payout's place: `conflicts`, and payments of the wallet since the
+    /// signing, that pay any of the same addresses; and such that cannot be read. One of other money
+    /// is paid by hand, when the wallet's had been swept; no payout of the book is one, and none of
+    /// other money that the operator knows of.
     pub(super) fn rivals(
         &self,
         book: &Book,
@@ -175,12 +177,13 @@ impl Coin {
             if book.has_payout(&txid)? {
                 continue;
             }
+            let spends = |other: &Transaction| {
+                conflicts.contains(&txid)
+                    || other.inputs.iter().any(|input| read.inputs.contains(input))
+            };
             let known = wallet::transaction(&self.wallet, &txid)?;
             let paid = match known.and_then(|known| Transaction::parse(&known.bytes)) {
-                Some(other)
-                    if conflicts.contains(&txid)
-                        || other.inputs.iter().any(|input| read.inputs.contains(input)) =>
-                {
+                Some(other) if spends(&other) || !Self::is_known(book, &txid)? => {
                     let pays = |one: &&Output| {
                         other.outputs.iter().any(|output| output.script == one.script)
                     };

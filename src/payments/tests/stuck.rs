@@ -27,6 +27,17 @@ pub(super) fn read(payout: &Payout) -> Transaction {
     Transaction::parse(&crate::chain::hex_decode(&payout.hex).unwrap()).unwrap()
 }
 
+/// Blocks come, and the payer sees them.
+pub(super) fn go_on(scene: &Scene, tip: u64) {
+    let from = scene.world().tip;
+    for tip in from + 1..=tip {
+        scene.world().tip = tip;
+        if tip % 10 == 0 {
+            scene.live(1);
+        }
+    }
+}
+
 /// Something else spends the money of a payout. Returns the id of what had it.
 pub(super) fn spend(scene: &Scene) -> String {
     let input = read(&payout(scene)).inputs[0].0.to_string();
@@ -130,6 +141,29 @@ fn what_pays_the_same_addresses_is_left_to_the_operator() {
     assert_eq!(scene.book().held().unwrap().len(), 2, "and the one that is no address");
     scene.live(3);
     assert!(scene.world().sent.is_empty());
+    assert_balanced(&scene);
+}
+
+/// A wallet that was swept, and somebody who pays by hand meanwhile: with other money.
+#[test]
+fn whoever_was_paid_by_hand_meanwhile_is_not_paid_again_by_itself() {
+    let scene = signed();
+    let ours = read(&payout(&scene));
+    let part = Output { value: Amount(5), ..ours.outputs[0].clone() };
+    let by_hand = Transaction::parse(&paying(&[part])).unwrap();
+    scene.world().twins.insert(by_hand.txid.to_string(), by_hand.clone());
+    spend(&scene);
+    scene.live(2);
+    go_on(&scene, START + 300);
+    let said = scene.live(3).unwrap();
+    let words = format!("transaction {} pays some of the same addresses", by_hand.txid);
+    assert!(said.contains(&words), "{said}");
+    assert_eq!(payout(&scene).state, PayoutState::Signed);
+    // That was something else, says the operator.
+    Coin::note_known(&mut scene.book(), &by_hand.txid).unwrap();
+    assert_eq!(scene.live(3), None);
+    assert_eq!(payout(&scene).state, PayoutState::Void);
+    assert_eq!(scene.world().sent.len(), 1);
     assert_balanced(&scene);
 }
 
