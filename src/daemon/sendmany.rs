@@ -6,33 +6,8 @@ use super::client::Client;
 use super::error::{CallError, Fault};
 use crate::chain::Hash;
 use crate::rewards::Amount;
-use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
-use std::collections::BTreeSet;
-
-#[derive(Deserialize)]
-struct RawSince {
-    transactions: Vec<Entry>,
-}
-
-/// An entry of `listsinceblock`; a transaction has one for each of its outputs.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Entry {
-    /// The transaction; moves between accounts of old wallets have none.
-    pub txid: Option<Hash>,
-    /// The mark, or whatever else was noted with it.
-    pub comment: Option<String>,
-}
-
-impl Entry {
-    /// Those with a mark.
-    #[must_use]
-    pub fn marked(entries: &[Self], mark: &str) -> BTreeSet<Hash> {
-        let ours = entries.iter().filter(|entry| entry.comment.as_deref() == Some(mark));
-        ours.filter_map(|entry| entry.txid).collect()
-    }
-}
 
 /// `sendmany`: the id of the transaction that pays these addresses, marked with `mark`.
 ///
@@ -83,21 +58,6 @@ pub fn was_refused(error: &CallError) -> bool {
         Fault::Auth(_) => true,
         _ => false,
     }
-}
-
-/// `listsinceblock`: the wallet's transactions that are in no block up to `tip`.
-///
-/// # Errors
-/// [`CallError`] when there is no usable answer.
-pub fn since(client: &Client, tip: &Hash) -> Result<Vec<Entry>, CallError> {
-    let method = "listsinceblock";
-    let answer = match client.call(method, json!([tip.to_string()])) {
-        // It does not know the block any more: all of them.
-        Err(error) if error.code() == Some(-5) => client.call(method, json!([]))?,
-        answer => answer?,
-    };
-    let raw: RawSince = read(client, method, &answer)?;
-    Ok(raw.transactions)
 }
 
 /// `getaccount`: the wallet's account that rewards to `address` are in; `""`, which is all of the
@@ -174,28 +134,8 @@ mod tests {
     }
 
     #[test]
-    fn a_mark_is_found_once_however_many_outputs_have_it() {
-        let (ours, other) = (Hash([1; 32]), Hash([2; 32]));
-        let client = client(move |method, body| match method {
-            "listsinceblock" if body.contains("0909") => {
-                Answer::Error(r#"{"code":-5,"message":"Block not found"}"#.to_owned())
-            }
-            "listsinceblock" => Answer::Result(
-                json!({"transactions": [
-                    {"txid": ours, "comment": "m", "category": "send", "amount": -1.5},
-                    {"txid": ours, "comment": "m", "category": "receive"},
-                    {"txid": other, "comment": "mm"}, {"txid": other}, {"category": "move"},
-                ], "lastblock": "00"})
-                .to_string(),
-            ),
-            _ => Answer::Error(r#"{"code":-32601,"message":"no"}"#.to_owned()),
-        });
-        for tip in [Hash([8; 32]), Hash([9; 32])] {
-            let entries = since(&client, &tip).unwrap();
-            assert_eq!(entries.len(), 5);
-            assert_eq!(Entry::marked(&entries, "m"), BTreeSet::from([ours]));
-            assert_eq!(Entry::marked(&entries, "n"), BTreeSet::new());
-        }
+    fn a_wallet_without_accounts_or_uptime_says_so() {
+        let client = client(|_, _| Answer::Error(r#"{"code":-32601,"message":"no"}"#.to_owned()));
         assert_eq!(account_of(&client, "a"), Ok(String::new()));
         assert_eq!(uptime(&client), Ok(None));
     }

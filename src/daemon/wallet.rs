@@ -3,6 +3,7 @@
 use super::calls::read;
 use super::client::Client;
 use super::error::{CallError, Fault};
+use crate::chain::transaction::Transaction;
 use crate::chain::{Hash, hex_decode, hex_encode};
 use crate::rewards::Amount;
 use serde::Deserialize;
@@ -143,6 +144,31 @@ pub fn transaction(client: &Client, txid: &Hash) -> Result<Option<WalletTransact
             .and_then(|fee| coins(client, method, fee.get().trim_start_matches('-')).ok())
             .unwrap_or_default(),
     }))
+}
+
+/// A transaction of the wallet and its bytes: those that it tells, or, where it tells none (Bitcoin
+/// before 0.9), those of `getrawtransaction`, which has what is not in the chain yet, or not spent,
+/// or indexed. `None`: the wallet does not know it. Without bytes: nobody tells any that are its own.
+///
+/// # Errors
+/// [`CallError`] when there is no usable answer.
+pub fn whole(
+    client: &Client,
+    txid: &Hash,
+) -> Result<Option<(WalletTransaction, Option<Transaction>)>, CallError> {
+    let Some(mut known) = transaction(client, txid)? else { return Ok(None) };
+    let own = |bytes: &[u8]| Transaction::parse(bytes).filter(|read| read.txid == *txid);
+    if let Some(read) = own(&known.bytes) {
+        return Ok(Some((known, Some(read))));
+    }
+    let method = "getrawtransaction";
+    known.bytes = match client.call(method, json!([txid.to_string()])) {
+        Ok(answer) => hex_decode(&read::<String>(client, method, &answer)?).unwrap_or_default(),
+        Err(error) if error.code().is_some_and(|code| code != -28) => Vec::new(),
+        Err(error) => return Err(error),
+    };
+    let read = own(&known.bytes);
+    Ok(Some((known, read)))
 }
 
 /// `getbalance`: what the wallet can spend now.

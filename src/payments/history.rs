@@ -4,8 +4,7 @@
 use super::coin::{Coin, Trouble};
 use super::stuck::tip;
 use crate::chain::Hash;
-use crate::chain::transaction::Transaction;
-use crate::daemon::{spend, wallet};
+use crate::daemon::{Entry, since, wallet};
 use crate::ledger::book::{ADOPTED, Book};
 
 /// Under which name the book has the tip of the chain when it first saw that.
@@ -24,8 +23,8 @@ impl Coin {
         if self.history_checked.get() && !adopted {
             return Ok(());
         }
-        let since = Self::newest_known(book)?;
-        for txid in spend::sent_since(&self.wallet, since.as_ref())? {
+        let block = Self::newest_known(book)?;
+        for txid in Entry::sent(&since(&self.wallet, block.as_ref())?) {
             if book.has_payout(&txid)? || Self::is_known(book, &txid)? {
                 continue;
             }
@@ -65,14 +64,13 @@ impl Coin {
 
     /// An account of the book that a transaction pays.
     fn payee_of(&self, book: &Book, txid: &Hash) -> Result<Option<String>, Trouble> {
-        let Some(found) = wallet::transaction(&self.wallet, txid)? else { return Ok(None) };
+        let Some((found, read)) = wallet::whole(&self.wallet, txid)? else { return Ok(None) };
         for conflict in &found.conflicts {
             // It stands in a payout's place, and is looked at there.
             if book.has_payout(conflict)? {
                 return Ok(None);
             }
         }
-        let read = Transaction::parse(&found.bytes);
         for output in read.iter().flat_map(|read| &read.outputs) {
             if let Some(name) = book.name_of(&output.script)? {
                 return Ok(Some(name));

@@ -6,7 +6,6 @@ use super::pay::{CONFLICT, DEEP};
 use super::sendmany::places;
 use super::stuck::{parsed, tip};
 use crate::chain::Hash;
-use crate::chain::transaction::Transaction;
 use crate::config::Pool;
 use crate::daemon::block_info;
 use crate::daemon::wallet::{self, WalletTransaction};
@@ -69,7 +68,7 @@ impl Coin {
         if book.has_payout(txid)? {
             return Ok(Some(format!("transaction {txid} is another payout of the book")));
         }
-        let Some(known) = wallet::transaction(&self.wallet, txid)? else {
+        let Some((known, read)) = wallet::whole(&self.wallet, txid)? else {
             return Ok(Some(format!("the wallet does not know transaction {txid}")));
         };
         if known.confirmations < DEEP {
@@ -79,7 +78,6 @@ impl Coin {
             return Ok(Some(words));
         }
         let outputs = book.outputs(payout.id)?;
-        let read = Transaction::parse(&known.bytes).filter(|read| read.txid == *txid);
         let Some(places) = read.and_then(|read| places(&read.outputs, &outputs)) else {
             let words =
                 format!("transaction {txid} does not pay just what payout {} does", payout.txid);

@@ -8,9 +8,8 @@ use super::coin::{Coin, Trouble, now};
 use super::pay::{SMALL_FEE, unlock};
 use super::stuck::tip;
 use crate::chain::Hash;
-use crate::chain::transaction::{Output, Transaction};
-use crate::daemon::sendmany::Entry;
-use crate::daemon::{CallError, Fault, chain_info, script_of, sendmany, wallet};
+use crate::chain::transaction::Output;
+use crate::daemon::{CallError, Entry, Fault, chain_info, script_of, sendmany, since, wallet};
 use crate::ledger::book::{Book, Due, Intent, Made, REFUSED};
 use crate::rewards::Amount;
 
@@ -42,10 +41,11 @@ impl Coin {
             due.iter().map(|one| (one.name.as_str(), one.balance)).collect();
         let owed: Vec<_> =
             due.iter().map(|one| (one.account, one.script.clone(), one.balance)).collect();
+        self.check_bytes(book)?;
         self.claim(book)?;
         let intent = book.intend(&owed, &tip, now())?;
         match sendmany::send_many(&self.wallet, &account, &payments, &intent.mark) {
-            Ok(txid) => match self.adopt(book, &intent, &txid)? {
+            Ok(txid) => match self.fulfil(book, &intent, &txid)? {
                 None => Ok(()),
                 Some(words) => Err(Trouble::Words(format!("payout {}: {words}", intent.mark))),
             },
@@ -99,10 +99,10 @@ impl Coin {
     /// Looks for the transaction of an intent whose call was not answered, or not heard.
     pub(super) fn look_for(&self, book: &mut Book) -> Result<(), Trouble> {
         let Some(intent) = book.open_intent()? else { return Ok(()) };
-        let entries = sendmany::since(&self.wallet, &intent.tip)?;
+        let entries = since(&self.wallet, Some(&intent.tip))?;
         let found = Entry::marked(&entries, &intent.mark);
         let words = match found.iter().collect::<Vec<_>>().as_slice() {
-            [txid] => self.adopt(book, &intent, txid)?,
+            [txid] => self.fulfil(book, &intent, txid)?,
             [] => Some(format!(
                 "the wallet at {} knows no transaction with its mark. It is not sent again by \
                  itself: `romp payouts {} resolve {}` with `--unsent`, or with `--txid ID`",
@@ -118,19 +118,48 @@ impl Coin {
         Ok(())
     }
 
+    /// Refuses a wallet whose transactions nobody tells the bytes of: what it pays could not be told
+    /// from anything else. Asked of a reward, until a payout's were read.
+    fn check_bytes(&self, book: &Book) -> Result<(), Trouble> {
+        if book.has_fulfilled()? {
+            return Ok(());
+        }
+        let txid = match book.newest_reward()? {
+            Some(txid) => Some(txid),
+            // As after an import. A wallet without any transaction has nothing to pay with.
+            None => since(&self.wallet, None)?.iter().find_map(|entry| entry.txid),
+        };
+        let Some(txid) = txid else { return Ok(()) };
+        match wallet::whole(&self.wallet, &txid)? {
+            Some((_, None)) => {
+                Err(Trouble::Words(format!("{}; nothing was sent", self.untold(&txid))))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn untold(&self, txid: &Hash) -> String {
+        format!(
+            "the daemon at {} tells no bytes of transaction {txid} that can be read, neither by \
+             `gettransaction` nor by `getrawtransaction`: start it with `-txindex` (the first time \
+             also `-reindex`), or run a newer one",
+            self.wallet.address()
+        )
+    }
+
     /// Enters the transaction that an intent became. What is in the way of that, in words.
-    pub(super) fn adopt(
+    pub(super) fn fulfil(
         &self,
         book: &mut Book,
         intent: &Intent,
         txid: &Hash,
     ) -> Result<Option<String>, Trouble> {
-        let Some(known) = wallet::transaction(&self.wallet, txid)? else {
+        let Some((known, read)) = wallet::whole(&self.wallet, txid)? else {
             return Ok(Some(format!("the wallet does not know transaction {txid}")));
         };
         let outputs = book.outputs(intent.id)?;
-        let read = Transaction::parse(&known.bytes).filter(|read| read.txid == *txid);
-        let Some(places) = read.and_then(|read| places(&read.outputs, &outputs)) else {
+        let Some(read) = read else { return Ok(Some(self.untold(txid))) };
+        let Some(places) = places(&read.outputs, &outputs) else {
             let words = format!("transaction {txid} does not pay what the book says of it");
             return Ok(Some(words));
         };

@@ -8,6 +8,7 @@ use crate::chain::{Hash, hex_decode};
 use crate::config::Pool;
 use crate::daemon::spend::{self, Outpoint};
 use crate::daemon::wallet::{self, Mined};
+use crate::daemon::{Entry, since};
 use crate::ledger::book::{Book, Payout, PayoutState};
 use std::path::Path;
 
@@ -170,7 +171,7 @@ impl Coin {
     ) -> Result<Vec<Rival>, Trouble> {
         let ours = book.outputs(payout.id)?;
         let block = book.noted(&tip(&payout.txid))?.and_then(|text| Hash::from_display(&text));
-        let mut all = spend::sent_since(&self.wallet, block.as_ref())?;
+        let mut all = Entry::sent(&since(&self.wallet, block.as_ref())?);
         all.extend(conflicts);
         let mut rivals = Vec::new();
         for txid in all {
@@ -181,8 +182,8 @@ impl Coin {
                 conflicts.contains(&txid)
                     || other.inputs.iter().any(|input| read.inputs.contains(input))
             };
-            let known = wallet::transaction(&self.wallet, &txid)?;
-            let paid = match known.and_then(|known| Transaction::parse(&known.bytes)) {
+            let known = wallet::whole(&self.wallet, &txid)?;
+            let paid = match known.and_then(|(_, read)| read) {
                 Some(other) if spends(&other) || !Self::is_known(book, &txid)? => {
                     let pays = |one: &&Output| {
                         other.outputs.iter().any(|output| output.script == one.script)

@@ -99,6 +99,28 @@ impl Book {
         self.read(|book| book.query_row(&sql, [], intent).optional())
     }
 
+    /// Whether an intent has ever become a transaction whose bytes the book has.
+    ///
+    /// # Errors
+    /// [`BookError`].
+    pub fn has_fulfilled(&self) -> Result<bool, BookError> {
+        let sql =
+            "SELECT EXISTS (SELECT 1 FROM payout WHERE mark IS NOT NULL AND txid IS NOT NULL)";
+        self.read(|book| book.query_row(sql, [], |row| row.get(0)))
+    }
+
+    /// The coinbase of the newest block that is credited.
+    ///
+    /// # Errors
+    /// [`BookError`].
+    pub fn newest_reward(&self) -> Result<Option<Hash>, BookError> {
+        let sql = "SELECT coinbase FROM block WHERE state = 'mature' AND value > 0
+            ORDER BY id DESC LIMIT 1";
+        let txid: Option<String> =
+            self.read(|book| book.query_row(sql, [], |row| row.get(0)).optional())?;
+        Ok(txid.and_then(|txid| Hash::from_display(&txid)))
+    }
+
     /// Notes what an open intent waits for.
     ///
     /// # Errors

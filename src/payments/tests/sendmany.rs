@@ -177,6 +177,21 @@ fn what_was_sent_is_found_by_its_mark() {
     paid_once(&scene, "by its id");
 }
 
+/// Bitcoin before 0.9, whose `gettransaction` has no `hex`.
+#[test]
+fn a_wallet_that_tells_no_bytes_pays_only_where_the_daemon_tells_them() {
+    let scene = without_raw();
+    scene.world().no_hex = true;
+    scene.world().refusals.insert("getrawtransaction", error(-5, "No information available"));
+    let said = scene.live(3).unwrap();
+    assert!(said.contains("-txindex") && said.contains("nothing was sent"), "{said}");
+    assert!(scene.world().sent.is_empty());
+    assert_eq!(scene.book().intents().unwrap(), []);
+    scene.world().refusals.clear();
+    assert_eq!(scene.live(3), None);
+    paid_once(&scene, "by getrawtransaction");
+}
+
 #[test]
 fn two_transactions_with_one_mark_are_nobodys_guess() {
     let scene = without_raw();

@@ -63,6 +63,8 @@ pub(super) struct World {
     pub(super) lies: BTreeMap<&'static str, String>,
     /// Seconds since the daemon was started.
     pub(super) uptime: u64,
+    /// The wallet tells no bytes of its transactions.
+    pub(super) no_hex: bool,
     /// Answers in place of the real ones, by method.
     pub(super) refusals: BTreeMap<&'static str, String>,
 }
@@ -113,8 +115,11 @@ impl World {
                 let ready = self.tip >= HEIGHT + 100;
                 let category = if ready { "generate" } else { "immature" };
                 return Answer::Result(format!(
-                    r#"{{"confirmations":1,"details":[{{"category":"{category}","amount":{}}}]}}"#,
-                    Amount(VALUE)
+                    r#"{{"confirmations":1,"details":[{{"category":"{category}","amount":{}}}],
+                        "{}":"{}"}}"#,
+                    Amount(VALUE),
+                    if self.no_hex { "more" } else { "hex" },
+                    hex_encode(&reward())
                 ));
             }
             "gettransaction" => match (self.sent.get(text), self.twins.get(text)) {
@@ -129,7 +134,8 @@ impl World {
                 (Some((sent, confirmations)), _) => {
                     let twins: Vec<&String> = self.twins.keys().collect();
                     let spent = hex_encode(&spending(sent.inputs[0], &sent.outputs));
-                    let hex = self.bytes.get(text).map_or(spent, |bytes| hex_encode(bytes));
+                    let told = self.bytes.get(text).map_or(spent, |bytes| hex_encode(bytes));
+                    let hex = if self.no_hex { String::new() } else { told };
                     json!({
                         "confirmations": confirmations, "walletconflicts": twins,
                         "hex": hex, "fee": -0.00002,
@@ -137,6 +143,11 @@ impl World {
                 }
                 _ if self.worth.contains_key(text) => json!({"confirmations": 5}),
                 _ => return unknown(),
+            },
+            "getrawtransaction" if text == coinbase().to_string() => json!(hex_encode(&reward())),
+            "getrawtransaction" => match self.bytes.get(text) {
+                Some(bytes) => json!(hex_encode(bytes)),
+                None => return unknown(),
             },
             "gettxout" => match self.worth.get(text).filter(|_| !self.spent.contains(text)) {
                 Some(&worth) => {
@@ -282,6 +293,11 @@ pub(super) fn spending((txid, n): (Hash, u32), outputs: &[Output]) -> Vec<u8> {
     bytes
 }
 
+/// The reward's transaction.
+fn reward() -> Vec<u8> {
+    paying(&[Output { value: Amount(VALUE), script: script("pool") }])
+}
+
 pub(super) fn coinbase() -> Hash {
-    Hash([0xcb; 32])
+    Transaction::parse(&reward()).unwrap().txid
 }
