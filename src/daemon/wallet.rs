@@ -228,22 +228,32 @@ pub fn sign(client: &Client, bytes: &[u8]) -> Result<Vec<u8>, CallError> {
     hex(client, method, &raw.hex)
 }
 
-/// `testmempoolaccept`: why the daemon would not take a transaction. `None`: it would, or does not
-/// know the call.
+/// What a daemon says of a transaction before it is sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// It would take it.
+    Good,
+    /// It would not, and why.
+    Refused(String),
+    /// It cannot be asked: older than Bitcoin 0.17, or of that descent.
+    Untold,
+}
+
+/// `testmempoolaccept`: whether the daemon would take a transaction.
 ///
 /// # Errors
 /// [`CallError`] when there is no usable answer.
-pub fn refusal(client: &Client, bytes: &[u8]) -> Result<Option<String>, CallError> {
+pub fn verdict(client: &Client, bytes: &[u8]) -> Result<Verdict, CallError> {
     let method = "testmempoolaccept";
     let answer = match client.call(method, json!([[hex_encode(bytes)]])) {
-        Err(error) if error.is_unknown_method() => return Ok(None),
+        Err(error) if error.is_unknown_method() => return Ok(Verdict::Untold),
         answer => answer?,
     };
     let verdicts: Vec<RawVerdict> = read(client, method, &answer)?;
     let refused = verdicts.into_iter().find(|verdict| !verdict.allowed);
-    Ok(refused.map(|verdict| {
+    Ok(refused.map_or(Verdict::Good, |verdict| {
         let reason = verdict.reject_reason.unwrap_or_default();
-        reason.chars().filter(|c| !c.is_control()).take(100).collect()
+        Verdict::Refused(reason.chars().filter(|c| !c.is_control()).take(100).collect())
     }))
 }
 

@@ -4,8 +4,9 @@
 use super::coin::{Coin, FIRST_BLOCK, Trouble, first_block, now};
 use super::sendmany::lacks_raw_transactions;
 use crate::chain::transaction::{Output, Transaction, is_payable, unfunded};
-use crate::daemon::{self, CallError, Fault, chain_info, plan, wallet};
-use crate::ledger::book::{Book, Due, NewPayout, Payout, PayoutState, REFUSED};
+use crate::daemon::wallet::{self, Verdict};
+use crate::daemon::{self, CallError, Fault, chain_info, plan};
+use crate::ledger::book::{Book, Due, NewPayout, Payout, PayoutState};
 use crate::rewards::Amount;
 use crate::sys::failpoint::{point, point_if};
 
@@ -208,26 +209,28 @@ impl Coin {
             }
             new => new?,
         };
-        if let Some(reason) = wallet::refusal(&self.wallet, &new.bytes)? {
+        match wallet::verdict(&self.wallet, &new.bytes)? {
+            Verdict::Good => {}
             // Not when it is the change, which all of them have.
-            let fault_of_an_output =
-                reason.contains(OUTPUTS_FAULT) && is_payable(&self.change(book)?);
-            return match due {
-                [one] if fault_of_an_output => {
-                    let words = format!("{REFUSED}{reason}");
-                    log::error!("{}: {} is set aside: {words}", self.id(), one.name);
-                    book.hold(&one.name, Some(&words), now())?;
-                    Ok(())
-                }
-                [_, _, ..] if fault_of_an_output => {
-                    let (first, second) = due.split_at(due.len() / 2);
-                    self.pay_these(book, first)?;
-                    self.pay_these(book, second)
-                }
-                _ => Err(Trouble::Words(format!(
+            Verdict::Refused(reason)
+                if reason.contains(OUTPUTS_FAULT) && is_payable(&self.change(book)?) =>
+            {
+                return self.pay_by_halves(book, due, &reason);
+            }
+            Verdict::Refused(reason) => {
+                return Err(Trouble::Words(format!(
                     "the daemon would not take a payout ({reason}); nothing was sent"
-                ))),
-            };
+                )));
+            }
+            // What it does not take would be in the book, and stop the coin.
+            Verdict::Untold => {
+                let good = self.understood(book, due)?;
+                match good.len() {
+                    0 => return Ok(()),
+                    count if count < due.len() => return self.pay_these(book, &good),
+                    _ => {}
+                }
+            }
         }
         let owed = due.iter().map(|one| (one.account, one.script.clone(), one.balance)).collect();
         let new = NewPayout { outputs: owed, ..new };
@@ -250,6 +253,16 @@ impl Coin {
             log::info!("{}: payout {} to {} addresses", self.id(), payout.txid, due.len());
         }
         Ok(())
+    }
+
+    /// Pays these in two transactions, or sets the only one aside: one of them is refused.
+    fn pay_by_halves(&self, book: &mut Book, due: &[Due], reason: &str) -> Result<(), Trouble> {
+        if let [one] = due {
+            return self.set_aside(book, one, reason);
+        }
+        let (first, second) = due.split_at(due.len() / 2);
+        self.pay_these(book, first)?;
+        self.pay_these(book, second)
     }
 
     /// The script of the pool's address, which change goes to.

@@ -8,7 +8,7 @@ use super::coin::{Coin, Trouble, now};
 use super::pay::{SMALL_FEE, unlock};
 use super::stuck::tip;
 use crate::chain::Hash;
-use crate::chain::transaction::Output;
+use crate::chain::transaction::{Output, is_late};
 use crate::daemon::{CallError, Entry, Fault, chain_info, script_of, sendmany, since, wallet};
 use crate::ledger::book::{Book, Due, Intent, Made, REFUSED};
 use crate::rewards::Amount;
@@ -69,11 +69,17 @@ impl Coin {
         }
     }
 
-    /// Those whose addresses mean the same script to the wallet; others are set aside, since one of
-    /// them would hold up all, or be paid to a stranger.
-    fn understood(&self, book: &mut Book, due: &[Due]) -> Result<Vec<Due>, Trouble> {
+    /// Those whose addresses mean the same script to a daemon that cannot be asked whether it would
+    /// take a transaction; others are set aside, since one of them would hold up all, or be paid to a
+    /// stranger.
+    pub(super) fn understood(&self, book: &mut Book, due: &[Due]) -> Result<Vec<Due>, Trouble> {
         let mut understood = Vec::new();
         for one in due {
+            // Nodes of its age do not relay them, whatever the wallet makes of the address.
+            if is_late(&one.script) {
+                self.set_aside(book, one, "the daemon is older than addresses of its kind")?;
+                continue;
+            }
             match script_of(&self.wallet, &one.name) {
                 Ok(None) => self.set_aside(book, one, "the wallet calls it no address")?,
                 Ok(Some(script)) if script != one.script => {
@@ -89,7 +95,12 @@ impl Coin {
         Ok(understood)
     }
 
-    fn set_aside(&self, book: &mut Book, one: &Due, reason: &str) -> Result<(), Trouble> {
+    pub(super) fn set_aside(
+        &self,
+        book: &mut Book,
+        one: &Due,
+        reason: &str,
+    ) -> Result<(), Trouble> {
         let words = format!("{REFUSED}{reason}");
         log::error!("{}: {} is set aside: {words}", self.id(), one.name);
         book.hold(&one.name, Some(&words), now())?;

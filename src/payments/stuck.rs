@@ -288,7 +288,11 @@ impl Coin {
         if !self.is_gone(read, &chain)? {
             return Ok(Some(format!(
                 "payout {txid} can still happen: its money is there, or the wallet does not know \
-                 where it came from"
+                 where it came from. Will the daemon never take it, spend one of its inputs to the \
+                 pool's own address by hand{}, and repeat this when that is {DEEP} blocks deep",
+                read.inputs.first().map_or_else(String::new, |(id, n)| {
+                    format!(" ({id}, `vout` {n}; `lockunspent true` lets it go)")
+                })
             )));
         }
         // A reorganisation may bring the money back, and other nodes may have the payout.

@@ -214,6 +214,31 @@ fn one_who_cannot_be_paid_is_set_aside_and_all_others_are_paid() {
     assert_eq!(scene.book().audit(true).unwrap().wrong, Vec::<String>::new());
 }
 
+/// A daemon that cannot be asked (before 0.17, Dogecoin), and does not relay to Taproot: what it
+/// never takes does not get into the book.
+#[test]
+fn nobody_whom_an_old_daemon_never_pays_gets_into_the_book() {
+    let scene = Scene::new();
+    let unknown = json!({"code": -32601, "message": "Method not found"}).to_string();
+    scene.world().refusals.insert("testmempoolaccept", unknown);
+    let second = BlockFound { hash: Hash([2; 32]), ..block() };
+    let work = [("taproot".to_owned(), 1), ("d".to_owned(), 1)].into();
+    scene.book().take_in(&second, &work, 100).unwrap();
+    scene.world().tip = HEIGHT + 100;
+    assert_eq!(scene.live(3), None);
+    let paid = scene.world().paid();
+    assert!(paid.contains_key(&script("d")) && !paid.contains_key(&script("taproot")), "{paid:?}");
+    let held = scene.book().held().unwrap();
+    let late = held.iter().find(|held| held.name == "taproot").unwrap();
+    assert!(late.reason.contains("older than addresses of its kind"), "{late:?}");
+    // A newer one pays him.
+    scene.world().refusals.clear();
+    scene.book().retry(1).unwrap();
+    assert_eq!(scene.live(3), None);
+    assert!(scene.world().paid().contains_key(&script("taproot")));
+    assert_eq!(scene.book().audit(true).unwrap().wrong, Vec::<String>::new());
+}
+
 /// A tally whose one round was closed by the block.
 fn tally(dir: &Path) {
     let mut batch = Batch::new(Unit(0));

@@ -172,7 +172,10 @@ fn the_operator_gives_up_only_what_can_never_happen() {
     let scene = signed();
     let txid = payout(&scene).txid;
     let give_up = |scene: &Scene| void(&scene.pool, scene.path(), &txid);
-    assert!(give_up(&scene).unwrap_err().contains("can still happen"));
+    let said = give_up(&scene).unwrap_err();
+    let (input, n) = read(&payout(&scene)).inputs[0];
+    assert!(said.contains("can still happen"), "{said}");
+    assert!(said.contains(&format!("by hand ({input}, `vout` {n};")), "{said}");
     let nothing = void(&scene.pool, scene.path(), &Hash([7; 32])).unwrap_err();
     assert!(nothing.contains("is signed or sent"), "{nothing}");
     spend(&scene);

@@ -69,8 +69,11 @@ pub(super) struct World {
     pub(super) refusals: BTreeMap<&'static str, String>,
 }
 
-/// The script that a name stands for, of P2SH's shape.
+/// The script that a name stands for, of P2SH's shape, or of Taproot's.
 pub(super) fn script(name: &str) -> Vec<u8> {
+    if name.starts_with("taproot") {
+        return [&[0x51, 32][..], format!("{name:.<32}").as_bytes()].concat();
+    }
     [&[0xa9, 20][..], format!("{name:.<20}").as_bytes(), &[0x87]].concat()
 }
 
