@@ -29,15 +29,21 @@ pub fn send_many(
     read(client, method, &client.call_written(method, &params)?)
 }
 
+/// What wallets say with -4 before they have made a transaction.
+const NOT_MADE: [&str; 3] =
+    ["Transaction creation failed", "Transaction too large", "Transaction amount too small"];
+
 /// Whether a failed `sendmany` is known to have sent nothing.
 ///
 /// A wallet takes a transaction up, and sends it, in its last step. What these codes stand for is
 /// found out before that: parameters, addresses, funds, keys, a lock, a daemon that is starting, or
-/// a login. -4 is what is said when the last step fails, and -1 whatever nobody thought of: then,
-/// and without an answer, the transaction may be there.
+/// a login. -4 is what is said when the last step fails (`Transaction commit failed`), and with
+/// other words when nothing could be made. -1 is whatever nobody thought of: then, and without an
+/// answer, the transaction may be there.
 #[must_use]
 pub fn was_refused(error: &CallError) -> bool {
     match &error.fault {
+        Fault::Rpc { code: -4, message } => NOT_MADE.iter().any(|words| message.contains(words)),
         Fault::Rpc { code, .. } => matches!(
             code,
             -3 | -5
@@ -121,6 +127,17 @@ mod tests {
         }
         for code in [-1, -4, -7, -20, -25, -26, -27, -32_603, 0, 500] {
             assert!(!was_refused(&rpc(code)), "{code}");
+        }
+        for (words, refused) in [
+            ("Transaction creation failed", true),
+            ("Error: Transaction too large", true),
+            ("Transaction amount too small", true),
+            ("Transaction commit failed:: txn-mempool-conflict", false),
+            ("Error: The transaction was rejected! This might happen if some of the coins", false),
+            ("", false),
+        ] {
+            let error = error(Fault::Rpc { code: -4, message: words.to_owned() });
+            assert_eq!(was_refused(&error), refused, "{words}");
         }
         assert!(was_refused(&error(Fault::Auth(401))));
         for fault in [
