@@ -18,8 +18,12 @@ const WATCHED: u64 = 100;
 pub(super) const CONFLICT: i64 = -100;
 /// Most outputs of a transaction: some 8 kB, far below what nodes relay.
 const OUTPUTS: usize = 200;
-/// What `testmempoolaccept` says when it is an output that is wrong.
-const OUTPUTS_FAULT: &str = "scriptpubkey";
+/// What `testmempoolaccept` says when it is an output's script that is wrong.
+const SCRIPTS_FAULT: &str = "scriptpubkey";
+/// And when an output is too small to be relayed.
+const DUST: &str = "dust";
+/// What a wallet says of such an output before it has made a transaction.
+pub(super) const TOO_SMALL: &str = "too small";
 /// A fee up to that many units is never too high; above it, up to a twentieth of what is paid.
 pub(super) const SMALL_FEE: u64 = 1_000_000;
 
@@ -207,13 +211,21 @@ impl Coin {
             Err(Trouble::Call(error)) if lacks_raw_transactions(&error) => {
                 return self.send_many(book, due);
             }
+            Err(Trouble::Call(CallError { fault: Fault::Rpc { code: -4, message }, .. }))
+                if message.contains(TOO_SMALL) =>
+            {
+                return self.pay_by_halves(book, due, &message);
+            }
             new => new?,
         };
         match wallet::verdict(&self.wallet, &new.bytes)? {
             Verdict::Good => {}
+            Verdict::Refused(reason) if reason.contains(DUST) => {
+                return self.pay_by_halves(book, due, &reason);
+            }
             // Not when it is the change, which all of them have.
             Verdict::Refused(reason)
-                if reason.contains(OUTPUTS_FAULT) && is_payable(&self.change(book)?) =>
+                if reason.contains(SCRIPTS_FAULT) && is_payable(&self.change(book)?) =>
             {
                 return self.pay_by_halves(book, due, &reason);
             }

@@ -5,7 +5,7 @@
 //! silence the wallet is asked for that mark; where it does not know it, an operator decides.
 
 use super::coin::{Coin, Trouble, now};
-use super::pay::{SMALL_FEE, unlock};
+use super::pay::{SMALL_FEE, TOO_SMALL, unlock};
 use super::stuck::tip;
 use crate::chain::Hash;
 use crate::chain::transaction::{Output, is_late};
@@ -51,9 +51,14 @@ impl Coin {
             },
             Err(error) if sendmany::was_refused(&error) => {
                 book.refused(intent.id, &error.to_string(), now())?;
-                match (due.as_slice(), &error.fault) {
-                    ([one], Fault::Rpc { code: -5, message }) => self.set_aside(book, one, message),
-                    ([_, _, ..], Fault::Rpc { code: -5, .. }) => {
+                let reason = match &error.fault {
+                    Fault::Rpc { code: -5, message } => Some(message),
+                    Fault::Rpc { message, .. } => Some(message).filter(|it| it.contains(TOO_SMALL)),
+                    _ => None,
+                };
+                match (due.as_slice(), reason) {
+                    ([one], Some(reason)) => self.set_aside(book, one, reason),
+                    ([_, _, ..], Some(_)) => {
                         let (first, second) = due.split_at(due.len() / 2);
                         self.send_many(book, first)?;
                         self.send_many(book, second)

@@ -86,6 +86,7 @@ fn whenever_the_payer_dies_nobody_is_paid_twice_or_forgotten() {
 fn a_refusal_leaves_nothing_behind() {
     for (code, words) in [
         (-6, "Insufficient funds"),
+        (-4, "Transaction creation failed"),
         (-13, "is locked: unlock it"),
         (-32601, "Method not found"),
         (-28, "Loading wallet"),
@@ -223,15 +224,17 @@ fn one_whom_the_wallet_refuses_is_set_aside_and_all_others_are_paid() {
     let scene = without_raw();
     let names: Vec<String> = (0..37).map(|n| format!("miner{n}")).collect();
     let mut work: BTreeMap<String, u64> = names.iter().map(|name| (name.clone(), 1)).collect();
-    work.insert("refused".to_owned(), 1);
+    work.extend([("refused".to_owned(), 1), ("tiny".to_owned(), 1)]);
     let second = BlockFound { hash: Hash([2; 32]), ..block() };
     scene.book().take_in(&second, &work, 100).unwrap();
     assert_eq!(scene.live(3), None);
     let paid = scene.world().paid();
     assert!(names.iter().all(|name| paid.contains_key(&script(name))));
     let held = scene.book().held().unwrap();
-    let refused = held.iter().find(|held| held.name == "refused").unwrap();
-    assert!(refused.reason.contains("Invalid address") && refused.balance.0 > 0, "{refused:?}");
+    for (name, words) in [("refused", "Invalid address"), ("tiny", "amount too small")] {
+        let one = held.iter().find(|held| held.name == name).unwrap();
+        assert!(one.reason.contains(words) && one.balance.0 > 0, "{one:?}");
+    }
     let book = scene.book();
     assert_eq!(book.intents().unwrap(), []);
     assert!(names.iter().all(|name| book.balance(name).unwrap().unwrap().unpaid.0 == 0));

@@ -204,6 +204,10 @@ impl World {
             "uptime" => json!(self.uptime),
             "fundrawtransaction" => {
                 let mut bytes = hex_decode(text).unwrap();
+                if text.contains(&hex_encode(&script("tiny"))) {
+                    let words = "Transaction amount too small";
+                    return Answer::Error(json!({"code": -4, "message": words}).to_string());
+                }
                 self.inputs += 1;
                 bytes.splice(
                     4..5,
@@ -217,8 +221,10 @@ impl World {
             "testmempoolaccept" => {
                 let bytes = hex_decode(params[0][0].as_str().unwrap()).unwrap();
                 let read = Transaction::parse(&bytes).unwrap();
-                let odd = read.outputs.iter().any(|output| output.script == script("odd"));
-                json!([{"allowed": !odd || self.is_lenient, "reject-reason": "scriptpubkey"}])
+                let pays = |name| read.outputs.iter().any(|output| output.script == script(name));
+                let reason = if pays("dusty") { "dust" } else { "scriptpubkey" };
+                let is_odd = pays("odd") || pays("dusty");
+                json!([{"allowed": !is_odd || self.is_lenient, "reject-reason": reason}])
             }
             "signrawtransactionwithwallet" => json!({"hex": text, "complete": true}),
             "sendrawtransaction" => {
@@ -251,6 +257,9 @@ impl World {
         let payments = params[1].as_object().unwrap();
         if payments.contains_key("refused") {
             return refuse(-5, "Invalid address: refused");
+        }
+        if payments.contains_key("tiny") {
+            return refuse(-4, "Transaction amount too small");
         }
         let mut outputs: Vec<Output> = payments
             .iter()
