@@ -52,6 +52,11 @@ pub enum Action {
         /// Id of the other transaction
         new: String,
     },
+    /// A payment of the wallet that the book does not know was made by hand, and is settled
+    Known {
+        /// Transaction id
+        txid: String,
+    },
     /// Move the money of a name that is no address to an address
     Assign {
         /// The name with its question mark, as `romp payouts` writes it
@@ -249,6 +254,7 @@ pub fn payouts(dir: &Path, coin: &str, action: &Action, json: bool) -> u8 {
             Action::Replaced { txid, new } => {
                 return super::payouts::replaced(pool, data_dir, txid, new);
             }
+            Action::Known { txid } => return super::payouts::known(pool, data_dir, txid),
             Action::Assign { name, address } => {
                 return super::payouts::assign(pool, data_dir, name, address);
             }
@@ -302,7 +308,7 @@ fn begin(pool: &Pool, data_dir: &Path, without_old: bool) -> Result<u8, BookErro
             book.pass_over(&row.found, unix_ms())?;
         }
     }
-    book.note_once(payments::BEGUN, if without_old { "without old blocks" } else { "with all" })?;
+    book.begin(payments::BEGUN, if without_old { "without old blocks" } else { "with all" })?;
     let what = if without_old { "passed over" } else { "taken in" };
     print(&format!("{}: the book begins; {} blocks are {what}", pool.coin.id, rows.len()));
     Ok(DONE)

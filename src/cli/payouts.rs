@@ -72,6 +72,12 @@ pub(super) fn replaced(
     Ok(told(payments::replaced(pool, data_dir, &txid, &new)))
 }
 
+/// Lets a payment of the wallet count as settled.
+pub(super) fn known(pool: &Pool, data_dir: &Path, txid: &str) -> Result<u8, BookError> {
+    let Some(txid) = transaction_id(txid) else { return Ok(USAGE) };
+    Ok(told(payments::known(pool, data_dir, &txid)))
+}
+
 fn transaction_id(text: &str) -> Option<Hash> {
     let txid = Hash::from_display(text);
     if txid.is_none() {

@@ -1,19 +1,16 @@
 //! Whether the wallet paid what the book does not know of: then the book was set back together with
 //! all that lies beside it, which no claim can tell.
 
-use super::coin::{Coin, Trouble};
+use super::coin::{Coin, Trouble, now};
 use super::stuck::tip;
 use crate::chain::Hash;
+use crate::config::Pool;
 use crate::daemon::{Entry, since, wallet};
 use crate::ledger::book::{ADOPTED, Book};
+use std::path::Path;
 
 /// Under which name the book has the tip of the chain when it first saw that.
 const BEGINNING: &str = "tip";
-
-/// Under which name the book has a payment of the wallet that is none of its payouts.
-fn known(txid: &Hash) -> String {
-    format!("known {txid}")
-}
 
 impl Coin {
     /// Looks once in a process's life, before it pays: a book is not set back under one that pays.
@@ -25,17 +22,18 @@ impl Coin {
         }
         let block = Self::newest_known(book)?;
         for txid in Entry::sent(&since(&self.wallet, block.as_ref())?) {
-            if book.has_payout(&txid)? || Self::is_known(book, &txid)? {
+            if book.has_payout(&txid)? || book.knows(&txid)? {
                 continue;
             }
             if adopted {
-                Self::note_known(book, &txid)?;
+                book.know(&txid, now())?;
             } else if let Some(name) = self.payee_of(book, &txid)? {
                 return Err(Trouble::Words(format!(
                     "the wallet has paid {name} by transaction {txid}, and the book does not know \
-                     of it: was it set back? Then bring the newest one back. Has somebody paid by \
-                     hand, run `romp payouts {} adopt`",
-                    self.id()
+                     of it: was it set back? Then bring the newest one back. Was that paid by hand, \
+                     run `romp payouts {id} known {txid}`; `romp payouts {id} adopt` settles all \
+                     that the wallet paid until now",
+                    id = self.id()
                 )));
             }
         }
@@ -50,16 +48,6 @@ impl Coin {
             Some(_) => Ok(()),
             None => Ok(book.note_once(BEGINNING, &tip.to_string())?),
         }
-    }
-
-    /// Notes a payment of the wallet that the operator knows of.
-    pub(super) fn note_known(book: &mut Book, txid: &Hash) -> Result<(), Trouble> {
-        Ok(book.note_once(&known(txid), "")?)
-    }
-
-    /// Whether the operator knows of a payment of the wallet.
-    pub(super) fn is_known(book: &Book, txid: &Hash) -> Result<bool, Trouble> {
-        Ok(book.noted(&known(txid))?.is_some())
     }
 
     /// An account of the book that a transaction pays.
@@ -88,5 +76,30 @@ impl Coin {
         };
         let block = signing.map_or_else(|| book.noted(BEGINNING), |block| Ok(Some(block)))?;
         Ok(block.and_then(|block| Hash::from_display(&block)))
+    }
+}
+
+/// The operator says that a payment of the wallet, which is none of the book's payouts, is settled.
+/// Returns what was done, in words.
+///
+/// # Errors
+/// Why nothing was changed, for the operator.
+pub fn known(pool: &Pool, data_dir: &Path, txid: &Hash) -> Result<String, String> {
+    let payments = pool.payments.as_ref().ok_or("payments of the coin are not enabled")?;
+    let coin = Coin::new(pool, payments, data_dir);
+    let settle = || -> Result<bool, Trouble> {
+        let mut book = Book::open_for_operator(data_dir, coin.id())?;
+        if book.has_payout(txid)? {
+            return Err(Trouble::Words(format!("transaction {txid} is a payout of the book")));
+        }
+        let is_there = wallet::transaction(&coin.wallet, txid)?.is_some();
+        if is_there {
+            book.know(txid, now())?;
+        }
+        Ok(is_there)
+    };
+    match settle().map_err(|trouble| trouble.to_string())? {
+        true => Ok(format!("transaction {txid} counts as settled; balances are as they were")),
+        false => Err(format!("the wallet does not know transaction {txid}")),
     }
 }

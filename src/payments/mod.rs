@@ -25,6 +25,7 @@ use crate::sys::signals::{SIGINT, SIGQUIT, SIGTERM, SIGUSR1, Signals};
 pub use blocks::BEGUN;
 use coin::Coin;
 pub use coin::FIRST_BLOCK;
+pub use history::known;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 pub use owners::{Owners, account_of};

@@ -4,7 +4,7 @@
 use super::coin::{Coin, Trouble, now};
 use super::pay::{CONFLICT, DEEP};
 use super::sendmany::places;
-use super::stuck::{parsed, tip};
+use super::stuck::{Rival, parsed, tip};
 use crate::chain::Hash;
 use crate::config::Pool;
 use crate::daemon::block_info;
@@ -42,18 +42,22 @@ impl Coin {
         };
         let rivals = self.rivals(book, payout, &read, &known.conflicts)?;
         Ok(Some(match rivals.first() {
-            Some(rival) => (payout.state, self.compare(payout, &rival.txid)),
+            Some(rival) => (payout.state, self.compare(payout, rival)),
             None => (PayoutState::Void, "its money was spent elsewhere".to_owned()),
         }))
     }
 
     /// What an operator does about a payout and another transaction that may have paid the same.
-    pub(super) fn compare(&self, payout: &Payout, rival: &Hash) -> String {
-        let (id, txid) = (self.id(), payout.txid);
+    pub(super) fn compare(&self, payout: &Payout, rival: &Rival) -> String {
+        let (id, txid, rival, is_twin) = (self.id(), payout.txid, rival.txid, rival.is_twin);
+        let other = match is_twin {
+            true => String::new(),
+            false => format!("was it for something else, `romp payouts {id} known {rival}`; "),
+        };
         format!(
             "transaction {rival} pays some of the same addresses, or cannot be read; compare the \
              two. Does it pay all of them just the same, run `romp payouts {id} replaced {txid} \
-             {rival}`; else `romp payouts {id} void {txid}`"
+             {rival}`; {other}else `romp payouts {id} void {txid}`"
         )
     }
 
@@ -101,7 +105,7 @@ impl Coin {
             book.note_once(&tip(txid), &block)?;
         }
         // The wallet knows it still.
-        Self::note_known(book, &payout.txid)?;
+        book.know(&payout.txid, now())?;
         Self::forget_gone(book, payout)?;
         let made = Made { txid: *txid, bytes: known.bytes, fee: known.fee, places };
         if !book.replace(payout, &made, now())? {

@@ -111,7 +111,7 @@ impl Coin {
             return Ok(None);
         }
         if let Some(rival) = self.rivals(book, payout, &read, &[])?.first() {
-            return Ok(Some((payout.state, self.compare(payout, &rival.txid))));
+            return Ok(Some((payout.state, self.compare(payout, rival))));
         }
         Ok(Some((PayoutState::Void, "its money was spent elsewhere".to_owned())))
     }
@@ -183,8 +183,10 @@ impl Coin {
                     || other.inputs.iter().any(|input| read.inputs.contains(input))
             };
             let known = wallet::whole(&self.wallet, &txid)?;
-            let paid = match known.and_then(|(_, read)| read) {
-                Some(other) if spends(&other) || !Self::is_known(book, &txid)? => {
+            let other = known.and_then(|(_, read)| read);
+            let is_twin = other.as_ref().is_none_or(spends);
+            let paid = match other {
+                Some(other) if is_twin || !book.knows(&txid)? => {
                     let pays = |one: &&Output| {
                         other.outputs.iter().any(|output| output.script == one.script)
                     };
@@ -194,7 +196,7 @@ impl Coin {
                 None => ours.clone(),
             };
             if !paid.is_empty() {
-                rivals.push(Rival { txid, paid });
+                rivals.push(Rival { txid, is_twin, paid });
             }
         }
         Ok(rivals)
@@ -204,6 +206,8 @@ impl Coin {
 /// What may have paid in a payout's place.
 pub(super) struct Rival {
     pub(super) txid: Hash,
+    /// It may spend the payout's own money.
+    pub(super) is_twin: bool,
     /// The payout's outputs whose addresses it pays.
     paid: Vec<Output>,
 }
@@ -233,7 +237,7 @@ impl Coin {
         let conflicts = known.map(|known| known.conflicts).unwrap_or_default();
         let rivals = self.rivals(&book, &payout, &read, &conflicts)?;
         for rival in &rivals {
-            Self::note_known(&mut book, &rival.txid)?;
+            book.know(&rival.txid, now())?;
         }
         for (name, script) in book.payees(payout.id)? {
             let pays = |rival: &&Rival| rival.paid.iter().any(|output| output.script == script);

@@ -1,6 +1,6 @@
 //! Payouts that can never happen, locks, and what an operator does about them.
 
-use super::super::{account_of, void};
+use super::super::{account_of, known, void};
 use super::world::spending;
 use super::*;
 use crate::ledger::book::Payout;
@@ -157,10 +157,10 @@ fn whoever_was_paid_by_hand_meanwhile_is_not_paid_again_by_itself() {
     go_on(&scene, START + 300);
     let said = scene.live(3).unwrap();
     let words = format!("transaction {} pays some of the same addresses", by_hand.txid);
-    assert!(said.contains(&words), "{said}");
+    assert!(said.contains(&words) && said.contains("payouts testcoin known"), "{said}");
     assert_eq!(payout(&scene).state, PayoutState::Signed);
     // That was something else, says the operator.
-    Coin::note_known(&mut scene.book(), &by_hand.txid).unwrap();
+    known(&scene.pool, scene.path(), &by_hand.txid).unwrap();
     assert_eq!(scene.live(3), None);
     assert_eq!(payout(&scene).state, PayoutState::Void);
     assert_eq!(scene.world().sent.len(), 1);
