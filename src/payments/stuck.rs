@@ -15,12 +15,16 @@ use std::path::Path;
 /// Blocks that a payout's money must have been gone for before the payout is void.
 const HELD: u64 = 100;
 
+/// Longest pause between two looks, in blocks, after which the money may have been back meanwhile.
+const PAUSE: u64 = 10;
+
 /// Under which name the book has the tip of the chain at a payout's signing.
 pub(super) fn tip(txid: &Hash) -> String {
     format!("tip {txid}")
 }
 
-/// Under which name the book has the height since which a payout's money is gone.
+/// Under which name the book has the heights at which a payout's money was found gone, first and
+/// last.
 fn gone(txid: &Hash) -> String {
     format!("gone {txid}")
 }
@@ -54,17 +58,32 @@ impl Coin {
     }
 
     /// Since which height a payout's money is gone, from now on at the latest; and the height of the
-    /// lowest tip.
+    /// lowest tip. `looks`: this is one of the looks that must not be far apart. A single one, by
+    /// hand, counts from the first on, and closes no gap between those.
     fn gone_since(
         book: &mut Book,
         payout: &Payout,
         chain: &Chain<'_>,
+        looks: bool,
     ) -> Result<(u64, u64), Trouble> {
         let tip = chain.daemons.iter().map(|(_, info)| info.blocks).min().unwrap_or(0);
         let name = gone(&payout.txid);
-        book.note_once(&name, &tip.to_string())?;
-        let since = book.noted(&name)?.and_then(|text| text.parse().ok());
-        Ok((since.unwrap_or(tip), tip))
+        let noted = book.noted(&name)?;
+        let heights = noted.as_deref().and_then(|text| {
+            let (first, last) = text.split_once(' ')?;
+            Some((first.parse().ok()?, last.parse().ok()?))
+        });
+        let since = match heights {
+            Some((first, last)) if !looks || tip.saturating_sub(last) <= PAUSE => first,
+            _ => tip,
+        };
+        if looks || heights.is_none() {
+            let now = format!("{since} {tip}");
+            if noted.as_ref() != Some(&now) {
+                book.note_last(&name, &now)?;
+            }
+        }
+        Ok((since, tip))
     }
 
     /// What becomes of a payout that the daemon refused, which said `words`.
@@ -97,7 +116,7 @@ impl Coin {
             Self::forget_gone(book, payout)?;
             return Ok(None);
         }
-        let (since, tip) = Self::gone_since(book, payout, &chain)?;
+        let (since, tip) = Self::gone_since(book, payout, &chain, true)?;
         let void_at = since.saturating_add(HELD);
         if tip < void_at {
             let words = format!(
@@ -301,7 +320,7 @@ impl Coin {
         }
         // A reorganisation may bring the money back, and other nodes may have the payout.
         let known = wallet::transaction(&self.wallet, &txid)?;
-        let (since, tip) = Self::gone_since(book, payout, &chain)?;
+        let (since, tip) = Self::gone_since(book, payout, &chain, false)?;
         let sure_at = since.saturating_add(DEEP.unsigned_abs());
         let is_early = tip < sure_at && known.is_none_or(|known| known.confirmations > -DEEP);
         Ok(is_early.then(|| {

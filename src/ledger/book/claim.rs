@@ -121,6 +121,14 @@ impl Book {
         })
     }
 
+    /// Notes something in place of what is there.
+    ///
+    /// # Errors
+    /// [`BookError`].
+    pub fn note_last(&mut self, name: &str, value: &str) -> Result<(), BookError> {
+        self.change(|change| put(change, name, value))
+    }
+
     /// The operator begins a new book beside a ledger with old blocks: notes `value` under `name`,
     /// and that what the wallet paid until now is settled.
     ///

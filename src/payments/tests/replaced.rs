@@ -1,7 +1,7 @@
 //! Payouts that another transaction stands in the place of.
 
 use super::super::{replaced, void};
-use super::stuck::{START, assert_balanced, payout, read, signed, spend};
+use super::stuck::{START, assert_balanced, go_on, payout, read, signed, spend};
 use super::world::spending;
 use super::*;
 
@@ -145,7 +145,7 @@ fn what_lost_its_money_with_another_payout_is_void_and_owed_again() {
     scene.live(1);
     let words = payout(&scene).words;
     assert!(words.contains("void at height 207"), "{words}");
-    scene.world().tip = START + 99;
+    go_on(&scene, START + 99);
     scene.world().sent.values_mut().for_each(|(_, confirmations)| *confirmations = -150);
     scene.live(2);
     assert_eq!(payout(&scene).state, PayoutState::Sent);

@@ -1,6 +1,6 @@
 //! Payouts that can never happen, locks, and what an operator does about them.
 
-use super::super::{account_of, known, void};
+use super::super::{account_of, known, replaced, void};
 use super::world::spending;
 use super::*;
 use crate::ledger::book::Payout;
@@ -61,7 +61,7 @@ fn a_payout_whose_money_is_gone_for_a_hundred_blocks_is_void_and_owed_again() {
     assert!(scene.live(2).unwrap().contains("it is void at height 207"));
     assert!(scene.world().locked.contains(&input));
     // Back, as after a reorganisation, but the daemon is full: the count begins anew.
-    scene.world().tip = START + 99;
+    go_on(&scene, START + 99);
     scene.world().spent.clear();
     let full = json!({"code": -26, "message": "mempool full"}).to_string();
     scene.world().refusals.insert("sendrawtransaction", full);
@@ -69,7 +69,7 @@ fn a_payout_whose_money_is_gone_for_a_hundred_blocks_is_void_and_owed_again() {
     scene.world().refusals.clear();
     spend(&scene);
     assert!(scene.live(2).unwrap().contains("it is void at height 306"));
-    scene.world().tip = START + 198;
+    go_on(&scene, START + 198);
     scene.live(2);
     assert_eq!(payout(&scene).state, PayoutState::Signed);
     assert!(scene.world().sent.is_empty());
@@ -81,6 +81,28 @@ fn a_payout_whose_money_is_gone_for_a_hundred_blocks_is_void_and_owed_again() {
     assert_balanced(&scene);
 }
 
+/// Nobody knows what was between two looks that are far apart.
+#[test]
+fn after_a_pause_the_hundred_blocks_begin_anew() {
+    let scene = signed();
+    spend(&scene);
+    assert!(scene.live(1).unwrap().contains("it is void at height 207"));
+    go_on(&scene, START + 90);
+    assert!(scene.live(1).unwrap().contains("it is void at height 207"));
+    // The pool stands still; the operator's look does not fill the gap.
+    scene.world().tip = START + 96;
+    let rival = Transaction::parse(&paying(&read(&payout(&scene)).outputs)).unwrap();
+    let said = replaced(&scene.pool, scene.path(), &payout(&scene).txid, &rival.txid).unwrap_err();
+    assert!(said.contains("does not know transaction"), "{said}");
+    scene.world().tip = START + 101;
+    assert!(scene.live(1).unwrap().contains("it is void at height 308"));
+    assert_eq!(payout(&scene).state, PayoutState::Signed);
+    go_on(&scene, START + 201);
+    assert_eq!(scene.live(3), None);
+    assert_eq!(payout(&scene).state, PayoutState::Void);
+    assert_balanced(&scene);
+}
+
 /// What was not made yet is not there, either; and one daemon that has it is enough.
 #[test]
 fn a_payout_whose_money_may_come_waits() {
@@ -89,7 +111,7 @@ fn a_payout_whose_money_may_come_waits() {
     spend(&scene);
     scene.world().refusals.insert("gettransaction", unknown);
     scene.live(2);
-    scene.world().tip = START + 300;
+    go_on(&scene, START + 300);
     scene.live(2);
     assert_eq!(payout(&scene).state, PayoutState::Signed);
 
@@ -106,7 +128,7 @@ fn a_payout_whose_money_may_come_waits() {
     });
     scene.pool.daemons.push(daemon);
     scene.live(2);
-    scene.world().tip = START + 300;
+    go_on(&scene, START + 300);
     let said = scene.live(2).unwrap();
     assert!(said.contains("missing inputs") && !said.contains("void"), "{said}");
     assert_eq!(payout(&scene).state, PayoutState::Signed);
@@ -130,7 +152,7 @@ fn what_pays_the_same_addresses_is_left_to_the_operator() {
     scene.world().twins.insert(other.txid.to_string(), other);
     spend(&scene);
     scene.live(2);
-    scene.world().tip = START + 300;
+    go_on(&scene, START + 300);
     let said = scene.live(3).unwrap();
     assert!(said.contains(&format!("payouts testcoin void {txid}")), "{said}");
     assert_eq!(payout(&scene).state, PayoutState::Signed);
