@@ -2,6 +2,7 @@
 //! all that lies beside it, which no claim can tell.
 
 use super::coin::{Coin, Trouble, now};
+use super::of_operator;
 use super::stuck::tip;
 use crate::chain::Hash;
 use crate::config::Pool;
@@ -85,8 +86,7 @@ impl Coin {
 /// # Errors
 /// Why nothing was changed, for the operator.
 pub fn known(pool: &Pool, data_dir: &Path, txid: &Hash) -> Result<String, String> {
-    let payments = pool.payments.as_ref().ok_or("payments of the coin are not enabled")?;
-    let coin = Coin::new(pool, payments, data_dir);
+    let coin = of_operator(pool, data_dir)?;
     let settle = || -> Result<bool, Trouble> {
         let mut book = Book::open_for_operator(data_dir, coin.id())?;
         if book.has_payout(txid)? {

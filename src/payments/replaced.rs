@@ -2,6 +2,7 @@
 //! transaction under another id. One that pays just the same is the payout from then on.
 
 use super::coin::{Coin, Trouble, now};
+use super::of_operator;
 use super::pay::{CONFLICT, DEEP};
 use super::sendmany::places;
 use super::stuck::{Rival, parsed, tip};
@@ -139,7 +140,6 @@ impl Coin {
 /// # Errors
 /// Why nothing was changed, for the operator.
 pub fn replaced(pool: &Pool, data_dir: &Path, txid: &Hash, by: &Hash) -> Result<String, String> {
-    let payments = pool.payments.as_ref().ok_or("payments of the coin are not enabled")?;
-    let coin = Coin::new(pool, payments, data_dir);
+    let coin = of_operator(pool, data_dir)?;
     coin.instead(txid, by).map_err(|trouble| trouble.to_string())
 }

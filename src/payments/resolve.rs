@@ -2,9 +2,10 @@
 //! resolve`.
 
 use super::coin::{Coin, Trouble};
+use super::of_operator;
 use super::sendmany::places;
 use crate::chain::Hash;
-use crate::config::{Payments, Pool};
+use crate::config::Pool;
 use crate::daemon::{Entry, sendmany, since, wallet};
 use crate::ledger::book::{Book, Intent};
 use std::collections::BTreeSet;
@@ -28,13 +29,12 @@ pub enum Fact {
 /// Why nothing was changed, for the operator.
 pub fn resolve(
     pool: &Pool,
-    payments: &Payments,
     data_dir: &Path,
     book: &mut Book,
     (mark, fact): (&str, Fact),
     now: u64,
 ) -> Result<String, String> {
-    let coin = Coin::new(pool, payments, data_dir);
+    let coin = of_operator(pool, data_dir)?;
     settle(&coin, book, mark, fact, now).map_err(|trouble| trouble.to_string())
 }
 

@@ -2,6 +2,7 @@
 //! something else, deep in the chain, cannot.
 
 use super::coin::{Chain, Coin, Trouble, now};
+use super::of_operator;
 use super::pay::DEEP;
 use crate::chain::transaction::{Output, Transaction};
 use crate::chain::{Hash, hex_decode};
@@ -238,8 +239,7 @@ pub(super) struct Rival {
 /// # Errors
 /// A sentence for the operator.
 pub fn void(pool: &Pool, data_dir: &Path, txid: &Hash) -> Result<String, String> {
-    let payments = pool.payments.as_ref().ok_or("payments of the coin are not enabled")?;
-    let coin = Coin::new(pool, payments, data_dir);
+    let coin = of_operator(pool, data_dir)?;
     coin.give_up(txid).map_err(|trouble| trouble.to_string())
 }
 

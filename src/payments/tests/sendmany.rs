@@ -19,9 +19,11 @@ fn error(code: i64, message: &str) -> String {
 }
 
 fn decide(scene: &Scene, mark: &str, fact: Fact, after: u64) -> Result<String, String> {
-    let payments = scene.pool.payments.as_ref().unwrap();
+    // As in a recovery: payments are off meanwhile.
+    let mut pool = scene.pool.clone();
+    pool.idle_payments = pool.payments.take();
     let now = unix_ms() + after;
-    resolve(&scene.pool, payments, scene.path(), &mut scene.book(), (mark, fact), now)
+    resolve(&pool, scene.path(), &mut scene.book(), (mark, fact), now)
 }
 
 fn open_mark(scene: &Scene) -> Option<String> {

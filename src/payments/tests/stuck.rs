@@ -193,7 +193,11 @@ fn whoever_was_paid_by_hand_meanwhile_is_not_paid_again_by_itself() {
 fn the_operator_gives_up_only_what_can_never_happen() {
     let scene = signed();
     let txid = payout(&scene).txid;
-    let give_up = |scene: &Scene| void(&scene.pool, scene.path(), &txid);
+    let mut off = scene.pool.clone();
+    off.payments = None;
+    assert!(void(&off, scene.path(), &txid).unwrap_err().contains("`paymentProcessing`"));
+    off.idle_payments = scene.pool.payments.clone();
+    let give_up = |scene: &Scene| void(&off, scene.path(), &txid);
     let said = give_up(&scene).unwrap_err();
     let (input, n) = read(&payout(&scene)).inputs[0];
     assert!(said.contains("can still happen"), "{said}");
