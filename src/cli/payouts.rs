@@ -12,6 +12,36 @@ use crate::payments;
 use crate::sys::clock::unix_ms;
 use std::path::Path;
 
+/// Begins a book beside a ledger that has blocks already.
+pub(super) fn begin(pool: &Pool, data_dir: &Path, without_old: bool) -> Result<u8, BookError> {
+    let mut book = Book::open_for_operator(data_dir, &pool.coin.id)?;
+    if book.noted(payments::BEGUN)?.is_some() {
+        eprintln!("error: the book of {} has begun already", pool.coin.id);
+        return Ok(FAILED);
+    }
+    let rows = match open_for_reading(pool, data_dir) {
+        Ok(Some(mut tally)) => tally.overview(u32::MAX).map(|overview| overview.blocks),
+        Ok(None) => Ok(Vec::new()),
+        Err(error) => Err(error),
+    };
+    let rows = match rows {
+        Ok(rows) => rows,
+        Err(error) => {
+            eprintln!("error: the ledger of {} cannot be read: {error}", pool.coin.id);
+            return Ok(FAILED);
+        }
+    };
+    if without_old {
+        for row in &rows {
+            book.pass_over(&row.found, unix_ms())?;
+        }
+    }
+    book.begin(payments::BEGUN, if without_old { "without old blocks" } else { "with all" })?;
+    let what = if without_old { "passed over" } else { "taken in" };
+    print(&format!("{}: the book begins; {} blocks are {what}", pool.coin.id, rows.len()));
+    Ok(DONE)
+}
+
 /// Makes this machine's book the one that pays.
 pub(super) fn adopt(pool: &Pool, data_dir: &Path) -> Result<u8, BookError> {
     let id = &pool.coin.id;

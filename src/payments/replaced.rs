@@ -4,7 +4,7 @@
 use super::coin::{Coin, Trouble, now};
 use super::of_operator;
 use super::pay::{CONFLICT, DEEP};
-use super::sendmany::places;
+use super::sendmany::places_among;
 use super::stuck::{Rival, parsed, tip};
 use crate::chain::Hash;
 use crate::config::Pool;
@@ -28,15 +28,18 @@ impl Coin {
                 "the wallet sees another transaction in its place, and not which".to_owned();
             return self.judge(book, payout, payout.state, words).map(Some);
         }
+        let mut words =
+            "another transaction spends its money; six blocks deep it is the payout, if \
+                         it pays all of the same; else this one is void when it is 100 blocks deep"
+                .to_owned();
         for other in &known.conflicts {
-            if self.replace(book, payout, other)?.is_none() {
-                return Ok(None);
+            match self.replace(book, payout, other)? {
+                Some(reason) => words.push_str(&format!(". By now {reason}")),
+                None => return Ok(None),
             }
         }
         if known.confirmations > CONFLICT {
-            let words = "another transaction spends its money; six blocks deep it is the payout, if \
-                         it pays just the same; else this one is void when it is 100 blocks deep";
-            return Ok(Some((payout.state, words.to_owned())));
+            return Ok(Some((payout.state, words)));
         }
         let Some(read) = parsed(payout) else {
             return Ok(Some((payout.state, "it cannot be read".to_owned())));
@@ -62,7 +65,7 @@ impl Coin {
         )
     }
 
-    /// Enters a transaction that pays just what a payout does, and is six blocks deep in the chain of
+    /// Enters a transaction that pays all that a payout does, and is six blocks deep in the chain of
     /// every daemon, in its place. What is in the way of that, in words.
     fn replace(
         &self,
@@ -83,9 +86,10 @@ impl Coin {
             return Ok(Some(words));
         }
         let outputs = book.outputs(payout.id)?;
-        let Some(places) = read.and_then(|read| places(&read.outputs, &outputs)) else {
+        // A wallet that raises a fee may take the pool's address for somebody else's, and add change.
+        let Some(places) = read.and_then(|read| places_among(&read.outputs, &outputs)) else {
             let words =
-                format!("transaction {txid} does not pay just what payout {} does", payout.txid);
+                format!("transaction {txid} does not pay all that payout {} does", payout.txid);
             return Ok(Some(words));
         };
         self.check_wallet(book)?;
@@ -113,7 +117,7 @@ impl Coin {
             return Ok(Some("it was settled meanwhile".to_owned()));
         }
         log::warn!(
-            "{}: transaction {txid} pays just what payout {} does, and has taken its place",
+            "{}: transaction {txid} pays all that payout {} does, and has taken its place",
             self.id(),
             payout.txid
         );

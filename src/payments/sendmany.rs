@@ -201,6 +201,11 @@ impl Coin {
 /// Which output of a transaction each of these is; `None`: it does not pay all of them, or more than
 /// one output besides, the change.
 pub(super) fn places(read: &[Output], wanted: &[Output]) -> Option<Vec<usize>> {
+    (read.len() <= wanted.len() + 1).then(|| places_among(read, wanted)).flatten()
+}
+
+/// The same, whatever else it pays.
+pub(super) fn places_among(read: &[Output], wanted: &[Output]) -> Option<Vec<usize>> {
     let mut free: Vec<bool> = read.iter().map(|_| true).collect();
     let mut places = Vec::new();
     for output in wanted {
@@ -209,7 +214,7 @@ pub(super) fn places(read: &[Output], wanted: &[Output]) -> Option<Vec<usize>> {
         *is_free = false;
         places.push(place);
     }
-    (read.len() <= wanted.len() + 1).then_some(places)
+    Some(places)
 }
 
 #[cfg(test)]
@@ -228,7 +233,9 @@ mod tests {
         assert_eq!(places(&wanted), Some(vec![0, 1, 2]));
         assert_eq!(places(&[one.clone(), other, three.clone()]), None);
         assert_eq!(places(&[one.clone(), two.clone(), change.clone()]), None);
-        assert_eq!(places(&[one.clone(), two, three, change.clone(), change]), None);
+        let more = [change.clone(), one.clone(), change, two.clone(), three.clone()];
+        assert_eq!((places(&more), places_among(&more, &wanted)), (None, Some(vec![1, 3, 4])));
+        assert_eq!(places_among(&more[2..], &wanted), None);
         assert_eq!(super::places(std::slice::from_ref(&one), &[one.clone(), one.clone()]), None);
     }
 }

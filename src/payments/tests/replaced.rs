@@ -20,15 +20,17 @@ fn displaced(outputs: &dyn Fn(Vec<Output>) -> Vec<Output>) -> (Scene, Transactio
     (scene, twin)
 }
 
-fn change_first(mut outputs: Vec<Output>) -> Vec<Output> {
-    outputs.insert(0, Output { value: Amount(7), script: script("change") });
+fn with_change(mut outputs: Vec<Output>) -> Vec<Output> {
+    let change = Output { value: Amount(7), script: script("change") };
+    outputs.insert(0, change.clone());
+    outputs.push(change);
     outputs
 }
 
 /// F48: a fee that was raised by hand.
 #[test]
 fn what_pays_just_the_same_is_the_payout_from_then_on() {
-    let (scene, twin) = displaced(&change_first);
+    let (scene, twin) = displaced(&with_change);
     scene.world().twin_depth = Some(5);
     assert_eq!(scene.live(1), None);
     let old = payout(&scene);
@@ -59,7 +61,7 @@ fn what_pays_just_the_same_is_the_payout_from_then_on() {
 /// The wallet is one daemon; the others have to see it as deep.
 #[test]
 fn a_daemon_that_does_not_see_the_other_one_is_waited_for() {
-    let (mut scene, _) = displaced(&change_first);
+    let (mut scene, _) = displaced(&with_change);
     let world = Arc::clone(&scene.world);
     let behind = stub::daemon(move |method, body| match method {
         "getblockheader" if body.contains(&Hash([0xb0; 32]).to_string()) => {
@@ -81,7 +83,7 @@ fn a_daemon_that_does_not_see_the_other_one_is_waited_for() {
 fn an_operator_names_what_has_paid_a_payout() {
     let scene = signed();
     let old = payout(&scene);
-    let bytes = paying(&change_first(read(&old).outputs));
+    let bytes = paying(&with_change(read(&old).outputs));
     let twin = Transaction::parse(&bytes).unwrap();
     let other = Transaction::parse(&paying(&[])).unwrap();
     for one in [&twin, &other] {
@@ -100,7 +102,7 @@ fn an_operator_names_what_has_paid_a_payout() {
     scene.world().twin_depth = Some(5);
     refused(&twin.txid, "has 5 confirmations");
     scene.world().twin_depth = None;
-    refused(&other.txid, "does not pay just what");
+    refused(&other.txid, "does not pay all that");
     refused(&Hash([7; 32]), "does not know transaction");
     let said = say(&twin.txid).unwrap();
     assert!(said.contains("is the payout now"), "{said}");
@@ -126,7 +128,7 @@ fn what_pays_less_is_not_taken_for_the_payout() {
     assert!(words.contains(&format!("replaced {txid} {}", twin.txid)), "{words}");
     assert!(words.contains(&format!("void {txid}")), "{words}");
     let said = replaced(&scene.pool, scene.path(), &txid, &twin.txid).unwrap_err();
-    assert!(said.contains("does not pay just what"), "{said}");
+    assert!(said.contains("does not pay all that"), "{said}");
     let said = void(&scene.pool, scene.path(), &txid).unwrap();
     assert!(said.contains("c is set aside"), "{said}");
     assert_balanced(&scene);
