@@ -29,14 +29,18 @@ impl Coin {
             return self.judge(book, payout, payout.state, words).map(Some);
         }
         let mut words =
-            "another transaction spends its money; six blocks deep it is the payout, if \
-                         it pays all of the same; else this one is void when it is 100 blocks deep"
+            "another transaction spends its money; six blocks deep it is the payout, if it pays all \
+             of the same; else this one is void when it is 100 blocks deep"
                 .to_owned();
         for other in &known.conflicts {
-            match self.replace(book, payout, other)? {
-                Some(reason) => words.push_str(&format!(". By now {reason}")),
-                None => return Ok(None),
-            }
+            let reason = match self.replace(book, payout, other) {
+                Ok(None) => return Ok(None),
+                Ok(Some(reason)) => reason,
+                Err(Trouble::Book(error)) => return Err(error.into()),
+                // Who is away holds up no other payout.
+                Err(trouble) => trouble.to_string(),
+            };
+            words.push_str(&format!(". By now {reason}"));
         }
         if known.confirmations > CONFLICT {
             return Ok(Some((payout.state, words)));

@@ -198,21 +198,20 @@ impl Coin {
             if book.has_payout(&txid)? {
                 continue;
             }
-            let spends = |other: &Transaction| {
-                conflicts.contains(&txid)
-                    || other.inputs.iter().any(|input| read.inputs.contains(input))
-            };
-            let known = wallet::whole(&self.wallet, &txid)?;
-            let other = known.and_then(|(_, read)| read);
-            let is_twin = other.as_ref().is_none_or(spends);
-            let paid = match other {
-                Some(other) if is_twin || !book.knows(&txid)? => {
+            let other = wallet::whole(&self.wallet, &txid)?.and_then(|(_, other)| other);
+            let spends =
+                |other: &Transaction| other.inputs.iter().any(|input| read.inputs.contains(input));
+            let is_twin = conflicts.contains(&txid) || other.as_ref().is_some_and(spends);
+            if !is_twin && book.knows(&txid)? {
+                continue;
+            }
+            let paid: Vec<Output> = match other {
+                Some(other) => {
                     let pays = |one: &&Output| {
                         other.outputs.iter().any(|output| output.script == one.script)
                     };
                     ours.iter().filter(pays).cloned().collect()
                 }
-                Some(_) => Vec::new(),
                 None => ours.clone(),
             };
             if !paid.is_empty() {

@@ -6,8 +6,9 @@ use super::world::spending;
 use super::*;
 
 /// With a payout that was sent, and another transaction of the same money, six blocks deep.
-fn displaced(outputs: &dyn Fn(Vec<Output>) -> Vec<Output>) -> (Scene, Transaction) {
+fn displaced(outputs: &dyn Fn(Vec<Output>) -> Vec<Output>, no_raw: bool) -> (Scene, Transaction) {
     let scene = Scene::new();
+    scene.world().no_raw = no_raw;
     scene.world().tip = START;
     assert_eq!(scene.live(3), None);
     let ours = read(&payout(&scene));
@@ -30,7 +31,14 @@ fn with_change(mut outputs: Vec<Output>) -> Vec<Output> {
 /// F48: a fee that was raised by hand.
 #[test]
 fn what_pays_just_the_same_is_the_payout_from_then_on() {
-    let (scene, twin) = displaced(&with_change);
+    // By `sendmany` its outputs are where the wallet has put them.
+    for no_raw in [false, true] {
+        raise_the_fee(no_raw);
+    }
+}
+
+fn raise_the_fee(no_raw: bool) {
+    let (scene, twin) = displaced(&with_change, no_raw);
     scene.world().twin_depth = Some(5);
     assert_eq!(scene.live(1), None);
     let old = payout(&scene);
@@ -61,7 +69,7 @@ fn what_pays_just_the_same_is_the_payout_from_then_on() {
 /// The wallet is one daemon; the others have to see it as deep.
 #[test]
 fn a_daemon_that_does_not_see_the_other_one_is_waited_for() {
-    let (mut scene, _) = displaced(&with_change);
+    let (mut scene, _) = displaced(&with_change, false);
     let world = Arc::clone(&scene.world);
     let behind = stub::daemon(move |method, body| match method {
         "getblockheader" if body.contains(&Hash([0xb0; 32]).to_string()) => {
@@ -117,10 +125,13 @@ fn an_operator_names_what_has_paid_a_payout() {
 /// has paid.
 #[test]
 fn what_pays_less_is_not_taken_for_the_payout() {
-    let (scene, twin) = displaced(&|mut outputs| {
-        outputs[0].value.0 -= 1;
-        outputs
-    });
+    let (scene, twin) = displaced(
+        &|mut outputs| {
+            outputs[0].value.0 -= 1;
+            outputs
+        },
+        false,
+    );
     let txid = payout(&scene).txid;
     scene.world().sent.values_mut().for_each(|(_, confirmations)| *confirmations = -100);
     assert_eq!(scene.live(2), None);

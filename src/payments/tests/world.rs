@@ -130,7 +130,8 @@ impl World {
                     let bytes = spending(twin.inputs[0], &twin.outputs);
                     let depth = self.twin_depth.unwrap_or(120);
                     json!({
-                        "confirmations": depth, "hex": hex_encode(&bytes),
+                        "confirmations": depth,
+                        "hex": if self.no_hex { String::new() } else { hex_encode(&bytes) },
                         "blockhash": Hash([0xb0; 32]), "walletconflicts": self.conflicts_of(twin),
                     })
                 }
