@@ -10,6 +10,7 @@ pub mod config;
 pub mod daemon;
 pub mod doctor;
 pub mod import;
+pub mod history;
 pub mod ipc;
 pub mod journal;
 pub mod ledger;
