@@ -43,6 +43,10 @@ pub struct Config {
     /// `limits` and `trustedProxies`.
     #[serde(default)]
     pub limits: Limits,
+    /// `website.stats.historicalRetention` (default a year): how long history is kept, in slots of
+    /// a day; less than 30 days is 30 days.
+    #[serde(default)]
+    pub historical_retention: Duration,
     /// Pools by coin id (lower-cased coin name).
     pub pools: BTreeMap<String, Pool>,
 }

@@ -8,10 +8,13 @@ use std::collections::BTreeMap;
 
 /// How long journals are kept after everything in them was added (reliability 4.1.5), ms.
 pub(in crate::bookkeeper) const KEEP: u64 = 72 * 3_600_000;
+/// How much longer they are kept while history lacks them, ms: it is a picture of the past, and must
+/// not fill the disk.
+pub(super) const KEEP_FOR_HISTORY: u64 = 48 * 3_600_000;
 /// How long files without any record are kept, ms.
 const KEEP_EMPTY: u64 = 3_600_000;
 /// Between two checkpoints, ms.
-const EVERY: u64 = 3_600_000;
+pub(super) const EVERY: u64 = 3_600_000;
 
 impl Coin {
     /// Deletes old streams that were added and have no writer any more, and trims the tally.
@@ -44,6 +47,7 @@ impl Coin {
                 self.tails.get(name).is_some_and(|tail| written.has(name, tail.position))
             });
         }
+        self.leave_to_history(&mut old, now, occupied);
         // What the files hold must be on disk elsewhere first. Not each minute: the copy is large.
         let added = |name: &String| self.tails.get(name).is_some_and(|tail| tail.position > 0);
         let due = match self.copied_at {
@@ -116,6 +120,31 @@ impl Coin {
         }
         self.tally = Some(tally);
         Ok(())
+    }
+
+    /// Keeps what history lacks, unless it has had two days more for it.
+    fn leave_to_history(
+        &mut self,
+        old: &mut Vec<String>,
+        now: u64,
+        occupied: &dyn Fn(usize) -> bool,
+    ) {
+        let Some(history) = self.history.clone() else { return };
+        let overdue = self.old(now.saturating_sub(KEEP_FOR_HISTORY), occupied);
+        let mut lacking = 0;
+        old.retain(|name| {
+            let has = self.tails.get(name).is_some_and(|tail| history.has(name, tail.position));
+            let over = overdue.contains(name);
+            lacking += usize::from(!has && over);
+            has || over
+        });
+        if lacking > 0 {
+            log::error!(
+                "{}: {lacking} journals are old enough to be deleted, and history could not be \
+                 written for two days more: it will lack what they hold",
+                self.id
+            );
+        }
     }
 
     /// Says once of each file in the folder that is none of ours.
