@@ -43,8 +43,7 @@ pub struct Config {
     /// `limits` and `trustedProxies`.
     #[serde(default)]
     pub limits: Limits,
-    /// `website.stats.historicalRetention` (default a year): how long history is kept, in slots of
-    /// a day; less than 30 days is 30 days.
+    /// `historicalRetention` (default a year; at least 30 days count): of history's slots of a day.
     #[serde(default)]
     pub historical_retention: Duration,
     /// Pools by coin id (lower-cased coin name).

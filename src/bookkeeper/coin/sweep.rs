@@ -75,7 +75,7 @@ impl Coin {
         if copied {
             self.copied_at = Some(now);
         }
-        let mut gone = Vec::new();
+        let (mut gone, mut lacking) = (Vec::new(), 0);
         let mut deleted = self.deleted();
         for name in old {
             let Some(tail) = self.tails.get(&name) else { continue };
@@ -91,11 +91,19 @@ impl Coin {
                     continue;
                 }
             }
+            lacking += usize::from(!self.is_in_history(&name, length));
             if length > 0 {
                 deleted.last.push((name.clone(), length));
                 gone.push(name.clone());
             }
             self.tails.remove(&name);
+        }
+        if lacking > 0 {
+            log::error!(
+                "{}: {lacking} journals are deleted, and history could not be written for two days \
+                 more: it will lack what they held",
+                self.id
+            );
         }
         // Left over from a stop between the two steps above.
         for (name, &length) in self.stored.iter().filter(|(name, _)| self.is_lost(name, now)) {
@@ -129,22 +137,19 @@ impl Coin {
         now: u64,
         occupied: &dyn Fn(usize) -> bool,
     ) {
-        let Some(history) = self.history.clone() else { return };
-        let overdue = self.old(now.saturating_sub(KEEP_FOR_HISTORY), occupied);
-        let mut lacking = 0;
-        old.retain(|name| {
-            let has = self.tails.get(name).is_some_and(|tail| history.has(name, tail.position));
-            let over = overdue.contains(name);
-            lacking += usize::from(!has && over);
-            has || over
-        });
-        if lacking > 0 {
-            log::error!(
-                "{}: {lacking} journals are old enough to be deleted, and history could not be \
-                 written for two days more: it will lack what they hold",
-                self.id
-            );
+        if self.history.is_none() {
+            return;
         }
+        let overdue = self.old(now.saturating_sub(KEEP_FOR_HISTORY), occupied);
+        old.retain(|name| {
+            let position = self.tails.get(name).map_or(0, |tail| tail.position);
+            self.is_in_history(name, position) || overdue.contains(name)
+        });
+    }
+
+    /// Whether history has a stream up to an offset, or nobody keeps one.
+    fn is_in_history(&self, name: &str, position: u64) -> bool {
+        self.history.as_ref().is_none_or(|history| history.has(name, position))
     }
 
     /// Says once of each file in the folder that is none of ours.
