@@ -165,6 +165,8 @@ fn live(steps: &[Step], dir: &Path) {
         .map(|name| (*name, ()))
         .collect();
     assert_eq!(rows(dir, "worker"), named.len());
+    let workers = model.values().flat_map(BTreeMap::keys).filter(|name| !name.is_empty()).count();
+    assert_eq!([rows(dir, "pool"), rows(dir, "slot")], [model.len(), workers], "nothing more");
     assert_eq!(reader.unit().unwrap(), last.map(|_| UNIT));
 }
 
