@@ -66,6 +66,14 @@ mod tests {
     }
 
     #[test]
+    fn days_are_kept_as_long_as_was_asked_for_and_thirty_at_least() {
+        let now = 1_700_006_400 + 5;
+        let kept = |retention| (now - LAST.oldest(now, retention)) / DAY;
+        assert_eq!([kept(0), kept(43_200), kept(365 * DAY)], [30, 30, 365]);
+        assert_eq!(LEVELS[0].oldest(now, 365 * DAY), LEVELS[0].oldest(now, 0));
+    }
+
+    #[test]
     fn a_longer_slot_is_never_removed_before_the_shorter_ones_in_it() {
         for now in (1_700_000_000..1_700_100_000).step_by(997) {
             for (fine, coarse) in LEVELS.iter().zip(LEVELS.iter().skip(1)) {
