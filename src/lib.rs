@@ -9,6 +9,7 @@ pub mod cli;
 pub mod config;
 pub mod daemon;
 pub mod doctor;
+pub mod history;
 pub mod import;
 pub mod ipc;
 pub mod journal;

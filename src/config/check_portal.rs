@@ -32,6 +32,7 @@ pub(super) struct Portal {
     pub(super) shutdown_timeout: Duration,
     pub(super) redis: Option<Redis>,
     pub(super) limits: Limits,
+    pub(super) historical_retention: Duration,
 }
 
 /// Which ports are taken, and by what.
@@ -85,7 +86,17 @@ pub(super) fn check(
         redis: raw.redis.as_ref().and_then(|raw| judge.redis(keys, &["redis"], raw)),
         logging: logging(raw, keys, judge),
         limits: super::limits::check(raw, keys, judge),
+        historical_retention: retention(raw, keys, judge),
     }
+}
+
+/// How long history is kept, in slots of a day: from nothing to ten years, a year by default.
+fn retention(raw: &RawPortal, keys: &Keys<'_>, judge: &mut Judge<'_>) -> Duration {
+    const YEAR: f64 = 365.0 * 86_400.0;
+    let path = ["website", "stats", "historicalRetention"];
+    let stats = raw.website.as_ref().and_then(|website| website.stats.as_ref());
+    let value = stats.and_then(|stats| stats.historical_retention);
+    judge.duration(keys, &path, value, YEAR, &(0.0..=10.0 * YEAR), Scale::Seconds)
 }
 
 fn logging(raw: &RawPortal, keys: &Keys<'_>, judge: &mut Judge<'_>) -> Logging {

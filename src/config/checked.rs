@@ -43,6 +43,9 @@ pub struct Config {
     /// `limits` and `trustedProxies`.
     #[serde(default)]
     pub limits: Limits,
+    /// `historicalRetention` (default a year; at least 30 days count): of history's slots of a day.
+    #[serde(default)]
+    pub historical_retention: Duration,
     /// Pools by coin id (lower-cased coin name).
     pub pools: BTreeMap<String, Pool>,
 }
