@@ -268,6 +268,13 @@ fn what_nomp_owes_is_paid_once_and_its_blocks_as_if_they_were_this_pools() {
     let miner = start_miner("scrypt", scene.port, &scene.carol, None, &output);
     wait_until("a block of this pool", seconds(90), || !blocks(&scene).is_empty());
     drop(miner);
+    // One that is on its way still would lose against those that bury it.
+    wait_until("the pool's blocks in the chain", seconds(90), || {
+        blocks(&scene).iter().all(|block| {
+            let header = scene.pair.first.call("getblockheader", json!([block["hash"]]));
+            header.is_ok_and(|header| header["confirmations"].as_i64().is_some_and(|n| n > 0))
+        })
+    });
     scene.bury(101);
     let credits = |scene: &Scene, address: &str| -> Vec<u64> {
         let weight = |line: &str| {
