@@ -66,6 +66,7 @@ pub(crate) fn pool(daemons: Vec<Daemon>) -> Pool {
 fn config(dir: &Path, pool: Pool) -> Config {
     Config {
         limits: crate::config::Limits::default(),
+        website: None,
         dir: dir.to_owned(),
         data_dir: dir.to_owned(),
         logging: Logging { level: LogLevel::Debug, colors: false, file: None, json: false },

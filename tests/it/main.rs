@@ -44,3 +44,4 @@ mod sendmany;
 mod signals;
 mod stores;
 mod vardiff;
+mod website;

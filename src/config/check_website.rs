@@ -1,0 +1,63 @@
+//! The web site: `website` of `config.json`, in both of NOMP's spellings.
+
+use super::check_portal::{Ports, address};
+use super::checked::Website;
+use super::raw::RawPortal;
+use super::values::{Judge, Keys, Scale};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+/// NOMP's port.
+const PORT: u16 = 80;
+/// Shortest time between two statistics, seconds: each reads every ledger.
+const SHORTEST: f64 = 5.0;
+const NAME: &str = "website";
+
+/// The web site; `None` when it is off.
+pub(super) fn website(
+    raw: &RawPortal,
+    keys: &Keys<'_>,
+    ports: &mut Ports,
+    judge: &mut Judge<'_>,
+) -> Option<Website> {
+    let site = raw.website.as_ref()?;
+    let on = site.enabled == Some(true);
+    let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    let host = address(site.host.as_deref(), loopback, keys, &[NAME, "host"], judge);
+    let port = judge.port(keys, &[NAME, "port"], site.port.unwrap_or(PORT));
+    if on {
+        ports.take(port, format!("config.json (`{NAME}`)"), keys, &[NAME, "port"], judge);
+    }
+    let stratum_host =
+        site.stratum_host.as_deref().map(|host| judge.host(keys, &[NAME, "stratumHost"], host));
+    let title = site.site_title.clone().unwrap_or_else(|| "romp".to_owned());
+    if title.is_empty() || title.len() > 100 || title.chars().any(char::is_control) {
+        let place = keys.at(&[NAME, "siteTitle"]);
+        judge.report.error(&place, "no title of a site", "must have 1 to 100 letters");
+    }
+    let stats = site.stats.clone().unwrap_or_default();
+    let (early, late) = (["website", "hashrateWindow"], ["website", "stats", "hashrateWindow"]);
+    let (path, value, default): (&[&str], _, _) =
+        match (stats.hashrate_window, site.hashrate_window) {
+            (None, Some(value)) => (&early, Some(value), 600.0),
+            (value, _) => (&late, value, 300.0),
+        };
+    let window = judge.duration(keys, path, value, default, &(60.0..=86_400.0), Scale::Seconds);
+    // Early NOMP's example has 1.5.
+    let early = site.stat_update_interval.filter(|it| it.is_finite()).map(|it| it.max(SHORTEST));
+    let path = ["website", "stats", "updateInterval"];
+    let value = stats.update_interval.or(early);
+    let interval = judge.duration(keys, &path, value, 15.0, &(SHORTEST..=3600.0), Scale::Seconds);
+    let path = ["website", "stats", "historicalRetention"];
+    let bounds = 600.0..=366.0 * 86_400.0;
+    let value = stats.historical_retention;
+    let retention = judge.duration(keys, &path, value, 43_200.0, &bounds, Scale::Seconds);
+    on.then(|| Website {
+        address: SocketAddr::new(host, port),
+        title,
+        stratum_host,
+        interval: interval.max(Duration::from_secs(5)),
+        retention,
+        window,
+    })
+}
