@@ -1,8 +1,8 @@
 //! `config.json` checked: everything of [`Config`](super::Config) except its pools.
 
 use super::Limits;
-use super::check_website::website;
-use super::checked::{Forks, LogLevel, Logging, NotifyListener, Redis, Website};
+use super::check_website::{Website, website};
+use super::checked::{Forks, LogLevel, Logging, NotifyListener, Redis};
 use super::diagnostics::{nearest, shown};
 use super::raw::{RawForks, RawPortal};
 use super::values::{Judge, Keys, Scale};

@@ -1,9 +1,9 @@
 //! The web site: `website` of `config.json`, in both of NOMP's spellings.
 
 use super::check_portal::{Ports, address};
-use super::checked::Website;
 use super::raw::RawPortal;
 use super::values::{Judge, Keys, Scale};
+use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
@@ -12,6 +12,23 @@ const PORT: u16 = 80;
 /// Shortest time between two statistics, seconds: each reads every ledger.
 const SHORTEST: f64 = 5.0;
 const NAME: &str = "website";
+
+/// The web site.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Website {
+    /// `host` (default 127.0.0.1) and `port` (default 80).
+    pub address: SocketAddr,
+    /// `siteTitle` (default `romp`).
+    pub title: String,
+    /// `stratumHost`: what miners are told to connect to; `None`: the name that the visitor uses.
+    pub stratum_host: Option<String>,
+    /// `stats.updateInterval` (default 15 s, at least 5 s).
+    pub interval: Duration,
+    /// `stats.historicalRetention` (default 12 h): how far `/api/pool_stats` goes back.
+    pub retention: Duration,
+    /// `stats.hashrateWindow` (default 300 s): what hash rates are taken over.
+    pub window: Duration,
+}
 
 /// The web site; `None` when it is off.
 pub(super) fn website(

@@ -1,6 +1,6 @@
 //! The configuration as the program uses it: complete, checked, defaults filled in.
 
-use super::{Limits, Secret};
+use super::{Limits, Secret, Website};
 use crate::chain::Network;
 use crate::chain::address::Rules;
 use crate::pow::Algorithm;
@@ -56,23 +56,6 @@ impl Config {
     pub fn pays(&self) -> bool {
         self.pools.values().any(|pool| pool.payments.is_some())
     }
-}
-
-/// The web site.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Website {
-    /// `host` (default 127.0.0.1) and `port` (default 80).
-    pub address: SocketAddr,
-    /// `siteTitle` (default `romp`).
-    pub title: String,
-    /// `stratumHost`: what miners are told to connect to; `None`: the name that the visitor uses.
-    pub stratum_host: Option<String>,
-    /// `stats.updateInterval` (default 15 s, at least 5 s).
-    pub interval: Duration,
-    /// `stats.historicalRetention` (default 12 h): how far `/api/pool_stats` goes back.
-    pub retention: Duration,
-    /// `stats.hashrateWindow` (default 300 s): what hash rates are taken over.
-    pub window: Duration,
 }
 
 /// Log settings.

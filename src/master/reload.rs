@@ -57,11 +57,13 @@ impl Master {
             Ok(file) => file,
             Err(error) => {
                 log::error!("{error}; configuration not changed: send SIGHUP again");
+                self.keep_site(sockets);
                 return;
             }
         };
         if let Err(error) = set_log(&self.config.logging, &config.logging) {
             log::error!("{error}; configuration not changed");
+            self.keep_site(sockets);
             return;
         }
         for line in &words {
@@ -97,12 +99,36 @@ impl Master {
         let open = self.site.as_ref().map(|(address, _)| *address);
         let wanted = config.website.as_ref().map(|site| site.address);
         if let Some(address) = wanted.filter(|_| wanted != open) {
-            match ports::listen(address) {
+            match self.listen_for_site(address, errors.is_empty()) {
                 Ok(listener) => sockets.site = Some((address, listener)),
                 Err(error) => errors.push(self.refused(address.port(), &error)),
             }
         }
         if errors.is_empty() { Ok(sockets) } else { Err(errors) }
+    }
+
+    /// Binds the web site's new address. One on the same port makes room for it.
+    fn listen_for_site(
+        &self,
+        address: SocketAddr,
+        fine: bool,
+    ) -> Result<TcpListener, ports::BindError> {
+        let bound = ports::listen(address);
+        match &self.site {
+            Some((old, socket)) if bound.is_err() && fine && old.port() == address.port() => {
+                ports::pause(socket);
+                ports::listen(address).inspect_err(|_| ports::resume(socket))
+            }
+            _ => bound,
+        }
+    }
+
+    /// The web site's old address is used on, whatever [`Self::listen_for_site`] has done to it.
+    fn keep_site(&self, sockets: NewSockets) {
+        if sockets.site.is_some() {
+            drop(sockets);
+            self.site.iter().for_each(|(_, socket)| ports::resume(socket));
+        }
     }
 
     /// Why a port cannot be had. Until the reload is done its old use counts, too.

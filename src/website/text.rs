@@ -124,6 +124,25 @@ pub(super) fn duration(seconds: u64) -> String {
     }
 }
 
+/// Unix seconds as a date and a time.
+pub(super) fn utc(seconds: u64) -> String {
+    let (days, rest) = (seconds / 86_400, seconds % 86_400);
+    // Howard Hinnant's civil_from_days.
+    let shifted = days + 719_468;
+    let era = shifted / 146_097;
+    let of_era = shifted % 146_097;
+    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * month + 2) / 5 + 1;
+    let (year, month) = match month {
+        0..=9 => (year + era * 400, month + 3),
+        _ => (year + era * 400 + 1, month - 9),
+    };
+    let (hour, minute, second) = (rest / 3600, rest / 60 % 60, rest % 60);
+    format!("{year}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC")
+}
+
 /// Parts per million as percent.
 pub(super) fn percent(ppm: u64) -> String {
     let text = format!("{}.{:04}", ppm / 10_000, ppm % 10_000);
@@ -153,6 +172,19 @@ mod tests {
         assert_eq!(in_path(".."), "%2E%2E");
         let json = tame(&serde_json::json!("<b>&\u{202e}\u{7}\"").to_string());
         assert_eq!(json, "\"\\u003cb\\u003e\\u0026\\u202e\\u0007\\\"\"");
+    }
+
+    #[test]
+    fn dates_are_right_around_leap_days() {
+        for (seconds, date) in [
+            (0, "1970-01-01 00:00:00"),
+            (951_782_399, "2000-02-28 23:59:59"),
+            (951_782_400, "2000-02-29 00:00:00"),
+            (1_400_000_000, "2014-05-13 16:53:20"),
+            (4_107_542_400, "2100-03-01 00:00:00"),
+        ] {
+            assert_eq!(utc(seconds), format!("{date} UTC"));
+        }
     }
 
     #[test]

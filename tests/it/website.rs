@@ -66,17 +66,19 @@ fn json_of(port: u16, path: &str) -> Option<Value> {
     serde_json::from_slice(&answer.body).ok()
 }
 
-fn site(port: u16) -> Value {
+fn site(host: &str, port: u16) -> Value {
     json!({
-        "enabled": true, "host": "127.0.0.1", "port": port, "siteTitle": "My <Pool>",
+        "enabled": true, "host": host, "port": port, "siteTitle": "My <Pool>",
         "stats": {"updateInterval": 5},
     })
 }
 
 fn start(stub: &Stub, stratum: u16, port: u16) -> Romp {
-    let pool = Pool::new("bitcoin", stratum, json!({"diff": EASY}), stub.daemons());
+    // So that miners may have any name.
+    let pool = Pool::new("bitcoin", stratum, json!({"diff": EASY}), stub.daemons())
+        .with("validateWorkerUsername", json!(false));
     let mut romp = Romp::prepare(1, &[&pool]);
-    romp.set("website", Some(site(port)));
+    romp.set("website", Some(site("127.0.0.1", port)));
     romp.run();
     romp.wait_ready(1);
     wait_until("the web site", seconds(20), || romp.pids("website").len() == 1);
@@ -275,7 +277,7 @@ fn a_killed_site_comes_back_and_a_reload_moves_it_while_miners_mine() {
         ask(port, "GET", "/ready", "").is_some_and(|answer| answer.status == 200)
     });
 
-    romp.set("website", Some(site(other)));
+    romp.set("website", Some(site("127.0.0.1", other)));
     romp.process().signal(Signal::SIGHUP);
     let answers = |port| ask(port, "GET", "/health", "").is_some_and(|it| it.status == 200);
     wait_until("the new port", seconds(30), || answers(other));
@@ -283,6 +285,14 @@ fn a_killed_site_comes_back_and_a_reload_moves_it_while_miners_mine() {
         TcpStream::connect(("127.0.0.1", port)).is_err()
     });
     assert!(client.mine().expect("the miner stays connected").0);
+
+    // Another address on the same port.
+    let elsewhere = || TcpStream::connect(("127.0.0.2", other)).is_ok();
+    assert!(!elsewhere());
+    romp.set("website", Some(site("0.0.0.0", other)));
+    romp.process().signal(Signal::SIGHUP);
+    wait_until("the new address", seconds(30), elsewhere);
+    wait_until("an answer there", seconds(30), || answers(other));
 
     romp.set("website", None);
     romp.process().signal(Signal::SIGHUP);

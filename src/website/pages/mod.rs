@@ -7,7 +7,7 @@ use super::coin::{WorkerView, owner};
 use super::miner::{self, Miner};
 use super::reply::{Kind, send};
 use super::routes::Site;
-use super::text::{ago, coins, difficulty, in_path, rate, shown};
+use super::text::{ago, coins, difficulty, in_path, rate, shown, utc};
 use crate::config::Pool;
 use crate::sys::clock::unix_ms;
 use askama::Template;
@@ -82,25 +82,6 @@ impl Frame {
             },
         }
     }
-}
-
-/// Unix seconds as a date and a time.
-fn utc(seconds: u64) -> String {
-    let (days, rest) = (seconds / 86_400, seconds % 86_400);
-    // Howard Hinnant's civil_from_days.
-    let shifted = days + 719_468;
-    let era = shifted / 146_097;
-    let of_era = shifted % 146_097;
-    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month + 2) / 5 + 1;
-    let (year, month) = match month {
-        0..=9 => (year + era * 400, month + 3),
-        _ => (year + era * 400 + 1, month - 9),
-    };
-    let (hour, minute, second) = (rest / 3600, rest / 60 % 60, rest % 60);
-    format!("{year}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC")
 }
 
 #[derive(Template)]
