@@ -173,7 +173,9 @@ mod tests {
 
     #[test]
     fn an_address_makes_room_for_another_on_its_port() {
-        let old = listen("127.0.0.1:0".parse().unwrap()).unwrap();
+        // A port that the kernel chose would be another one after a pause.
+        let chosen = || listen("127.0.0.1:0".parse().unwrap()).unwrap().local_addr().unwrap();
+        let old = std::iter::repeat_with(chosen).find_map(|address| listen(address).ok()).unwrap();
         let address = old.local_addr().unwrap();
         let shared = old.try_clone().unwrap();
         let all = SocketAddr::from(([0, 0, 0, 0], address.port()));

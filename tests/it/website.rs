@@ -1,7 +1,8 @@
 //! The web site of a real pool, asked as browsers and dashboards do, and as nobody should.
 
 use crate::harness::{
-    ADDRESS, Client, Pool, Romp, Stub, alone, free_port, seconds, wait_for, wait_until,
+    ADDRESS, Client, NO_MWEB, Pair, Pool, Romp, Stub, alone, free_port, seconds, to_satoshi,
+    wait_for, wait_until,
 };
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
@@ -305,4 +306,74 @@ fn a_killed_site_comes_back_and_a_reload_moves_it_while_miners_mine() {
     let status = wait_for("a status", seconds(10), || romp.status());
     let children = status["children"].as_array().expect("children");
     assert!(children.iter().all(|child| child["role"] != json!("website")), "{status}");
+}
+
+#[test]
+fn a_block_and_its_payout_are_shown_to_the_satoshi() {
+    let _alone = alone();
+    let pair = Pair::start_with(None, &[NO_MWEB]);
+    pair.mine_to(120);
+    let address = pair.first.text("getnewaddress", json!(["", "legacy"]));
+    if pair.second.must("listwallets", json!([])).as_array().is_none_or(Vec::is_empty) {
+        pair.second.must("createwallet", json!(["miners"]));
+    }
+    let miner = pair.second.text("getnewaddress", json!([]));
+    let (stratum, port) = (free_port(), free_port());
+    let pool = Pool::new("litecoin", stratum, json!({"diff": 1e-5}), pair.daemons())
+        .with("address", json!(address))
+        .with(
+            "paymentProcessing",
+            json!({"enabled": true, "paymentInterval": 1, "minimumPayment": 0.01}),
+        );
+    let mut romp = Romp::prepare(1, &[&pool]);
+    romp.set("website", Some(site("127.0.0.1", port)));
+    romp.run();
+    romp.wait_ready(1);
+    let mut client = Client::login(stratum, &format!("{miner}.rig")).expect("login").scrypt();
+    client.wait_for_work_on(&pair.first.text("getbestblockhash", json!([]))).expect("work");
+    let block = client.search(|meets, _, network| meets >= network * 1.000_001);
+    let answer = client.request("mining.submit", &block.share).expect("an answer");
+    assert_eq!(answer["result"], json!(true), "{answer}");
+    let bury = |count: u64| {
+        let nobody = pair.second.text("getnewaddress", json!([]));
+        pair.first.must("generatetoaddress", json!([count, nobody]));
+        pair.agree();
+    };
+    let ours = || json_of(port, &format!("/api/v1/pools/litecoin/miners/{miner}"));
+    let blocks = || json_of(port, "/api/v1/pools/litecoin/blocks").unwrap_or_default();
+    wait_until("the block", seconds(60), || {
+        let all = blocks();
+        all["blocks"][0]["hash"] == json!(block.hash) && all["blocks"][0]["state"] == "immature"
+    });
+    assert_eq!(blocks()["blocks"][0]["finder"], json!(format!("{miner}.rig")));
+    wait_until("the block on the page", seconds(30), || {
+        get(port, "/stats").text().contains(&block.hash)
+    });
+    // Nothing is owed before it is mature, and its worker has gone on to the next round.
+    assert_eq!(ours().map(|it| it["balance"].clone()).unwrap_or_default(), Value::Null);
+
+    bury(101);
+    wait_until("a payout", seconds(60), || {
+        bury(1);
+        ours().is_some_and(|it| it["payouts"][0]["state"] == "confirmed")
+    });
+    let shown = ours().expect("the miner");
+    let received = to_satoshi(&pair.second.must("getreceivedbyaddress", json!([miner, 1])));
+    let coins = format!("{}.{:08}", received / 100_000_000, received % 100_000_000);
+    assert_eq!(shown["balance"]["paid"], json!(coins), "{shown}");
+    assert_eq!(shown["payouts"][0]["amount"], json!(coins));
+    assert_eq!(shown["credits"][0]["amount"], json!(coins));
+    let page = get(port, &format!("/miner/{miner}")).text();
+    assert!(page.contains(&format!("{coins} LTC")), "{page}");
+    let payouts = json_of(port, "/api/v1/pools/litecoin/payouts").expect("payouts");
+    assert_eq!(payouts["payouts"][0]["txid"], shown["payouts"][0]["txid"]);
+    assert_eq!(payouts["payouts"][0]["amount"], json!(coins));
+    wait_until("NOMP's numbers", seconds(30), || {
+        let stats = json_of(port, "/api/stats").unwrap_or_default();
+        let pool = &stats["pools"]["litecoin"];
+        pool["poolStats"]["totalPaid"].as_str().is_some_and(|paid| coins.starts_with(paid))
+            && pool["blocks"] == json!({"pending": 0, "confirmed": 1, "orphaned": 0})
+    });
+    let metrics = get(port, "/metrics").text();
+    assert!(metrics.contains("romp_payments_waiting{coin=\"litecoin\"} 0\n"), "{metrics}");
 }
