@@ -202,18 +202,9 @@ fn ledgers(out: &mut String, snapshot: &Snapshot, now: u64) {
         ("romp_pool_blocks_pending", "gauge", "Blocks that are not settled.", |coin, _| {
             Some(coin.blocks().pending as f64)
         }),
-        (
-            "romp_payments_waiting",
-            "gauge",
-            "Payouts that are not confirmed (newest 50).",
-            |coin, _| {
-                let open = coin.booked()?.payouts.iter();
-                let open = open.filter(|(payout, ..)| {
-                    crate::ledger::book::PayoutState::OPEN.contains(&payout.state)
-                });
-                Some(open.count() as f64)
-            },
-        ),
+        ("romp_payments_waiting", "gauge", "Payouts that are not confirmed.", |coin, _| {
+            Some(coin.booked()?.totals.open as f64)
+        }),
         ("romp_payments_owed_coins", "gauge", "Owed to accounts that can be paid.", |coin, _| {
             Some(coin.booked()?.totals.owed as f64 / 1e8)
         }),

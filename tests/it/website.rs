@@ -1,7 +1,7 @@
 //! The web site of a real pool, asked as browsers and dashboards do, and as nobody should.
 
 use crate::harness::{
-    ADDRESS, Client, NO_MWEB, Pair, Pool, Romp, Stub, alone, free_port, seconds, to_satoshi,
+    ADDRESS, Client, NO_MWEB, Pair, Pool, Redis, Romp, Stub, alone, free_port, seconds, to_satoshi,
     wait_for, wait_until,
 };
 use nix::sys::signal::Signal;
@@ -376,4 +376,39 @@ fn a_block_and_its_payout_are_shown_to_the_satoshi() {
     });
     let metrics = get(port, "/metrics").text();
     assert!(metrics.contains("romp_payments_waiting{coin=\"litecoin\"} 0\n"), "{metrics}");
+}
+
+#[test]
+fn while_the_ledger_is_away_its_last_numbers_stay_and_say_their_age() {
+    let _alone = alone();
+    let stub = Stub::start(&["segwit"]);
+    let mut redis = Redis::start();
+    let (stratum, port) = (free_port(), free_port());
+    let pool = Pool::new("bitcoin", stratum, json!({"diff": EASY}), stub.daemons())
+        .with("redis", json!({"host": "127.0.0.1", "port": redis.port}));
+    let mut romp = Romp::prepare(1, &[&pool]);
+    romp.set("website", Some(site("127.0.0.1", port)));
+    romp.run();
+    romp.wait_ready(1);
+    let mut client = Client::login(stratum, ADDRESS).expect("login");
+    for _ in 0..7 {
+        assert!(client.mine().expect("an answer").0);
+    }
+    let shown = || json_of(port, "/api/v1/pools/bitcoin").unwrap_or_default();
+    wait_until("the shares", seconds(40), || shown()["shares"]["accepted"] == json!(7));
+    assert_eq!(shown()["away_since"]["ledger"], Value::Null);
+
+    redis.kill();
+    wait_until("it to be said", seconds(60), || shown()["away_since"]["ledger"].is_u64());
+    assert_eq!(shown()["shares"]["accepted"], json!(7));
+    let page = get(port, "/stats").text();
+    assert!(page.contains("The ledger cannot be read: these numbers are from"), "{page}");
+    assert!(page.contains("<dd>7</dd>"), "{page}");
+    wait_until("readiness to end", seconds(60), || get(port, "/ready").status == 503);
+    assert_eq!(get(port, "/health").status, 200);
+    assert!(client.mine().expect("the miner notices nothing").0);
+
+    redis.run();
+    wait_until("the numbers to go on", seconds(60), || shown()["shares"]["accepted"] == json!(8));
+    wait_until("readiness", seconds(30), || get(port, "/ready").status == 200);
 }

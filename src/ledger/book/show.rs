@@ -17,7 +17,9 @@ pub struct Totals {
     pub held: u128,
     /// Accounts whose money is set aside.
     pub holders: u64,
-    /// Signed or sent, not confirmed.
+    /// Payouts that are not settled.
+    pub open: u64,
+    /// Intended, signed or sent, not confirmed.
     pub in_flight: u128,
     /// Confirmed.
     pub paid: u128,
@@ -127,6 +129,8 @@ impl Book {
                 let sum = part(1)? * 1_000_000_000 + part(2)?;
                 if row.get(0)? { totals.paid += sum } else { totals.in_flight += sum }
             }
+            let sql = "SELECT COUNT(*) FROM payout WHERE state IN ('intended', 'signed', 'sent')";
+            totals.open = book.query_row(sql, [], |row| row.get(0).map(natural))?;
             Ok(totals)
         })
     }

@@ -50,6 +50,8 @@ fn the_site_sees_what_the_book_says_in_pages() {
     assert_eq!((totals.paid, totals.in_flight), (sum, u128::from(outputs[0].2.0)));
     assert_eq!(totals.owed + totals.held + totals.paid + totals.in_flight, u128::from(credited));
 
+    assert_eq!(totals.open, 1);
+
     let paid = scene.book().paid_to(&due[0].name, 10).unwrap();
     let seen: Vec<_> = paid.iter().map(|it| (it.txid, it.state, it.time, it.amount)).collect();
     let half = outputs[0].2;
