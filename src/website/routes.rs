@@ -85,7 +85,7 @@ impl Site {
     }
 
     /// Asks a ledger or a book on a thread that may wait for a disk. `Err`: an answer that says
-    /// why not.
+    /// that it cannot be had.
     pub(super) async fn ask<T: Send + 'static>(
         self: &Arc<Self>,
         question: impl FnOnce(&Self) -> Result<T, String> + Send + 'static,
@@ -100,8 +100,8 @@ impl Site {
         });
         match asked.await {
             Ok(Ok(found)) => Ok(found),
-            Ok(Err(words)) => {
-                log::warn!("web site: {words}");
+            // The gatherer meets the same trouble, and logs it once.
+            Ok(Err(_)) => {
                 let words = "the pool's books cannot be read now";
                 Err(error_json(StatusCode::SERVICE_UNAVAILABLE, words))
             }
@@ -109,7 +109,8 @@ impl Site {
         }
     }
 
-    fn listen(&self) -> Option<mpsc::Receiver<Bytes>> {
+    /// The way of events to one who listens; `None`: there are too many.
+    pub(super) fn listen(&self) -> Option<mpsc::Receiver<Bytes>> {
         let mut listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
         listeners.retain(|listener| !listener.is_closed());
         if listeners.len() >= LISTENERS {

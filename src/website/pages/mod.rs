@@ -368,7 +368,10 @@ const PATHS: [(&str, &str); 11] = [
     ("/api/v1/pools/COIN", "One of them."),
     ("/api/v1/pools/COIN/blocks?limit=50&before=HEIGHT", "Found blocks, the highest first."),
     ("/api/v1/pools/COIN/payouts?limit=50&before=ID", "Payouts, newest first."),
-    ("/api/v1/pools/COIN/miners?limit=50&after=ADDRESS", "Who mines now, by address."),
+    (
+        "/api/v1/pools/COIN/miners?limit=50&after=ADDRESS",
+        "Who mines, or has work in this round, by address.",
+    ),
     ("/api/v1/pools/COIN/miners/ADDRESS", "A miner: balance, workers, payments."),
     ("/api/v1/pools/COIN/history?from=TIME&to=TIME&step=SECONDS", "The pool over time."),
     ("/metrics", "For Prometheus; /health and /ready for who watches the process."),

@@ -147,7 +147,10 @@ pub(super) fn pool(snapshot: &Snapshot, id: &str, pool: &Pool, now: u64) -> Pool
         state: state(status).to_owned(),
         rate: rate(coin.rate()),
         connections: text(status, "miners"),
-        workers: coin.workers().len().to_string(),
+        workers: match coin.window() {
+            Some(history) => history.workers.len().to_string(),
+            None => coin.workers().len().to_string(),
+        },
         height: text(status, "height"),
         difficulty: network.map_or_else(|| UNKNOWN.to_owned(), difficulty),
         effort: match network.and_then(|network| coin.effort(network)) {
