@@ -11,6 +11,8 @@ use std::time::Duration;
 const PORT: u16 = 80;
 /// Shortest time between two statistics, seconds: each reads every ledger.
 const SHORTEST: f64 = 5.0;
+/// How far `/api/pool_stats` goes back, seconds: as NOMP's example has it.
+const RETENTION: f64 = 43_200.0;
 const NAME: &str = "website";
 
 /// The web site.
@@ -24,7 +26,8 @@ pub struct Website {
     pub stratum_host: Option<String>,
     /// `stats.updateInterval` (default 15 s, at least 5 s).
     pub interval: Duration,
-    /// `stats.historicalRetention` (default 12 h): how far `/api/pool_stats` goes back.
+    /// `stats.historicalRetention` (default 12 h, from 10 minutes to a year): how far
+    /// `/api/pool_stats` goes back.
     pub retention: Duration,
     /// `stats.hashrateWindow` (default 300 s): what hash rates are taken over.
     pub window: Duration,
@@ -65,10 +68,8 @@ pub(super) fn website(
     let path = ["website", "stats", "updateInterval"];
     let value = stats.update_interval.or(early);
     let interval = judge.duration(keys, &path, value, 15.0, &(SHORTEST..=3600.0), Scale::Seconds);
-    let path = ["website", "stats", "historicalRetention"];
-    let bounds = 600.0..=366.0 * 86_400.0;
-    let value = stats.historical_retention;
-    let retention = judge.duration(keys, &path, value, 43_200.0, &bounds, Scale::Seconds);
+    let retention = stats.historical_retention.filter(|it| it.is_finite()).unwrap_or(RETENTION);
+    let retention = Duration::from_secs_f64(retention.clamp(600.0, 366.0 * 86_400.0));
     on.then(|| Website {
         address: SocketAddr::new(host, port),
         title,
