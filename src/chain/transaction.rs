@@ -101,6 +101,13 @@ pub fn is_payable(script: &[u8]) -> bool {
     )
 }
 
+/// Whether a script is of a witness version above 0, which nodes relay payments to since Bitcoin
+/// 0.19 (BIP 141; 1 is Taproot's).
+#[must_use]
+pub fn is_late(script: &[u8]) -> bool {
+    matches!(script, [0x51..=0x60, size @ 2..=40, program @ ..] if program.len() == usize::from(*size))
+}
+
 struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {

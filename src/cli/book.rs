@@ -7,8 +7,6 @@ use super::{CONFIGURATION, DONE, FAILED, USAGE, resolve, thresholds};
 use crate::chain::Hash;
 use crate::config::{Loaded, Pool};
 use crate::ledger::book::{Book, BookError, Line, Payout, State};
-use crate::ledger::open_for_reading;
-use crate::payments;
 use crate::rewards::Amount;
 use crate::sys::clock::unix_ms;
 use clap::Subcommand;
@@ -45,6 +43,18 @@ pub enum Action {
     /// Give up a payout whose money was spent elsewhere: its amounts are owed again
     Void {
         /// Transaction id, as `romp payouts` writes it
+        txid: String,
+    },
+    /// Another transaction has paid all that a payout was to pay, as with a fee that was raised
+    Replaced {
+        /// Transaction id of the payout, as `romp payouts` writes it
+        txid: String,
+        /// Id of the other transaction
+        new: String,
+    },
+    /// A payment of the wallet that the book does not know was made by hand, and is settled
+    Known {
+        /// Transaction id
         txid: String,
     },
     /// Move the money of a name that is no address to an address
@@ -156,11 +166,15 @@ pub fn payouts(dir: &Path, coin: &str, action: &Action, json: bool) -> u8 {
         let (address, reason) = match action {
             Action::Begin { without_old } => {
                 drop(book);
-                return begin(pool, data_dir, *without_old);
+                return super::payouts::begin(pool, data_dir, *without_old);
             }
             Action::Adopt => return super::payouts::adopt(pool, data_dir),
             Action::Retry => return super::payouts::retry(pool, data_dir),
             Action::Void { txid } => return super::payouts::void(pool, data_dir, txid),
+            Action::Replaced { txid, new } => {
+                return super::payouts::replaced(pool, data_dir, txid, new);
+            }
+            Action::Known { txid } => return super::payouts::known(pool, data_dir, txid),
             Action::Assign { name, address } => {
                 return super::payouts::assign(pool, data_dir, name, address);
             }
@@ -188,36 +202,6 @@ pub fn payouts(dir: &Path, coin: &str, action: &Action, json: bool) -> u8 {
         print(&format!("{}: {}", printable(address), reason.map_or("released", |_| "held")));
         Ok(DONE)
     })
-}
-
-/// Begins a book beside a ledger that has blocks already.
-fn begin(pool: &Pool, data_dir: &Path, without_old: bool) -> Result<u8, BookError> {
-    let mut book = Book::open_for_operator(data_dir, &pool.coin.id)?;
-    if book.noted(payments::BEGUN)?.is_some() {
-        eprintln!("error: the book of {} has begun already", pool.coin.id);
-        return Ok(FAILED);
-    }
-    let rows = match open_for_reading(pool, data_dir) {
-        Ok(Some(mut tally)) => tally.overview(u32::MAX).map(|overview| overview.blocks),
-        Ok(None) => Ok(Vec::new()),
-        Err(error) => Err(error),
-    };
-    let rows = match rows {
-        Ok(rows) => rows,
-        Err(error) => {
-            eprintln!("error: the ledger of {} cannot be read: {error}", pool.coin.id);
-            return Ok(FAILED);
-        }
-    };
-    if without_old {
-        for row in &rows {
-            book.pass_over(&row.found, unix_ms())?;
-        }
-    }
-    book.note_once(payments::BEGUN, if without_old { "without old blocks" } else { "with all" })?;
-    let what = if without_old { "passed over" } else { "taken in" };
-    print(&format!("{}: the book begins; {} blocks are {what}", pool.coin.id, rows.len()));
-    Ok(DONE)
 }
 
 fn list(pool: &Pool, book: &Book, all: bool, json: bool) -> Result<(), BookError> {

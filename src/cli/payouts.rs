@@ -7,10 +7,51 @@ use super::{DONE, FAILED, USAGE};
 use crate::chain::Hash;
 use crate::config::Pool;
 use crate::ledger::book::{Book, BookError};
-use crate::ledger::open_for_reading;
+use crate::ledger::{REDIS_BLOCKS_KEPT, checkpoint, open_for_reading};
 use crate::payments;
 use crate::sys::clock::unix_ms;
 use std::path::Path;
+
+/// Begins a book beside a ledger that has blocks already.
+pub(super) fn begin(pool: &Pool, data_dir: &Path, without_old: bool) -> Result<u8, BookError> {
+    let mut book = Book::open_for_operator(data_dir, &pool.coin.id)?;
+    if book.noted(payments::BEGUN)?.is_some() {
+        eprintln!("error: the book of {} has begun already", pool.coin.id);
+        return Ok(FAILED);
+    }
+    let rows = match open_for_reading(pool, data_dir) {
+        Ok(Some(mut tally)) => tally.overview(u32::MAX).map(|overview| overview.blocks),
+        Ok(None) => Ok(Vec::new()),
+        Err(error) => Err(error),
+    };
+    let copied = checkpoint::read(data_dir, &pool.coin.id)
+        .map(|copy| copy.map_or(0, |copy| copy.sums.blocks.min(REDIS_BLOCKS_KEPT)));
+    let (rows, copied) = match rows.and_then(|rows| Ok((rows, copied?))) {
+        Ok(read) => read,
+        Err(error) => {
+            eprintln!("error: the ledger of {} cannot be read: {error}", pool.coin.id);
+            return Ok(FAILED);
+        }
+    };
+    if (rows.len() as u64) < copied {
+        eprintln!(
+            "error: the ledger of {} has {} blocks, and had {copied}: it was emptied and is filled \
+             again while the pool runs. Try again then",
+            pool.coin.id,
+            rows.len()
+        );
+        return Ok(FAILED);
+    }
+    if without_old {
+        for row in &rows {
+            book.pass_over(&row.found, unix_ms())?;
+        }
+    }
+    book.begin(payments::BEGUN, if without_old { "without old blocks" } else { "with all" })?;
+    let what = if without_old { "passed over" } else { "taken in" };
+    print(&format!("{}: the book begins; {} blocks are {what}", pool.coin.id, rows.len()));
+    Ok(DONE)
+}
 
 /// Makes this machine's book the one that pays.
 pub(super) fn adopt(pool: &Pool, data_dir: &Path) -> Result<u8, BookError> {
@@ -55,11 +96,35 @@ pub(super) fn retry(pool: &Pool, data_dir: &Path) -> Result<u8, BookError> {
 
 /// Gives a payout up that can never happen.
 pub(super) fn void(pool: &Pool, data_dir: &Path, txid: &str) -> Result<u8, BookError> {
-    let Some(txid) = Hash::from_display(txid) else {
-        eprintln!("error: `{}` is no transaction id (64 hexadecimal digits)", printable(txid));
+    let Some(txid) = transaction_id(txid) else { return Ok(USAGE) };
+    Ok(told(payments::void(pool, data_dir, &txid)))
+}
+
+/// Lets another transaction be a payout that it has paid.
+pub(super) fn replaced(
+    pool: &Pool,
+    data_dir: &Path,
+    txid: &str,
+    new: &str,
+) -> Result<u8, BookError> {
+    let (Some(txid), Some(new)) = (transaction_id(txid), transaction_id(new)) else {
         return Ok(USAGE);
     };
-    Ok(told(payments::void(pool, data_dir, &txid)))
+    Ok(told(payments::replaced(pool, data_dir, &txid, &new)))
+}
+
+/// Lets a payment of the wallet count as settled.
+pub(super) fn known(pool: &Pool, data_dir: &Path, txid: &str) -> Result<u8, BookError> {
+    let Some(txid) = transaction_id(txid) else { return Ok(USAGE) };
+    Ok(told(payments::known(pool, data_dir, &txid)))
+}
+
+fn transaction_id(text: &str) -> Option<Hash> {
+    let txid = Hash::from_display(text);
+    if txid.is_none() {
+        eprintln!("error: `{}` is no transaction id (64 hexadecimal digits)", printable(text));
+    }
+    txid
 }
 
 /// Moves the money of a name that is no address to an address.

@@ -28,12 +28,8 @@ pub(super) fn run(
             return Ok(USAGE);
         }
     };
-    let Some(payments) = &pool.payments else {
-        eprintln!("error: {} pays nobody: `paymentProcessing` is off", pool.coin.id);
-        return Ok(FAILED);
-    };
     let mut book = Book::open_for_operator(data_dir, &pool.coin.id)?;
-    match payments::resolve(pool, payments, data_dir, &mut book, (mark, fact), unix_ms()) {
+    match payments::resolve(pool, data_dir, &mut book, (mark, fact), unix_ms()) {
         Ok(words) => {
             print(&format!("{}: {words}", printable(mark)));
             Ok(DONE)

@@ -4,7 +4,8 @@ use super::check_fee::Fee;
 use super::check_mpos;
 use super::check_pool::{INTERNAL, early_wins};
 use super::check_rewards::check_address;
-use super::checked::{Coin, Daemon, Payments};
+use super::checked::{Coin, Daemon, Payments, Pool};
+use super::diagnostics::Report;
 use super::raw::RawPool;
 use super::values::{Judge, Keys, Scale, coins};
 use crate::rewards::Amount;
@@ -15,7 +16,17 @@ pub const DUST: u64 = 10_000;
 /// `minimumPayment` where nothing is said: 0.01 coins.
 const MINIMUM: Amount = Amount(1_000_000);
 
-/// The payments of a pool; `None` when nobody is paid.
+impl Pool {
+    /// `paymentProcessing` as it is written, enabled or not: what an operator's commands ask the
+    /// wallet of. `None` also while MPOS pays.
+    #[must_use]
+    pub fn written_payments(&self) -> Option<&Payments> {
+        self.payments.as_ref().or(self.idle_payments.as_ref())
+    }
+}
+
+/// The payments of a pool, and whether they are enabled; `None` when nothing is written of them, or
+/// no wallet that could be asked.
 pub(super) fn payments(
     raw: &RawPool,
     keys: &Keys<'_>,
@@ -23,7 +34,7 @@ pub(super) fn payments(
     first: Option<&Daemon>,
     fee: &Fee,
     judge: &mut Judge<'_>,
-) -> Option<Payments> {
+) -> Option<(bool, Payments)> {
     let late = raw.payment_processing.as_ref();
     let internal = raw.share_processing.as_ref().and_then(|s| s.internal.as_ref());
     let is_early = is_early(raw, keys);
@@ -70,14 +81,17 @@ pub(super) fn payments(
         let hint = "set `feeWithdrawalThreshold` instead";
         judge.report.error(&keys.key(&path), "this is the address of the fee", hint);
     }
-    if enabled != Some(true) {
-        return None;
-    }
+    let is_on = enabled == Some(true);
     let wallet = match daemon {
-        Some(raw) => judge.daemon(keys, &path("daemon"), raw)?,
+        Some(raw) if is_on => judge.daemon(keys, &path("daemon"), raw)?,
+        // Nobody minds one that is not complete while it is not needed.
+        Some(raw) => {
+            let mut judge = Judge { dir: judge.dir, report: &mut Report::new(false) };
+            judge.daemon(keys, &path("daemon"), raw)?
+        }
         None => first?.clone(),
     };
-    Some(Payments {
+    let payments = Payments {
         wallet,
         interval,
         minimum: minimum?,
@@ -85,7 +99,8 @@ pub(super) fn payments(
         fee_ppm: fee.taken(),
         fee_account,
         minimums,
-    })
+    };
+    Some((is_on, payments))
 }
 
 fn is_early(raw: &RawPool, keys: &Keys<'_>) -> bool {
@@ -101,4 +116,34 @@ pub(super) fn is_on(raw: &RawPool, keys: &Keys<'_>) -> bool {
         false => raw.payment_processing.as_ref().and_then(|it| it.enabled),
     };
     enabled == Some(true) && !check_mpos::is_on(raw, keys)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::super::tests::over_base;
+    use crate::config::{Pool, load};
+
+    fn pool(section: &str) -> Result<Pool, String> {
+        let base = include_str!("../../tests/configs/base/pool_configs/litecoin.json");
+        let text = base.replacen('{', &format!("{{\"paymentProcessing\": {section},"), 1);
+        let loaded = load(over_base(&[("pool_configs/litecoin.json", &text)]).path());
+        let config = loaded.config.ok_or_else(|| loaded.errors.join("\n"))?;
+        Ok(config.pools.into_values().next().unwrap())
+    }
+
+    #[test]
+    fn payments_that_are_off_have_a_wallet_for_the_operator() {
+        let daemon = r#""daemon": {"port": 19555, "user": "u", "password": "p"}"#;
+        let on = pool(&format!(r#"{{"enabled": true, {daemon}}}"#)).unwrap();
+        let off = pool(&format!(r#"{{"enabled": false, {daemon}}}"#)).unwrap();
+        assert_eq!((off.payments.as_ref(), on.idle_payments.as_ref()), (None, None));
+        assert_eq!(off.written_payments(), on.payments.as_ref());
+        assert_eq!(on.written_payments().unwrap().wallet.port, 19555);
+        // One that is not complete is nobody's trouble until it is needed.
+        let part = r#""daemon": {"port": 19555}"#;
+        assert!(pool(&format!(r#"{{"enabled": true, {part}}}"#)).is_err());
+        let off = pool(&format!(r#"{{"enabled": false, {part}}}"#)).unwrap();
+        assert_eq!(off.written_payments(), None);
+    }
 }

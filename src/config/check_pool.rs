@@ -58,7 +58,7 @@ pub(super) fn check(
     let multiplier = coin.as_ref().map_or(1.0, |coin| coin.mpos_multiplier);
     let mpos = check_mpos::mpos(raw, keys, validate, multiplier, judge);
     // As in NOMP, whose payments find nothing then: the same work must not be paid twice.
-    if mpos.is_some() && payments.is_some() {
+    if mpos.is_some() && payments.as_ref().is_some_and(|(is_on, _)| *is_on) {
         let title = "the pool pays nobody: MPOS does";
         judge.report.warning(&keys.key(&[]), title, "switch one of the two off");
     }
@@ -66,7 +66,11 @@ pub(super) fn check(
         let hint = "MPOS splits rewards as its own configuration says";
         judge.report.warning(&keys.key(&[]), "`rewardScheme` has no effect on MPOS", hint);
     }
-    let payments = payments.filter(|_| mpos.is_none());
+    let (payments, idle_payments) = match payments.filter(|_| mpos.is_none()) {
+        Some((true, payments)) => (Some(payments), None),
+        Some((false, payments)) => (None, Some(payments)),
+        None => (None, None),
+    };
     Some(Pool {
         file: file.to_owned(),
         recipients,
@@ -87,6 +91,7 @@ pub(super) fn check(
         version_mask: version_mask(raw, keys, judge),
         tag: tag(raw, keys, judge),
         payments,
+        idle_payments,
         doctor: raw.doctor.unwrap_or(true),
         ports: pool_ports,
         unit,

@@ -153,6 +153,9 @@ pub struct Pool {
     pub long_poll: bool,
     /// `paymentProcessing`; `None` when nobody is paid.
     pub payments: Option<Payments>,
+    /// The same, written and not enabled: for an operator's commands.
+    #[serde(skip)]
+    pub idle_payments: Option<Payments>,
     /// `doctor` (default true): the daemons are examined before the ports open, and each one
     /// before its first work is used.
     pub doctor: bool,

@@ -15,6 +15,7 @@ pub mod plan;
 mod resolve;
 pub mod sanity;
 pub mod sendmany;
+mod since;
 pub mod spend;
 pub mod submit;
 pub mod template;
@@ -27,6 +28,7 @@ pub use error::{CallError, Fault};
 pub use facts::{BlockFacts, block_facts, coinbase};
 pub use inquiry::{Peers, owns, peers, propose, raw_header};
 pub use payee::Payees;
+pub use since::{Entry, since};
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::indexing_slicing)]

@@ -6,33 +6,8 @@ use super::client::Client;
 use super::error::{CallError, Fault};
 use crate::chain::Hash;
 use crate::rewards::Amount;
-use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
-use std::collections::BTreeSet;
-
-#[derive(Deserialize)]
-struct RawSince {
-    transactions: Vec<Entry>,
-}
-
-/// An entry of `listsinceblock`; a transaction has one for each of its outputs.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Entry {
-    /// The transaction; moves between accounts of old wallets have none.
-    pub txid: Option<Hash>,
-    /// The mark, or whatever else was noted with it.
-    pub comment: Option<String>,
-}
-
-impl Entry {
-    /// Those with a mark.
-    #[must_use]
-    pub fn marked(entries: &[Self], mark: &str) -> BTreeSet<Hash> {
-        let ours = entries.iter().filter(|entry| entry.comment.as_deref() == Some(mark));
-        ours.filter_map(|entry| entry.txid).collect()
-    }
-}
 
 /// `sendmany`: the id of the transaction that pays these addresses, marked with `mark`.
 ///
@@ -54,15 +29,21 @@ pub fn send_many(
     read(client, method, &client.call_written(method, &params)?)
 }
 
+/// What wallets say with -4 before they have made a transaction.
+const NOT_MADE: [&str; 3] =
+    ["Transaction creation failed", "Transaction too large", "Transaction amount too small"];
+
 /// Whether a failed `sendmany` is known to have sent nothing.
 ///
 /// A wallet takes a transaction up, and sends it, in its last step. What these codes stand for is
 /// found out before that: parameters, addresses, funds, keys, a lock, a daemon that is starting, or
-/// a login. -4 is what is said when the last step fails, and -1 whatever nobody thought of: then,
-/// and without an answer, the transaction may be there.
+/// a login. -4 is what is said when the last step fails (`Transaction commit failed`), and with
+/// other words when nothing could be made. -1 is whatever nobody thought of: then, and without an
+/// answer, the transaction may be there.
 #[must_use]
 pub fn was_refused(error: &CallError) -> bool {
     match &error.fault {
+        Fault::Rpc { code: -4, message } => NOT_MADE.iter().any(|words| message.contains(words)),
         Fault::Rpc { code, .. } => matches!(
             code,
             -3 | -5
@@ -83,21 +64,6 @@ pub fn was_refused(error: &CallError) -> bool {
         Fault::Auth(_) => true,
         _ => false,
     }
-}
-
-/// `listsinceblock`: the wallet's transactions that are in no block up to `tip`.
-///
-/// # Errors
-/// [`CallError`] when there is no usable answer.
-pub fn since(client: &Client, tip: &Hash) -> Result<Vec<Entry>, CallError> {
-    let method = "listsinceblock";
-    let answer = match client.call(method, json!([tip.to_string()])) {
-        // It does not know the block any more: all of them.
-        Err(error) if error.code() == Some(-5) => client.call(method, json!([]))?,
-        answer => answer?,
-    };
-    let raw: RawSince = read(client, method, &answer)?;
-    Ok(raw.transactions)
 }
 
 /// `getaccount`: the wallet's account that rewards to `address` are in; `""`, which is all of the
@@ -162,6 +128,17 @@ mod tests {
         for code in [-1, -4, -7, -20, -25, -26, -27, -32_603, 0, 500] {
             assert!(!was_refused(&rpc(code)), "{code}");
         }
+        for (words, refused) in [
+            ("Transaction creation failed", true),
+            ("Error: Transaction too large", true),
+            ("Transaction amount too small", true),
+            ("Transaction commit failed:: txn-mempool-conflict", false),
+            ("Error: The transaction was rejected! This might happen if some of the coins", false),
+            ("", false),
+        ] {
+            let error = error(Fault::Rpc { code: -4, message: words.to_owned() });
+            assert_eq!(was_refused(&error), refused, "{words}");
+        }
         assert!(was_refused(&error(Fault::Auth(401))));
         for fault in [
             Fault::Timeout(Duration::from_secs(1)),
@@ -174,28 +151,8 @@ mod tests {
     }
 
     #[test]
-    fn a_mark_is_found_once_however_many_outputs_have_it() {
-        let (ours, other) = (Hash([1; 32]), Hash([2; 32]));
-        let client = client(move |method, body| match method {
-            "listsinceblock" if body.contains("0909") => {
-                Answer::Error(r#"{"code":-5,"message":"Block not found"}"#.to_owned())
-            }
-            "listsinceblock" => Answer::Result(
-                json!({"transactions": [
-                    {"txid": ours, "comment": "m", "category": "send", "amount": -1.5},
-                    {"txid": ours, "comment": "m", "category": "receive"},
-                    {"txid": other, "comment": "mm"}, {"txid": other}, {"category": "move"},
-                ], "lastblock": "00"})
-                .to_string(),
-            ),
-            _ => Answer::Error(r#"{"code":-32601,"message":"no"}"#.to_owned()),
-        });
-        for tip in [Hash([8; 32]), Hash([9; 32])] {
-            let entries = since(&client, &tip).unwrap();
-            assert_eq!(entries.len(), 5);
-            assert_eq!(Entry::marked(&entries, "m"), BTreeSet::from([ours]));
-            assert_eq!(Entry::marked(&entries, "n"), BTreeSet::new());
-        }
+    fn a_wallet_without_accounts_or_uptime_says_so() {
+        let client = client(|_, _| Answer::Error(r#"{"code":-32601,"message":"no"}"#.to_owned()));
         assert_eq!(account_of(&client, "a"), Ok(String::new()));
         assert_eq!(uptime(&client), Ok(None));
     }

@@ -10,7 +10,6 @@ use crate::rewards::Amount;
 use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
-use std::collections::BTreeSet;
 
 /// An output: the transaction that made it, and its place there.
 pub type Outpoint = (Hash, u32);
@@ -18,17 +17,6 @@ pub type Outpoint = (Hash, u32);
 #[derive(Deserialize)]
 struct RawOutput {
     value: Box<RawValue>,
-}
-
-#[derive(Deserialize)]
-struct RawSince {
-    transactions: Vec<RawEntry>,
-}
-
-#[derive(Deserialize)]
-struct RawEntry {
-    category: String,
-    txid: Hash,
 }
 
 /// `gettxout`: what an output is worth that is there and not spent; `None`: spent, or never made.
@@ -45,23 +33,6 @@ pub fn unspent(
     let answer = client.call(method, json!([txid.to_string(), n, mempool]))?;
     let raw: Option<RawOutput> = read(client, method, &answer)?;
     raw.map(|output| coins(client, method, output.value.get())).transpose()
-}
-
-/// `listsinceblock`: the wallet's own payments that are in no block up to `block`, or all of them
-/// where the daemon does not know that block.
-///
-/// # Errors
-/// [`CallError`] when there is no usable answer.
-pub fn sent_since(client: &Client, block: Option<&Hash>) -> Result<BTreeSet<Hash>, CallError> {
-    let method = "listsinceblock";
-    let params = block.map_or_else(|| json!([]), |block| json!([block.to_string()]));
-    let answer = match client.call(method, params) {
-        Err(error) if block.is_some() && error.code() == Some(-5) => client.call(method, json!([])),
-        answer => answer,
-    };
-    let raw: RawSince = read(client, method, &answer?)?;
-    let sent = raw.transactions.into_iter().filter(|entry| entry.category == "send");
-    Ok(sent.map(|entry| entry.txid).collect())
 }
 
 /// `lockunspent`: keeps the wallet from spending these by itself, or lets it again. One by one where
@@ -97,6 +68,7 @@ pub fn lock(client: &Client, outputs: &[Outpoint], locked: bool) -> Result<(), C
 mod tests {
     use super::*;
     use crate::daemon::stub::{self, Answer};
+    use std::collections::BTreeSet;
     use std::sync::{Arc, Mutex};
     use std::time::Duration;
 

@@ -3,6 +3,7 @@
 use super::calls::read;
 use super::client::Client;
 use super::error::{CallError, Fault};
+use crate::chain::transaction::Transaction;
 use crate::chain::{Hash, hex_decode, hex_encode};
 use crate::rewards::Amount;
 use serde::Deserialize;
@@ -19,6 +20,8 @@ pub struct WalletTransaction {
     pub mined: Vec<(Mined, Amount)>,
     /// Other transactions of the wallet that spend the same.
     pub conflicts: Vec<Hash>,
+    /// The block that it is in, where the wallet tells.
+    pub block: Option<Hash>,
     /// Its bytes; empty where the wallet does not tell.
     pub bytes: Vec<u8>,
     /// What the wallet paid for it; 0 where it does not tell.
@@ -43,6 +46,7 @@ struct RawTransaction {
     details: Vec<RawDetail>,
     #[serde(default)]
     walletconflicts: Vec<Hash>,
+    blockhash: Option<Hash>,
     #[serde(default)]
     hex: String,
     fee: Option<Box<RawValue>>,
@@ -132,6 +136,7 @@ pub fn transaction(client: &Client, txid: &Hash) -> Result<Option<WalletTransact
         confirmations: raw.confirmations,
         mined,
         conflicts: raw.walletconflicts,
+        block: raw.blockhash,
         bytes: hex_decode(&raw.hex).unwrap_or_default(),
         // Told below zero.
         fee: raw
@@ -139,6 +144,31 @@ pub fn transaction(client: &Client, txid: &Hash) -> Result<Option<WalletTransact
             .and_then(|fee| coins(client, method, fee.get().trim_start_matches('-')).ok())
             .unwrap_or_default(),
     }))
+}
+
+/// A transaction of the wallet and its bytes: those that it tells, or, where it tells none (Bitcoin
+/// before 0.9), those of `getrawtransaction`, which has what is not in the chain yet, or not spent,
+/// or indexed. `None`: the wallet does not know it. Without bytes: nobody tells any that are its own.
+///
+/// # Errors
+/// [`CallError`] when there is no usable answer.
+pub fn whole(
+    client: &Client,
+    txid: &Hash,
+) -> Result<Option<(WalletTransaction, Option<Transaction>)>, CallError> {
+    let Some(mut known) = transaction(client, txid)? else { return Ok(None) };
+    let own = |bytes: &[u8]| Transaction::parse(bytes).filter(|read| read.txid == *txid);
+    if let Some(read) = own(&known.bytes) {
+        return Ok(Some((known, Some(read))));
+    }
+    let method = "getrawtransaction";
+    known.bytes = match client.call(method, json!([txid.to_string()])) {
+        Ok(answer) => hex_decode(&read::<String>(client, method, &answer)?).unwrap_or_default(),
+        Err(error) if error.code().is_some_and(|code| code != -28) => Vec::new(),
+        Err(error) => return Err(error),
+    };
+    let read = own(&known.bytes);
+    Ok(Some((known, read)))
 }
 
 /// `getbalance`: what the wallet can spend now.
@@ -198,22 +228,32 @@ pub fn sign(client: &Client, bytes: &[u8]) -> Result<Vec<u8>, CallError> {
     hex(client, method, &raw.hex)
 }
 
-/// `testmempoolaccept`: why the daemon would not take a transaction. `None`: it would, or does not
-/// know the call.
+/// What a daemon says of a transaction before it is sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// It would take it.
+    Good,
+    /// It would not, and why.
+    Refused(String),
+    /// It cannot be asked: older than Bitcoin 0.17, or of that descent.
+    Untold,
+}
+
+/// `testmempoolaccept`: whether the daemon would take a transaction.
 ///
 /// # Errors
 /// [`CallError`] when there is no usable answer.
-pub fn refusal(client: &Client, bytes: &[u8]) -> Result<Option<String>, CallError> {
+pub fn verdict(client: &Client, bytes: &[u8]) -> Result<Verdict, CallError> {
     let method = "testmempoolaccept";
     let answer = match client.call(method, json!([[hex_encode(bytes)]])) {
-        Err(error) if error.is_unknown_method() => return Ok(None),
+        Err(error) if error.is_unknown_method() => return Ok(Verdict::Untold),
         answer => answer?,
     };
     let verdicts: Vec<RawVerdict> = read(client, method, &answer)?;
     let refused = verdicts.into_iter().find(|verdict| !verdict.allowed);
-    Ok(refused.map(|verdict| {
+    Ok(refused.map_or(Verdict::Good, |verdict| {
         let reason = verdict.reject_reason.unwrap_or_default();
-        reason.chars().filter(|c| !c.is_control()).take(100).collect()
+        Verdict::Refused(reason.chars().filter(|c| !c.is_control()).take(100).collect())
     }))
 }
 

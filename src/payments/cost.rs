@@ -34,8 +34,7 @@ impl Coin {
             Err(error) if error.code().is_some() => {}
             Err(error) => return Err(error.into()),
         }
-        let parent = wallet::transaction(&self.wallet, &input.0)?;
-        let parent = parent.and_then(|parent| Transaction::parse(&parent.bytes));
+        let parent = wallet::whole(&self.wallet, &input.0)?.and_then(|(_, read)| read);
         let output = parent.as_ref().and_then(|parent| parent.outputs.get(input.1 as usize));
         Ok(output.map(|output| output.value))
     }

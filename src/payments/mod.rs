@@ -12,11 +12,13 @@ mod fee;
 mod history;
 mod owners;
 mod pay;
+mod replaced;
 mod resolve;
 mod sendmany;
 mod stuck;
 mod thresholds;
 
+use crate::config::Pool;
 use crate::ipc::{Received, Seat, Troubles};
 use crate::net::helper;
 use crate::sys::clock::monotonic_ms;
@@ -24,11 +26,14 @@ use crate::sys::signals::{SIGINT, SIGQUIT, SIGTERM, SIGUSR1, Signals};
 pub use blocks::BEGUN;
 use coin::Coin;
 pub use coin::{FIRST_BLOCK, PATIENCE};
+pub use history::known;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 pub use owners::{Owners, account_of};
+pub use replaced::replaced;
 pub use resolve::{Fact, resolve};
 use std::os::fd::AsRawFd;
+use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -38,6 +43,16 @@ const CHANNEL: Token = Token(0);
 const SIGNALS: Token = Token(1);
 /// Longest turn of the main loop: the board's tick stays fresh.
 const TURN: Duration = Duration::from_millis(500);
+
+/// A coin for an operator's command: also while nobody is paid, as for the steps of a recovery.
+fn of_operator(pool: &Pool, data_dir: &Path) -> Result<Coin, String> {
+    let payments = pool.written_payments().ok_or_else(|| {
+        let words = "no wallet can be asked: its pool's file has no `paymentProcessing` with a \
+                     daemon, or MPOS pays";
+        format!("{}: {words}", pool.coin.id)
+    })?;
+    Ok(Coin::new(pool, payments, data_dir))
+}
 
 /// Runs the role until it is told to stop or the master is gone; returns the exit code.
 #[must_use]

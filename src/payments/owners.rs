@@ -1,6 +1,7 @@
 //! Whose a worker's work is: the address in its name.
 
-use super::coin::{Coin, Trouble};
+use super::coin::Trouble;
+use super::of_operator;
 use crate::chain::address::{self, AddressError, Rules};
 use crate::chain::transaction::is_payable;
 use crate::chain::{Network, hex_array};
@@ -16,8 +17,7 @@ use std::path::Path;
 /// # Errors
 /// A sentence for the operator.
 pub fn account_of(pool: &Pool, data_dir: &Path, address: &str) -> Result<Account, String> {
-    let payments = pool.payments.as_ref().ok_or("payments of the coin are not enabled")?;
-    let coin = Coin::new(pool, payments, data_dir);
+    let coin = of_operator(pool, data_dir)?;
     let found = || -> Result<Account, Trouble> {
         let mut book = Book::open_for_operator(data_dir, coin.id())?;
         let chain = coin.chain(&mut book)?;

@@ -4,8 +4,9 @@
 use super::coin::{Coin, FIRST_BLOCK, Trouble, first_block, now};
 use super::sendmany::lacks_raw_transactions;
 use crate::chain::transaction::{Output, Transaction, is_payable, unfunded};
-use crate::daemon::{self, CallError, Fault, chain_info, plan, wallet};
-use crate::ledger::book::{Book, Due, NewPayout, Payout, PayoutState, REFUSED};
+use crate::daemon::wallet::{self, Verdict};
+use crate::daemon::{self, CallError, Fault, chain_info, plan};
+use crate::ledger::book::{Book, Due, NewPayout, Payout, PayoutState};
 use crate::rewards::Amount;
 use crate::sys::failpoint::{point, point_if};
 
@@ -14,11 +15,15 @@ pub(super) const DEEP: i64 = 6;
 /// A confirmed payout is watched until it is so deep.
 const WATCHED: u64 = 100;
 /// A foreign transaction that spends a payout's money makes it void when it is so deep.
-const CONFLICT: i64 = -100;
+pub(super) const CONFLICT: i64 = -100;
 /// Most outputs of a transaction: some 8 kB, far below what nodes relay.
 const OUTPUTS: usize = 200;
-/// What `testmempoolaccept` says when it is an output that is wrong.
-const OUTPUTS_FAULT: &str = "scriptpubkey";
+/// What `testmempoolaccept` says when it is an output's script that is wrong.
+const SCRIPTS_FAULT: &str = "scriptpubkey";
+/// And when an output is too small to be relayed.
+const DUST: &str = "dust";
+/// What a wallet says of such an output before it has made a transaction.
+pub(super) const TOO_SMALL: &str = "too small";
 /// A fee up to that many units is never too high; above it, up to a twentieth of what is paid.
 pub(super) const SMALL_FEE: u64 = 1_000_000;
 
@@ -35,25 +40,17 @@ impl Coin {
 
     fn look_at(&self, book: &mut Book, payout: &Payout) -> Result<(), Trouble> {
         let known = wallet::transaction(&self.wallet, &payout.txid)?;
-        let confirmations = known.map(|known| known.confirmations);
-        let depth = confirmations.and_then(|count| u64::try_from(count).ok()).unwrap_or(0);
-        let (state, words) = match confirmations {
-            Some(DEEP..) => (PayoutState::Confirmed, String::new()),
-            Some(1..) => (PayoutState::Sent, String::new()),
-            Some(..=CONFLICT) if self.is_paid_otherwise(book, payout)? => (
-                payout.state,
-                "another transaction with its money pays some of the same addresses; compare the \
-                 two by hand: `gettransaction` names it among the `walletconflicts`"
-                    .to_owned(),
-            ),
-            Some(..=CONFLICT) => (PayoutState::Void, "its money was spent elsewhere".to_owned()),
-            Some(..=-1) => (
-                payout.state,
-                "another transaction spends its money; it is void when that is 100 blocks deep"
-                    .to_owned(),
-            ),
+        let confirmations = known.as_ref().map_or(0, |known| known.confirmations);
+        let depth = u64::try_from(confirmations).unwrap_or(0);
+        let (state, words) = match (confirmations, &known) {
+            (DEEP.., _) => (PayoutState::Confirmed, String::new()),
+            (1.., _) => (PayoutState::Sent, String::new()),
+            (..=-1, Some(known)) => match self.displaced(book, payout, known)? {
+                Some(found) => found,
+                None => return Ok(()),
+            },
             // Not in the chain: the same bytes again.
-            Some(0) | None => {
+            (..=0, _) => {
                 point("payments.sending-again");
                 if payout.state == PayoutState::Signed {
                     self.lock(payout, true);
@@ -68,7 +65,13 @@ impl Coin {
         };
         let deep = state == PayoutState::Confirmed && payout.state != state;
         point_if(deep, "payments.confirming");
-        book.settle(payout.id, state, depth, &words, now())?;
+        if state == PayoutState::Void {
+            if !book.void(payout, &words, now())? {
+                return Ok(());
+            }
+        } else {
+            book.settle(payout.id, state, depth, &words, now())?;
+        }
         point_if(deep, "payments.confirmed");
         if words.is_empty() || state == PayoutState::Void {
             Self::forget_gone(book, payout)?;
@@ -83,24 +86,6 @@ impl Coin {
             self.lock(payout, false);
         }
         Ok(())
-    }
-
-    /// Whether what took a payout's place pays any of its addresses: a fee that was raised by hand,
-    /// or the same transaction under another id. What cannot be looked at counts as yes.
-    fn is_paid_otherwise(&self, book: &Book, payout: &Payout) -> Result<bool, Trouble> {
-        let ours = book.outputs(payout.id)?;
-        let Some(known) = wallet::transaction(&self.wallet, &payout.txid)? else {
-            return Ok(true);
-        };
-        for other in &known.conflicts {
-            let Some(other) = wallet::transaction(&self.wallet, other)? else { return Ok(true) };
-            let Some(read) = Transaction::parse(&other.bytes) else { return Ok(true) };
-            let pays = |output: &Output| ours.iter().any(|one| one.script == output.script);
-            if read.outputs.iter().any(pays) {
-                return Ok(true);
-            }
-        }
-        Ok(known.conflicts.is_empty())
     }
 
     fn send(&self, payout: &Payout) -> Result<(PayoutState, String), Trouble> {
@@ -226,28 +211,38 @@ impl Coin {
             Err(Trouble::Call(error)) if lacks_raw_transactions(&error) => {
                 return self.send_many(book, due);
             }
+            Err(Trouble::Call(CallError { fault: Fault::Rpc { code: -4, message }, .. }))
+                if message.contains(TOO_SMALL) =>
+            {
+                return self.pay_by_halves(book, due, &message);
+            }
             new => new?,
         };
-        if let Some(reason) = wallet::refusal(&self.wallet, &new.bytes)? {
+        match wallet::verdict(&self.wallet, &new.bytes)? {
+            Verdict::Good => {}
+            Verdict::Refused(reason) if reason.contains(DUST) => {
+                return self.pay_by_halves(book, due, &reason);
+            }
             // Not when it is the change, which all of them have.
-            let fault_of_an_output =
-                reason.contains(OUTPUTS_FAULT) && is_payable(&self.change(book)?);
-            return match due {
-                [one] if fault_of_an_output => {
-                    let words = format!("{REFUSED}{reason}");
-                    log::error!("{}: {} is set aside: {words}", self.id(), one.name);
-                    book.hold(&one.name, Some(&words), now())?;
-                    Ok(())
-                }
-                [_, _, ..] if fault_of_an_output => {
-                    let (first, second) = due.split_at(due.len() / 2);
-                    self.pay_these(book, first)?;
-                    self.pay_these(book, second)
-                }
-                _ => Err(Trouble::Words(format!(
+            Verdict::Refused(reason)
+                if reason.contains(SCRIPTS_FAULT) && is_payable(&self.change(book)?) =>
+            {
+                return self.pay_by_halves(book, due, &reason);
+            }
+            Verdict::Refused(reason) => {
+                return Err(Trouble::Words(format!(
                     "the daemon would not take a payout ({reason}); nothing was sent"
-                ))),
-            };
+                )));
+            }
+            // What it does not take would be in the book, and stop the coin.
+            Verdict::Untold => {
+                let good = self.understood(book, due)?;
+                match good.len() {
+                    0 => return Ok(()),
+                    count if count < due.len() => return self.pay_these(book, &good),
+                    _ => {}
+                }
+            }
         }
         let owed = due.iter().map(|one| (one.account, one.script.clone(), one.balance)).collect();
         let new = NewPayout { outputs: owed, ..new };
@@ -270,6 +265,16 @@ impl Coin {
             log::info!("{}: payout {} to {} addresses", self.id(), payout.txid, due.len());
         }
         Ok(())
+    }
+
+    /// Pays these in two transactions, or sets the only one aside: one of them is refused.
+    fn pay_by_halves(&self, book: &mut Book, due: &[Due], reason: &str) -> Result<(), Trouble> {
+        if let [one] = due {
+            return self.set_aside(book, one, reason);
+        }
+        let (first, second) = due.split_at(due.len() / 2);
+        self.pay_these(book, first)?;
+        self.pay_these(book, second)
     }
 
     /// The script of the pool's address, which change goes to.

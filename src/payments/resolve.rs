@@ -2,13 +2,12 @@
 //! resolve`.
 
 use super::coin::{Coin, Trouble};
+use super::of_operator;
 use super::sendmany::places;
 use crate::chain::Hash;
-use crate::chain::transaction::Transaction;
-use crate::config::{Payments, Pool};
-use crate::daemon::sendmany::{self, Entry};
-use crate::daemon::wallet;
-use crate::ledger::book::{Book, Intent, PayoutState};
+use crate::config::Pool;
+use crate::daemon::{Entry, sendmany, since, wallet};
+use crate::ledger::book::{Book, Intent};
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -30,13 +29,12 @@ pub enum Fact {
 /// Why nothing was changed, for the operator.
 pub fn resolve(
     pool: &Pool,
-    payments: &Payments,
     data_dir: &Path,
     book: &mut Book,
     (mark, fact): (&str, Fact),
     now: u64,
 ) -> Result<String, String> {
-    let coin = Coin::new(pool, payments, data_dir);
+    let coin = of_operator(pool, data_dir)?;
     settle(&coin, book, mark, fact, now).map_err(|trouble| trouble.to_string())
 }
 
@@ -80,10 +78,10 @@ fn settle(
             };
         }
     };
-    if known(book)?.contains(&txid) {
+    if book.has_payout(&txid)? {
         return no(format!("transaction {txid} is another payout of the book"));
     }
-    match coin.adopt(book, &intent, &txid)? {
+    match coin.fulfil(book, &intent, &txid)? {
         Some(words) => no(words),
         None => Ok(format!("it is transaction {txid}, and is watched from now on")),
     }
@@ -92,23 +90,20 @@ fn settle(
 /// The wallet's transaction that has the mark, or pays just what was intended: a wallet that was
 /// killed may have forgotten the mark, and finds the transaction again in the chain.
 fn sent_as(coin: &Coin, book: &Book, intent: &Intent) -> Result<Option<Hash>, Trouble> {
-    let entries = sendmany::since(&coin.wallet, &intent.tip)?;
+    let entries = since(&coin.wallet, Some(&intent.tip))?;
     if let Some(txid) = Entry::marked(&entries, &intent.mark).first() {
         return Ok(Some(*txid));
     }
     let outputs = book.outputs(intent.id)?;
     let all: BTreeSet<Hash> = entries.iter().filter_map(|entry| entry.txid).collect();
-    for &txid in all.difference(&known(book)?) {
-        let found = wallet::transaction(&coin.wallet, &txid)?;
-        let read = found.and_then(|found| Transaction::parse(&found.bytes));
+    for txid in all {
+        if book.has_payout(&txid)? {
+            continue;
+        }
+        let read = wallet::whole(&coin.wallet, &txid)?.and_then(|(_, read)| read);
         if read.is_some_and(|read| places(&read.outputs, &outputs).is_some()) {
             return Ok(Some(txid));
         }
     }
     Ok(None)
-}
-
-/// Transactions of the book.
-fn known(book: &Book) -> Result<BTreeSet<Hash>, Trouble> {
-    Ok(book.payouts(&PayoutState::ALL)?.into_iter().map(|payout| payout.txid).collect())
 }

@@ -5,12 +5,11 @@
 //! silence the wallet is asked for that mark; where it does not know it, an operator decides.
 
 use super::coin::{Coin, Trouble, now};
-use super::pay::{SMALL_FEE, unlock};
+use super::pay::{SMALL_FEE, TOO_SMALL, unlock};
 use super::stuck::tip;
 use crate::chain::Hash;
-use crate::chain::transaction::{Output, Transaction};
-use crate::daemon::sendmany::Entry;
-use crate::daemon::{CallError, Fault, chain_info, script_of, sendmany, wallet};
+use crate::chain::transaction::{Output, is_late};
+use crate::daemon::{CallError, Entry, Fault, chain_info, script_of, sendmany, since, wallet};
 use crate::ledger::book::{Book, Due, Intent, Made, REFUSED};
 use crate::rewards::Amount;
 
@@ -42,18 +41,24 @@ impl Coin {
             due.iter().map(|one| (one.name.as_str(), one.balance)).collect();
         let owed: Vec<_> =
             due.iter().map(|one| (one.account, one.script.clone(), one.balance)).collect();
+        self.check_bytes(book)?;
         self.claim(book)?;
         let intent = book.intend(&owed, &tip, now())?;
         match sendmany::send_many(&self.wallet, &account, &payments, &intent.mark) {
-            Ok(txid) => match self.adopt(book, &intent, &txid)? {
+            Ok(txid) => match self.fulfil(book, &intent, &txid)? {
                 None => Ok(()),
                 Some(words) => Err(Trouble::Words(format!("payout {}: {words}", intent.mark))),
             },
             Err(error) if sendmany::was_refused(&error) => {
                 book.refused(intent.id, &error.to_string(), now())?;
-                match (due.as_slice(), &error.fault) {
-                    ([one], Fault::Rpc { code: -5, message }) => self.set_aside(book, one, message),
-                    ([_, _, ..], Fault::Rpc { code: -5, .. }) => {
+                let reason = match &error.fault {
+                    Fault::Rpc { code: -5, message } => Some(message),
+                    Fault::Rpc { message, .. } => Some(message).filter(|it| it.contains(TOO_SMALL)),
+                    _ => None,
+                };
+                match (due.as_slice(), reason) {
+                    ([one], Some(reason)) => self.set_aside(book, one, reason),
+                    ([_, _, ..], Some(_)) => {
                         let (first, second) = due.split_at(due.len() / 2);
                         self.send_many(book, first)?;
                         self.send_many(book, second)
@@ -69,11 +74,17 @@ impl Coin {
         }
     }
 
-    /// Those whose addresses mean the same script to the wallet; others are set aside, since one of
-    /// them would hold up all, or be paid to a stranger.
-    fn understood(&self, book: &mut Book, due: &[Due]) -> Result<Vec<Due>, Trouble> {
+    /// Those whose addresses mean the same script to a daemon that cannot be asked whether it would
+    /// take a transaction; others are set aside, since one of them would hold up all, or be paid to a
+    /// stranger.
+    pub(super) fn understood(&self, book: &mut Book, due: &[Due]) -> Result<Vec<Due>, Trouble> {
         let mut understood = Vec::new();
         for one in due {
+            // Nodes of its age do not relay them, whatever the wallet makes of the address.
+            if is_late(&one.script) {
+                self.set_aside(book, one, "the daemon is older than addresses of its kind")?;
+                continue;
+            }
             match script_of(&self.wallet, &one.name) {
                 Ok(None) => self.set_aside(book, one, "the wallet calls it no address")?,
                 Ok(Some(script)) if script != one.script => {
@@ -89,7 +100,12 @@ impl Coin {
         Ok(understood)
     }
 
-    fn set_aside(&self, book: &mut Book, one: &Due, reason: &str) -> Result<(), Trouble> {
+    pub(super) fn set_aside(
+        &self,
+        book: &mut Book,
+        one: &Due,
+        reason: &str,
+    ) -> Result<(), Trouble> {
         let words = format!("{REFUSED}{reason}");
         log::error!("{}: {} is set aside: {words}", self.id(), one.name);
         book.hold(&one.name, Some(&words), now())?;
@@ -99,10 +115,10 @@ impl Coin {
     /// Looks for the transaction of an intent whose call was not answered, or not heard.
     pub(super) fn look_for(&self, book: &mut Book) -> Result<(), Trouble> {
         let Some(intent) = book.open_intent()? else { return Ok(()) };
-        let entries = sendmany::since(&self.wallet, &intent.tip)?;
+        let entries = since(&self.wallet, Some(&intent.tip))?;
         let found = Entry::marked(&entries, &intent.mark);
         let words = match found.iter().collect::<Vec<_>>().as_slice() {
-            [txid] => self.adopt(book, &intent, txid)?,
+            [txid] => self.fulfil(book, &intent, txid)?,
             [] => Some(format!(
                 "the wallet at {} knows no transaction with its mark. It is not sent again by \
                  itself: `romp payouts {} resolve {}` with `--unsent`, or with `--txid ID`",
@@ -118,19 +134,48 @@ impl Coin {
         Ok(())
     }
 
+    /// Refuses a wallet whose transactions nobody tells the bytes of: what it pays could not be told
+    /// from anything else. Asked of a reward, until a payout's were read.
+    fn check_bytes(&self, book: &Book) -> Result<(), Trouble> {
+        if book.has_fulfilled()? {
+            return Ok(());
+        }
+        let txid = match book.newest_reward()? {
+            Some(txid) => Some(txid),
+            // As after an import. A wallet without any transaction has nothing to pay with.
+            None => since(&self.wallet, None)?.iter().find_map(|entry| entry.txid),
+        };
+        let Some(txid) = txid else { return Ok(()) };
+        match wallet::whole(&self.wallet, &txid)? {
+            Some((_, None)) => {
+                Err(Trouble::Words(format!("{}; nothing was sent", self.untold(&txid))))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn untold(&self, txid: &Hash) -> String {
+        format!(
+            "the daemon at {} tells no bytes of transaction {txid} that can be read, neither by \
+             `gettransaction` nor by `getrawtransaction`: start it with `-txindex` (the first time \
+             also `-reindex`), or run a newer one",
+            self.wallet.address()
+        )
+    }
+
     /// Enters the transaction that an intent became. What is in the way of that, in words.
-    pub(super) fn adopt(
+    pub(super) fn fulfil(
         &self,
         book: &mut Book,
         intent: &Intent,
         txid: &Hash,
     ) -> Result<Option<String>, Trouble> {
-        let Some(known) = wallet::transaction(&self.wallet, txid)? else {
+        let Some((known, read)) = wallet::whole(&self.wallet, txid)? else {
             return Ok(Some(format!("the wallet does not know transaction {txid}")));
         };
         let outputs = book.outputs(intent.id)?;
-        let read = Transaction::parse(&known.bytes).filter(|read| read.txid == *txid);
-        let Some(places) = read.and_then(|read| places(&read.outputs, &outputs)) else {
+        let Some(read) = read else { return Ok(Some(self.untold(txid))) };
+        let Some(places) = places(&read.outputs, &outputs) else {
             let words = format!("transaction {txid} does not pay what the book says of it");
             return Ok(Some(words));
         };
@@ -156,6 +201,11 @@ impl Coin {
 /// Which output of a transaction each of these is; `None`: it does not pay all of them, or more than
 /// one output besides, the change.
 pub(super) fn places(read: &[Output], wanted: &[Output]) -> Option<Vec<usize>> {
+    (read.len() <= wanted.len() + 1).then(|| places_among(read, wanted)).flatten()
+}
+
+/// The same, whatever else it pays.
+pub(super) fn places_among(read: &[Output], wanted: &[Output]) -> Option<Vec<usize>> {
     let mut free: Vec<bool> = read.iter().map(|_| true).collect();
     let mut places = Vec::new();
     for output in wanted {
@@ -164,7 +214,7 @@ pub(super) fn places(read: &[Output], wanted: &[Output]) -> Option<Vec<usize>> {
         *is_free = false;
         places.push(place);
     }
-    (read.len() <= wanted.len() + 1).then_some(places)
+    Some(places)
 }
 
 #[cfg(test)]
@@ -183,7 +233,9 @@ mod tests {
         assert_eq!(places(&wanted), Some(vec![0, 1, 2]));
         assert_eq!(places(&[one.clone(), other, three.clone()]), None);
         assert_eq!(places(&[one.clone(), two.clone(), change.clone()]), None);
-        assert_eq!(places(&[one.clone(), two, three, change.clone(), change]), None);
+        let more = [change.clone(), one.clone(), change, two.clone(), three.clone()];
+        assert_eq!((places(&more), places_among(&more, &wanted)), (None, Some(vec![1, 3, 4])));
+        assert_eq!(places_among(&more[2..], &wanted), None);
         assert_eq!(super::places(std::slice::from_ref(&one), &[one.clone(), one.clone()]), None);
     }
 }

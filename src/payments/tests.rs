@@ -4,6 +4,7 @@
 
 mod claims;
 mod fees;
+mod replaced;
 mod sendmany;
 mod stuck;
 mod taking;
@@ -195,13 +196,19 @@ fn what_the_wallet_does_not_cover_waits_and_is_named() {
     assert_eq!(scene.book().audit(true).unwrap().wrong, Vec::<String>::new());
 }
 
-/// M9: one whom the network does not let be paid.
+/// M9: one whom the network does not let be paid, or not so little.
 #[test]
 fn one_who_cannot_be_paid_is_set_aside_and_all_others_are_paid() {
+    for (name, words) in [("odd", "scriptpubkey"), ("dusty", "dust"), ("tiny", "too small")] {
+        set_aside_alone(name, words);
+    }
+}
+
+fn set_aside_alone(name: &str, words: &str) {
     let scene = Scene::new();
     let names: Vec<String> = (0..37).map(|n| format!("miner{n}")).collect();
     let mut work: BTreeMap<String, u64> = names.iter().map(|name| (name.clone(), 1)).collect();
-    work.insert("odd".to_owned(), 1);
+    work.insert(name.to_owned(), 1);
     let second = BlockFound { hash: Hash([2; 32]), ..block() };
     scene.book().take_in(&second, &work, 100).unwrap();
     scene.world().tip = HEIGHT + 100;
@@ -209,8 +216,33 @@ fn one_who_cannot_be_paid_is_set_aside_and_all_others_are_paid() {
     let paid = scene.world().paid();
     assert!(names.iter().all(|name| paid.contains_key(&script(name))) && paid.len() == 38);
     let held = scene.book().held().unwrap();
-    let odd = held.iter().find(|held| held.name == "odd").unwrap();
-    assert!(odd.reason.contains("scriptpubkey") && odd.balance.0 > 0, "{odd:?}");
+    let odd = held.iter().find(|held| held.name == name).unwrap();
+    assert!(odd.reason.contains(words) && odd.balance.0 > 0, "{odd:?}");
+    assert_eq!(scene.book().audit(true).unwrap().wrong, Vec::<String>::new());
+}
+
+/// A daemon that cannot be asked (before 0.17, Dogecoin), and does not relay to Taproot: what it
+/// never takes does not get into the book.
+#[test]
+fn nobody_whom_an_old_daemon_never_pays_gets_into_the_book() {
+    let scene = Scene::new();
+    let unknown = json!({"code": -32601, "message": "Method not found"}).to_string();
+    scene.world().refusals.insert("testmempoolaccept", unknown);
+    let second = BlockFound { hash: Hash([2; 32]), ..block() };
+    let work = [("taproot".to_owned(), 1), ("d".to_owned(), 1)].into();
+    scene.book().take_in(&second, &work, 100).unwrap();
+    scene.world().tip = HEIGHT + 100;
+    assert_eq!(scene.live(3), None);
+    let paid = scene.world().paid();
+    assert!(paid.contains_key(&script("d")) && !paid.contains_key(&script("taproot")), "{paid:?}");
+    let held = scene.book().held().unwrap();
+    let late = held.iter().find(|held| held.name == "taproot").unwrap();
+    assert!(late.reason.contains("older than addresses of its kind"), "{late:?}");
+    // A newer one pays him.
+    scene.world().refusals.clear();
+    scene.book().retry(1).unwrap();
+    assert_eq!(scene.live(3), None);
+    assert!(scene.world().paid().contains_key(&script("taproot")));
     assert_eq!(scene.book().audit(true).unwrap().wrong, Vec::<String>::new());
 }
 
@@ -240,11 +272,22 @@ fn a_new_book_asks_before_it_takes_in_old_blocks() {
         if without_old {
             scene.book().pass_over(&block(), 1).unwrap();
         }
-        scene.book().note_once(super::BEGUN, "by hand").unwrap();
+        // Old debts were paid by hand since payments saw the chain first.
+        by_hand(&scene, "a");
+        scene.book().begin(super::BEGUN, "by hand").unwrap();
         assert_eq!(scene.live(3), None);
         assert_eq!(scene.world().sent.len(), usize::from(!without_old));
         assert_eq!(scene.book().audit(true).unwrap().wrong, Vec::<String>::new());
     }
+}
+
+/// Somebody pays by hand from the pool's wallet.
+fn by_hand(scene: &Scene, name: &str) -> Hash {
+    let output = Output { value: Amount(5), script: script(name) };
+    let paid = Transaction::parse(&paying(&[output])).unwrap();
+    let txid = paid.txid;
+    scene.world().twins.insert(txid.to_string(), paid);
+    txid
 }
 
 /// F48: what took the place of a payout decides whether it is owed again.
@@ -260,13 +303,18 @@ fn a_payout_is_void_only_when_nothing_else_has_paid_it() {
         };
         let twin = Transaction::parse(&paying(&outputs)).unwrap();
         scene.world().twins.insert(twin.txid.to_string(), twin);
+        scene.world().twin_depth = Some(5);
         scene.world().sent.values_mut().for_each(|(_, confirmations)| *confirmations = -99);
         scene.live(2);
         assert_eq!(scene.world().sent.len(), 1);
+        assert_eq!(scene.book().payouts(&[PayoutState::Sent]).unwrap().len(), 1);
+        scene.world().twin_depth = None;
         scene.world().sent.values_mut().for_each(|(_, confirmations)| *confirmations = -100);
         scene.live(3);
         let void = scene.book().payouts(&[PayoutState::Void]).unwrap().len();
         assert_eq!((void, scene.world().sent.len()), if same_people { (0, 1) } else { (1, 2) });
+        let confirmed = scene.book().payouts(&[PayoutState::Confirmed]).unwrap().len();
+        assert_eq!(confirmed, usize::from(same_people), "the other one is the payout");
         assert_eq!(scene.book().audit(true).unwrap().wrong, Vec::<String>::new());
     }
 }

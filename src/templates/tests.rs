@@ -58,6 +58,7 @@ pub(crate) fn pool(daemons: Vec<Daemon>) -> Pool {
         p2p: None,
         long_poll: true,
         payments: None,
+        idle_payments: None,
         doctor: true,
         mpos: None,
     }

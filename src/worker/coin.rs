@@ -6,10 +6,9 @@ use super::fallback::Fallback;
 use super::jobs::Jobs;
 use super::members::Members;
 use super::rigs::Rigs;
-use crate::chain::{Hash, Network, Work};
-use crate::config::{Config, Pool, Port, RewardScheme};
+use crate::chain::{Hash, Network};
+use crate::config::{Config, Pool, Port};
 use crate::journal::{self, Record, Writer};
-use crate::rewards::Scheme;
 use crate::stratum::{Difficulty, PortRules, Reject, SessionLimits, Unit, VarDiffRules, Weight};
 use crate::sys::clock::ms;
 use std::cell::Cell;
@@ -64,7 +63,7 @@ pub(crate) struct Coin {
     /// Monotonic milliseconds at which they are.
     rejects_due: u64,
     /// It was said that a window is cut short.
-    told_of_window: Cell<bool>,
+    pub(super) told_of_window: Cell<bool>,
     /// Refused shares of this turn.
     refused: BTreeMap<Reject, u32>,
 }
@@ -296,33 +295,6 @@ impl Coin {
         (work.plan.network != Network::Regtest).then(|| {
             Difficulty::at_most(work.target.difficulty() * f64::from(shift).exp2(), self.unit)
         })
-    }
-
-    /// What a share earns on one of the pool's ports. A port that was taken out of the
-    /// configuration meanwhile earned as the pool's others do.
-    pub(crate) fn scheme(&self, port: u16, work: &Work) -> Scheme {
-        let ports = &self.pool.ports;
-        let shared = |port: &&Port| port.scheme != RewardScheme::Solo;
-        let port = ports.get(&port).or_else(|| ports.values().find(shared));
-        match port.map_or(RewardScheme::Solo, |port| port.scheme) {
-            RewardScheme::Prop => Scheme::Prop,
-            RewardScheme::Solo => Scheme::Solo,
-            RewardScheme::Pplns { window } => {
-                let shift = work.plan.algorithm.multiplier_shift();
-                let network = work.target.difficulty() * f64::from(shift).exp2();
-                let window = self.unit.weight_of(network * window);
-                if window == Unit::MOST && !self.told_of_window.replace(true) {
-                    log::error!(
-                        "{}: the window of `pplnsWindow` is more work than can be counted beside \
-                         the smallest difficulty of the pool's ports: it is cut short. Raise `diff` \
-                         or `minDiff` of the port that has it; the ledger keeps its unit until it \
-                         is made anew",
-                        self.id()
-                    );
-                }
-                Scheme::Pplns { window }
-            }
-        }
     }
 
     /// What sessions on one of the pool's ports need to know, at the present network difficulty.

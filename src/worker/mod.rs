@@ -29,6 +29,7 @@ mod reports;
 mod rigs;
 mod rollout;
 mod rounds;
+mod scheme;
 mod starts;
 mod trial;
 mod turn;

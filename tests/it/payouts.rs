@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// What a daemon says whose mempool is full.
 const FULL: &str = r#"{"result":null,"error":{"code":-26,"message":"mempool full"},"id":ID}"#;
@@ -17,6 +17,8 @@ const FULL: &str = r#"{"result":null,"error":{"code":-26,"message":"mempool full
 struct Gate {
     port: u16,
     shut: Arc<AtomicBool>,
+    /// How often a transaction was to be sent.
+    sends: Arc<AtomicUsize>,
 }
 
 impl Gate {
@@ -24,14 +26,24 @@ impl Gate {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = listener.local_addr().expect("an address").port();
         let shut = Arc::new(AtomicBool::new(true));
-        let (daemon, is_shut) = (daemon.port, Arc::clone(&shut));
+        let sends = Arc::new(AtomicUsize::new(0));
+        let (daemon, is_shut, count) = (daemon.port, Arc::clone(&shut), Arc::clone(&sends));
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let is_shut = Arc::clone(&is_shut);
-                std::thread::spawn(move || pass(&stream, daemon, &is_shut));
+                let (is_shut, count) = (Arc::clone(&is_shut), Arc::clone(&count));
+                std::thread::spawn(move || pass(&stream, daemon, &is_shut, &count));
             }
         });
-        Self { port, shut }
+        Self { port, shut, sends }
+    }
+
+    /// Waits until the payer has looked at a payout that is refused, from here on: what it is told
+    /// after one try to send is in the book before the next.
+    fn wait_for_look(&self) {
+        let before = self.sends.load(Ordering::Relaxed);
+        wait_until("two tries to send", seconds(60), || {
+            self.sends.load(Ordering::Relaxed) >= before + 2
+        });
     }
 }
 
@@ -50,11 +62,18 @@ fn message(stream: &mut &TcpStream) -> Option<(Vec<u8>, Vec<u8>)> {
     Some((head, body))
 }
 
-fn pass(mut stream: &TcpStream, daemon: u16, is_shut: &AtomicBool) -> Option<()> {
+fn pass(
+    mut stream: &TcpStream,
+    daemon: u16,
+    is_shut: &AtomicBool,
+    sends: &AtomicUsize,
+) -> Option<()> {
     let upstream = TcpStream::connect(("127.0.0.1", daemon)).ok()?;
     while let Some((head, body)) = message(&mut stream) {
         let request: Value = serde_json::from_slice(&body).ok()?;
-        if request["method"] == "sendrawtransaction" && is_shut.load(Ordering::Relaxed) {
+        let is_sent = request["method"] == "sendrawtransaction";
+        sends.fetch_add(usize::from(is_sent), Ordering::Relaxed);
+        if is_sent && is_shut.load(Ordering::Relaxed) {
             let answer = FULL.replace("ID", &request["id"].to_string());
             write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{answer}", answer.len())
                 .ok()?;
@@ -124,7 +143,13 @@ fn a_payout_whose_money_is_spent_by_hand_resolves_itself() {
     bury(1);
     gate.shut.store(false, Ordering::Relaxed);
     wait_until("the payer to see it", seconds(60), || words().contains("it is void at height"));
-    bury(99);
+    // At most ten blocks between two looks.
+    for _ in 0..9 {
+        bury(10);
+        gate.wait_for_look();
+    }
+    bury(9);
+    gate.wait_for_look();
     assert_eq!(payouts()[0]["state"], json!("signed"));
     bury(1);
     wait_until("another payout in its place", seconds(60), || payouts()[0]["txid"] != json!(txid));

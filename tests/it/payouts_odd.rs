@@ -280,12 +280,17 @@ fn a_raised_fee_and_a_deleted_book_pay_nobody_twice() {
     });
     let payout = scene.payouts()[0]["txid"].clone();
     let raised = scene.pair.first.must("bumpfee", json!([payout]))["txid"].clone();
-    scene.bury(101);
-    let deep = scene.pair.first.must("gettransaction", json!([raised]));
-    assert_eq!(deep["confirmations"], json!(101), "{deep}");
+    scene.bury(5);
     scene.wait_for_payouts("words about it", |payouts| {
         let words = payouts[0]["waits_for"].as_str().unwrap_or_default();
-        payouts.len() == 1 && words.contains("pays some of the same addresses")
+        payouts[0]["txid"] == payout && words.contains("six blocks deep it is the payout")
+    });
+    scene.bury(1);
+    let deep = scene.pair.first.must("gettransaction", json!([raised]));
+    assert_eq!(deep["confirmations"], json!(6), "{deep}");
+    scene.wait_for_payouts("it to be the payout", |payouts| {
+        let is_paid = payouts[0]["state"] == json!("confirmed");
+        payouts.len() == 1 && payouts[0]["txid"] == raised && is_paid
     });
     scene.check_chain(&owed);
     scene.audit();

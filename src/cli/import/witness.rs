@@ -53,7 +53,8 @@ impl<'a> Asked<'a> {
         }
         let network = plan::network(&daemon.address(), pool, &info).map_err(failed)?;
         let script = plan::pool_script(&daemon, pool, &info, network).map_err(failed)?;
-        let payments = pool.payments.as_ref().map(|payments| &payments.wallet);
+        // Payments are off while something is imported.
+        let payments = pool.written_payments().map(|payments| &payments.wallet);
         let wallet = payments.or(pool.daemons.first());
         let wallet = wallet.map_or_else(
             || Err(failed("the pool has no daemon")),

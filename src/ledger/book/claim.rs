@@ -13,10 +13,21 @@ const FENCE: &str = "fence";
 const CLAIMS: &str = "claims";
 /// The claim that it gave way to.
 const SUPERSEDED: &str = "superseded";
-/// Noted when an operator has adopted the book, until payments have seen it.
+/// Noted when an operator has adopted the book, begun it or imported into it, until payments have
+/// seen it: what the wallet paid until then counts as settled.
 pub const ADOPTED: &str = "adopted";
 /// What traces of claims are about.
 const SUBJECT: &str = "claim";
+
+/// Under which name the book has a payment of the wallet that is none of its payouts.
+fn known(txid: &Hash) -> String {
+    format!("known {txid}")
+}
+
+/// What the wallet paid until now counts as settled.
+pub(super) fn settle_past(change: &Connection) -> rusqlite::Result<()> {
+    put(change, ADOPTED, "1")
+}
 
 /// A book's turn to claim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,11 +114,53 @@ impl Book {
             own.fence = own.fence.saturating_add(1).min(MOST);
             put(change, FENCE, &own.fence.to_string())?;
             put(change, CLAIMS, &own.number.to_string())?;
-            put(change, ADOPTED, "1")?;
+            settle_past(change)?;
             change.execute("DELETE FROM meta WHERE name = ?1", [SUPERSEDED])?;
             trace(change, now, SUBJECT, &format!("adopted by the operator, fence {}", own.fence))?;
             Ok(own)
         })
+    }
+
+    /// Notes something in place of what is there.
+    ///
+    /// # Errors
+    /// [`BookError`].
+    pub fn note_last(&mut self, name: &str, value: &str) -> Result<(), BookError> {
+        self.change(|change| put(change, name, value))
+    }
+
+    /// The operator begins a new book beside a ledger with old blocks: notes `value` under `name`,
+    /// and that what the wallet paid until now is settled.
+    ///
+    /// # Errors
+    /// [`BookError`].
+    pub fn begin(&mut self, name: &str, value: &str) -> Result<(), BookError> {
+        self.change(|change| {
+            put(change, name, value)?;
+            settle_past(change)
+        })
+    }
+
+    /// Notes a payment of the wallet that is none of the payouts, and counts as settled.
+    ///
+    /// # Errors
+    /// [`BookError`].
+    pub fn know(&mut self, txid: &Hash, now: u64) -> Result<(), BookError> {
+        self.change(|change| {
+            let sql = "INSERT OR IGNORE INTO meta VALUES (?1, '')";
+            if change.execute(sql, [known(txid)])? > 0 {
+                trace(change, now, &txid.to_string(), "counts as settled")?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Whether a payment of the wallet counts as settled.
+    ///
+    /// # Errors
+    /// [`BookError`].
+    pub fn knows(&self, txid: &Hash) -> Result<bool, BookError> {
+        Ok(self.noted(&known(txid))?.is_some())
     }
 
     /// Id of the newest payout.

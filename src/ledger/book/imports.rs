@@ -2,6 +2,7 @@
 //! pending blocks, and the work of its open round. Each key of a source counts once.
 
 use super::blocks::enter;
+use super::claim::settle_past;
 use super::fee::earn;
 use super::{Account, Book, BookError, account, amount, natural, number, trace};
 use crate::journal::BlockFound;
@@ -94,6 +95,8 @@ impl Book {
         self.change(|change| {
             let source = import.source.as_str();
             row(change, source, SOURCE, "", None, None, now)?;
+            // The old software paid these accounts from the same wallet.
+            settle_past(change)?;
             // What is still refused stands there again below.
             let sql = "DELETE FROM import WHERE source = ?1 AND amount IS NULL AND kind <> ?2";
             change.execute(sql, [source, SOURCE])?;

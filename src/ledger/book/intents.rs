@@ -3,7 +3,7 @@
 //! and bytes follow when it has answered, or when the mark was found.
 
 use super::payouts::{give_back, take};
-use super::{Book, BookError, amount, natural, number, trace};
+use super::{Book, BookError, Payout, amount, natural, number, trace};
 use crate::chain::{Hash, hex_encode};
 use crate::rewards::Amount;
 use rusqlite::{OptionalExtension, Row, Transaction, params};
@@ -99,6 +99,28 @@ impl Book {
         self.read(|book| book.query_row(&sql, [], intent).optional())
     }
 
+    /// Whether an intent has ever become a transaction whose bytes the book has.
+    ///
+    /// # Errors
+    /// [`BookError`].
+    pub fn has_fulfilled(&self) -> Result<bool, BookError> {
+        let sql =
+            "SELECT EXISTS (SELECT 1 FROM payout WHERE mark IS NOT NULL AND txid IS NOT NULL)";
+        self.read(|book| book.query_row(sql, [], |row| row.get(0)))
+    }
+
+    /// The coinbase of the newest block that is credited.
+    ///
+    /// # Errors
+    /// [`BookError`].
+    pub fn newest_reward(&self) -> Result<Option<Hash>, BookError> {
+        let sql = "SELECT coinbase FROM block WHERE state = 'mature' AND value > 0
+            ORDER BY id DESC LIMIT 1";
+        let txid: Option<String> =
+            self.read(|book| book.query_row(sql, [], |row| row.get(0)).optional())?;
+        Ok(txid.and_then(|txid| Hash::from_display(&txid)))
+    }
+
     /// Notes what an open intent waits for.
     ///
     /// # Errors
@@ -120,20 +142,32 @@ impl Book {
                 WHERE id = ?1";
             let (txid, bytes) = (made.txid.to_string(), hex_encode(&made.bytes));
             change.execute(sql, params![id, txid, bytes, number(made.fee.0)?])?;
-            // The wallet orders outputs as it likes: each row says where its own is. Moved out of
-            // the way first, since two of them may change places.
-            let places = made.places.iter().enumerate();
-            change.execute("UPDATE output SET n = -1 - n WHERE payout = ?1", [id])?;
-            for (n, &place) in places {
-                let sql = "UPDATE output SET n = ?3 WHERE payout = ?1 AND n = -1 - ?2";
-                change.execute(sql, params![id, number(n as u64)?, number(place as u64)?])?;
-            }
-            let sql = "SELECT COUNT(*) FROM output WHERE payout = ?1 AND n < 0";
-            if change.query_row(sql, [id], |row| row.get::<_, i64>(0))? > 0 {
-                return Err(rusqlite::Error::QueryReturnedNoRows);
-            }
+            put_in_place(change, id, &made.places)?;
             trace(change, now, &mark, &format!("it is {txid}"))?;
             trace(change, now, &txid, "intended -> sent")?;
+            Ok(true)
+        })
+    }
+
+    /// A payout is another transaction, which pays just the same: it is sent. `false`: it is not in
+    /// the state any more, or not the transaction, that was judged.
+    ///
+    /// # Errors
+    /// [`BookError`]; nothing is changed, also when the book has the new transaction already.
+    pub fn replace(&mut self, payout: &Payout, made: &Made, now: u64) -> Result<bool, BookError> {
+        self.change(|change| {
+            let sql = "UPDATE payout
+                SET txid = ?4, bytes = ?5, fee = ?6, state = 'sent', depth = 0, words = ''
+                WHERE id = ?1 AND txid = ?2 AND state = ?3 AND state <> 'void'";
+            let (old, state) = (payout.txid.to_string(), payout.state.name());
+            let (txid, bytes) = (made.txid.to_string(), hex_encode(&made.bytes));
+            let fee = number(made.fee.0)?;
+            if change.execute(sql, params![payout.id, old, state, txid, bytes, fee])? == 0 {
+                return Ok(false);
+            }
+            put_in_place(change, payout.id, &made.places)?;
+            trace(change, now, &old, &format!("{state} -> replaced by {txid}"))?;
+            trace(change, now, &txid, &format!("sent in place of {old}"))?;
             Ok(true)
         })
     }
@@ -168,6 +202,23 @@ impl Book {
             Ok(true)
         })
     }
+}
+
+/// A wallet orders outputs as it likes: each row of a payout, in their order, says where its own is.
+fn put_in_place(change: &Transaction<'_>, id: i64, places: &[usize]) -> rusqlite::Result<()> {
+    let sql = "SELECT n FROM output WHERE payout = ?1 ORDER BY n";
+    let old: Vec<i64> =
+        change.prepare(sql)?.query_map([id], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+    if old.len() != places.len() {
+        return Err(rusqlite::Error::QueryReturnedNoRows);
+    }
+    // Moved out of the way first, since two of them may change places.
+    change.execute("UPDATE output SET n = -1 - n WHERE payout = ?1", [id])?;
+    for (n, &place) in old.iter().zip(places) {
+        let sql = "UPDATE output SET n = ?3 WHERE payout = ?1 AND n = -1 - ?2";
+        change.execute(sql, params![id, n, number(place as u64)?])?;
+    }
+    Ok(())
 }
 
 fn open_mark(change: &Transaction<'_>, id: i64) -> rusqlite::Result<Option<String>> {

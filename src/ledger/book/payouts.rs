@@ -54,8 +54,8 @@ pub enum PayoutState {
     Sent,
     /// Deep enough in the chain.
     Confirmed,
-    /// A foreign transaction spent its money, deep in the chain: it can never happen, and its
-    /// amounts are owed again.
+    /// It can never happen, since its money was spent elsewhere, deep in the chain; or it was never
+    /// sent. Its amounts are owed again.
     Void,
 }
 
@@ -249,7 +249,8 @@ impl Book {
         self.read(|book| book.prepare_cached(sql)?.query_map([number(depth)?], payout)?.collect())
     }
 
-    /// Notes what became of a payout. `Void` gives its amounts back to the balances.
+    /// Notes what became of a payout that is not void, and does not become that:
+    /// [`Book::void`] gives amounts back.
     ///
     /// # Errors
     /// [`BookError`].
@@ -276,15 +277,12 @@ impl Book {
             else {
                 return Ok(());
             };
-            let settled = before == PayoutState::Void.name();
-            if settled || (before == state.name() && was_deep == depth && said == words) {
+            let is_void = before == PayoutState::Void.name() || state == PayoutState::Void;
+            if is_void || (before == state.name() && was_deep == depth && said == words) {
                 return Ok(());
             }
             let sql = "UPDATE payout SET state = ?2, depth = ?3, words = ?4 WHERE id = ?1";
             change.execute(sql, params![id, state.name(), number(depth)?, words])?;
-            if state == PayoutState::Void {
-                give_back(change, id)?;
-            }
             if before == state.name() {
                 return Ok(());
             }

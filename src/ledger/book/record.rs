@@ -13,7 +13,7 @@ pub struct Record {
     pub scheme: String,
     /// What its coinbase pays to the pool.
     pub value: Amount,
-    /// What the pool keeps of it.
+    /// The pool's fee of it: kept in the wallet, or credited to an account.
     pub fee: Amount,
     /// In the order of names.
     pub lines: Vec<Line>,

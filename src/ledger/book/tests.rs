@@ -187,8 +187,11 @@ fn a_payout_takes_its_amounts_once_and_gives_them_back_only_when_void() {
     assert_eq!(scene.owed("a"), 0);
     scene.balanced();
     scene.book().settle(1, PayoutState::Sent, 0, "", 400).unwrap();
-    scene.book().settle(1, PayoutState::Void, 0, "spent elsewhere", 500).unwrap();
-    scene.book().settle(1, PayoutState::Void, 0, "spent elsewhere", 500).unwrap();
+    let sent = scene.book().payouts(&PayoutState::OPEN).unwrap().remove(0);
+    let other = Payout { txid: Hash([7; 32]), ..sent.clone() };
+    assert!(!scene.book().void(&other, "spent elsewhere", 500).unwrap(), "not this transaction");
+    assert!(scene.book().void(&sent, "spent elsewhere", 500).unwrap());
+    assert!(!scene.book().void(&sent, "spent elsewhere", 500).unwrap(), "once");
     scene.book().settle(1, PayoutState::Sent, 0, "", 500).unwrap();
     assert_eq!(scene.owed("a") + scene.owed("b"), 4_999_999_999);
     scene.balanced();
@@ -368,10 +371,16 @@ proptest! {
                 }
                 Event::Decide(salt) => intents::decide(&mut scene, salt, now),
                 Event::Settle(id, void) => {
-                    let state = if void { PayoutState::Void } else { PayoutState::Confirmed };
                     let open = scene.book().payouts(&PayoutState::OPEN).unwrap();
-                    if open.iter().any(|payout| payout.id == id) {
-                        scene.book().settle(id, state, 1, "", now).unwrap();
+                    match open.iter().find(|payout| payout.id == id) {
+                        Some(payout) if void => {
+                            assert!(scene.book().void(payout, "", now).unwrap());
+                        }
+                        Some(_) => {
+                            let state = PayoutState::Confirmed;
+                            scene.book().settle(id, state, 1, "", now).unwrap();
+                        }
+                        None => {}
                     }
                 }
                 Event::Assign => {

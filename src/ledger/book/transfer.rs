@@ -2,7 +2,7 @@
 //! that can never happen, and new tries.
 
 use super::payouts::give_back;
-use super::{Account, Book, BookError, account, amount, number, script, trace};
+use super::{Account, Book, BookError, Payout, account, amount, number, script, trace};
 use crate::rewards::Amount;
 use rusqlite::{OptionalExtension, params};
 
@@ -44,20 +44,21 @@ impl Book {
         })
     }
 
-    /// Makes a payout void that no daemon has confirmed: its amounts are owed again. `false`: it is
-    /// another one's turn already.
+    /// Makes a payout void: its amounts are owed again. `false`: it is not in the state any more, or
+    /// not the transaction, that was judged.
     ///
     /// # Errors
     /// [`BookError`].
-    pub fn void(&mut self, id: i64, words: &str, now: u64) -> Result<bool, BookError> {
+    pub fn void(&mut self, payout: &Payout, words: &str, now: u64) -> Result<bool, BookError> {
         self.change(|change| {
-            let sql = "UPDATE payout SET state = 'void', depth = 0, words = ?2
-                WHERE id = ?1 AND state IN ('signed', 'sent') RETURNING txid";
-            let txid: Option<String> =
-                change.query_row(sql, params![id, words], |row| row.get(0)).optional()?;
-            let Some(txid) = txid else { return Ok(false) };
-            give_back(change, id)?;
-            trace(change, now, &txid, &format!("void: {words}"))?;
+            let sql = "UPDATE payout SET state = 'void', depth = 0, words = ?4
+                WHERE id = ?1 AND txid = ?2 AND state = ?3 AND state <> 'void'";
+            let (txid, state) = (payout.txid.to_string(), payout.state.name());
+            if change.execute(sql, params![payout.id, txid, state, words])? == 0 {
+                return Ok(false);
+            }
+            give_back(change, payout.id)?;
+            trace(change, now, &txid, &format!("{state} -> void: {words}"))?;
             Ok(true)
         })
     }

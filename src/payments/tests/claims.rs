@@ -1,8 +1,9 @@
 //! Several books of one coin: another machine's, a copy, one that was set back.
 
+use super::super::known;
 use super::*;
 use crate::config::Store;
-use crate::ledger::book::path;
+use crate::ledger::book::{Account, Import, path};
 use crate::ledger::tests::Server;
 
 const OTHER: &str = "another book (fence";
@@ -153,4 +154,50 @@ fn a_machine_that_was_set_back_asks_what_the_wallet_paid() {
     assert_eq!(scene.live(3), None);
     assert_eq!(scene.world().sent.len(), 3);
     assert_eq!(scene.book().audit(true).unwrap().wrong, Vec::<String>::new());
+}
+
+/// A payment by hand is settled alone, without all the others of the wallet.
+#[test]
+fn an_operator_names_a_payment_that_was_made_by_hand() {
+    let scene = Scene::new();
+    scene.live(1);
+    let (first, second) = (by_hand(&scene, "a"), by_hand(&scene, "c"));
+    scene.world().tip = HEIGHT + 100;
+    let mut named = Vec::new();
+    for _ in 0..2 {
+        let said = scene.live(2).unwrap();
+        let is_asked = |txid: &&Hash| said.contains(&format!("payouts testcoin known {txid}`"));
+        let txid = [first, second].iter().find(is_asked).copied().unwrap();
+        assert!(!named.contains(&txid), "{said}");
+        assert!(scene.world().sent.is_empty());
+        let unknown = known(&scene.pool, scene.path(), &Hash([7; 32])).unwrap_err();
+        assert!(unknown.contains("does not know transaction"), "{unknown}");
+        known(&scene.pool, scene.path(), &txid).unwrap();
+        named.push(txid);
+    }
+    assert_eq!(scene.live(3), None);
+    assert_eq!(scene.world().sent.len(), 1);
+    let payout = scene.book().payouts(&PayoutState::ALL).unwrap()[0].txid;
+    let refused = known(&scene.pool, scene.path(), &payout).unwrap_err();
+    assert!(refused.contains("is a payout of the book"), "{refused}");
+}
+
+/// What the software before paid last is in a block after payments saw the chain first.
+#[test]
+fn what_was_paid_before_an_import_is_settled() {
+    for is_imported in [true, false] {
+        let scene = Scene::new();
+        scene.live(1);
+        by_hand(&scene, "c");
+        if is_imported {
+            let account = Account { name: "c".to_owned(), script: script("c") };
+            let balances = vec![("c".to_owned(), account, Amount(50_000))];
+            let import = Import { source: "nomp".to_owned(), balances, ..Import::default() };
+            scene.book().import(&import, 1).unwrap();
+        }
+        scene.world().tip = HEIGHT + 100;
+        assert_eq!(scene.live(3).is_none(), is_imported);
+        assert_eq!(scene.world().sent.len(), usize::from(is_imported));
+        assert_eq!(scene.book().audit(true).unwrap().wrong, Vec::<String>::new());
+    }
 }

@@ -19,9 +19,11 @@ fn error(code: i64, message: &str) -> String {
 }
 
 fn decide(scene: &Scene, mark: &str, fact: Fact, after: u64) -> Result<String, String> {
-    let payments = scene.pool.payments.as_ref().unwrap();
+    // As in a recovery: payments are off meanwhile.
+    let mut pool = scene.pool.clone();
+    pool.idle_payments = pool.payments.take();
     let now = unix_ms() + after;
-    resolve(&scene.pool, payments, scene.path(), &mut scene.book(), (mark, fact), now)
+    resolve(&pool, scene.path(), &mut scene.book(), (mark, fact), now)
 }
 
 fn open_mark(scene: &Scene) -> Option<String> {
@@ -86,6 +88,7 @@ fn whenever_the_payer_dies_nobody_is_paid_twice_or_forgotten() {
 fn a_refusal_leaves_nothing_behind() {
     for (code, words) in [
         (-6, "Insufficient funds"),
+        (-4, "Transaction creation failed"),
         (-13, "is locked: unlock it"),
         (-32601, "Method not found"),
         (-28, "Loading wallet"),
@@ -177,6 +180,21 @@ fn what_was_sent_is_found_by_its_mark() {
     paid_once(&scene, "by its id");
 }
 
+/// Bitcoin before 0.9, whose `gettransaction` has no `hex`.
+#[test]
+fn a_wallet_that_tells_no_bytes_pays_only_where_the_daemon_tells_them() {
+    let scene = without_raw();
+    scene.world().no_hex = true;
+    scene.world().refusals.insert("getrawtransaction", error(-5, "No information available"));
+    let said = scene.live(3).unwrap();
+    assert!(said.contains("-txindex") && said.contains("nothing was sent"), "{said}");
+    assert!(scene.world().sent.is_empty());
+    assert_eq!(scene.book().intents().unwrap(), []);
+    scene.world().refusals.clear();
+    assert_eq!(scene.live(3), None);
+    paid_once(&scene, "by getrawtransaction");
+}
+
 #[test]
 fn two_transactions_with_one_mark_are_nobodys_guess() {
     let scene = without_raw();
@@ -208,15 +226,17 @@ fn one_whom_the_wallet_refuses_is_set_aside_and_all_others_are_paid() {
     let scene = without_raw();
     let names: Vec<String> = (0..37).map(|n| format!("miner{n}")).collect();
     let mut work: BTreeMap<String, u64> = names.iter().map(|name| (name.clone(), 1)).collect();
-    work.insert("refused".to_owned(), 1);
+    work.extend([("refused".to_owned(), 1), ("tiny".to_owned(), 1)]);
     let second = BlockFound { hash: Hash([2; 32]), ..block() };
     scene.book().take_in(&second, &work, 100).unwrap();
     assert_eq!(scene.live(3), None);
     let paid = scene.world().paid();
     assert!(names.iter().all(|name| paid.contains_key(&script(name))));
     let held = scene.book().held().unwrap();
-    let refused = held.iter().find(|held| held.name == "refused").unwrap();
-    assert!(refused.reason.contains("Invalid address") && refused.balance.0 > 0, "{refused:?}");
+    for (name, words) in [("refused", "Invalid address"), ("tiny", "amount too small")] {
+        let one = held.iter().find(|held| held.name == name).unwrap();
+        assert!(one.reason.contains(words) && one.balance.0 > 0, "{one:?}");
+    }
     let book = scene.book();
     assert_eq!(book.intents().unwrap(), []);
     assert!(names.iter().all(|name| book.balance(name).unwrap().unwrap().unpaid.0 == 0));

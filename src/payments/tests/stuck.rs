@@ -1,15 +1,15 @@
 //! Payouts that can never happen, locks, and what an operator does about them.
 
-use super::super::{account_of, void};
+use super::super::{account_of, known, replaced, void};
 use super::world::spending;
 use super::*;
 use crate::ledger::book::Payout;
 use std::collections::BTreeSet;
 
-const START: u64 = HEIGHT + 100;
+pub(super) const START: u64 = HEIGHT + 100;
 
 /// With a payout that is signed, and that no daemon has taken.
-fn signed() -> Scene {
+pub(super) fn signed() -> Scene {
     let scene = Scene::new();
     scene.world().tip = START;
     let full = json!({"code": -26, "message": "mempool full"}).to_string();
@@ -19,22 +19,33 @@ fn signed() -> Scene {
     scene
 }
 
-fn payout(scene: &Scene) -> Payout {
+pub(super) fn payout(scene: &Scene) -> Payout {
     scene.book().payouts(&PayoutState::ALL).unwrap().remove(0)
 }
 
-fn read(payout: &Payout) -> Transaction {
+pub(super) fn read(payout: &Payout) -> Transaction {
     Transaction::parse(&crate::chain::hex_decode(&payout.hex).unwrap()).unwrap()
 }
 
+/// Blocks come, and the payer sees them.
+pub(super) fn go_on(scene: &Scene, tip: u64) {
+    let from = scene.world().tip;
+    for tip in from + 1..=tip {
+        scene.world().tip = tip;
+        if tip % 10 == 0 {
+            scene.live(1);
+        }
+    }
+}
+
 /// Something else spends the money of a payout. Returns the id of what had it.
-fn spend(scene: &Scene) -> String {
+pub(super) fn spend(scene: &Scene) -> String {
     let input = read(&payout(scene)).inputs[0].0.to_string();
     scene.world().spent.insert(input.clone());
     input
 }
 
-fn assert_balanced(scene: &Scene) {
+pub(super) fn assert_balanced(scene: &Scene) {
     assert_eq!(scene.book().audit(true).unwrap().wrong, Vec::<String>::new());
 }
 
@@ -50,7 +61,7 @@ fn a_payout_whose_money_is_gone_for_a_hundred_blocks_is_void_and_owed_again() {
     assert!(scene.live(2).unwrap().contains("it is void at height 207"));
     assert!(scene.world().locked.contains(&input));
     // Back, as after a reorganisation, but the daemon is full: the count begins anew.
-    scene.world().tip = START + 99;
+    go_on(&scene, START + 99);
     scene.world().spent.clear();
     let full = json!({"code": -26, "message": "mempool full"}).to_string();
     scene.world().refusals.insert("sendrawtransaction", full);
@@ -58,7 +69,7 @@ fn a_payout_whose_money_is_gone_for_a_hundred_blocks_is_void_and_owed_again() {
     scene.world().refusals.clear();
     spend(&scene);
     assert!(scene.live(2).unwrap().contains("it is void at height 306"));
-    scene.world().tip = START + 198;
+    go_on(&scene, START + 198);
     scene.live(2);
     assert_eq!(payout(&scene).state, PayoutState::Signed);
     assert!(scene.world().sent.is_empty());
@@ -70,6 +81,28 @@ fn a_payout_whose_money_is_gone_for_a_hundred_blocks_is_void_and_owed_again() {
     assert_balanced(&scene);
 }
 
+/// Nobody knows what was between two looks that are far apart.
+#[test]
+fn after_a_pause_the_hundred_blocks_begin_anew() {
+    let scene = signed();
+    spend(&scene);
+    assert!(scene.live(1).unwrap().contains("it is void at height 207"));
+    go_on(&scene, START + 90);
+    assert!(scene.live(1).unwrap().contains("it is void at height 207"));
+    // The pool stands still; the operator's look does not fill the gap.
+    scene.world().tip = START + 96;
+    let rival = Transaction::parse(&paying(&read(&payout(&scene)).outputs)).unwrap();
+    let said = replaced(&scene.pool, scene.path(), &payout(&scene).txid, &rival.txid).unwrap_err();
+    assert!(said.contains("does not know transaction"), "{said}");
+    scene.world().tip = START + 101;
+    assert!(scene.live(1).unwrap().contains("it is void at height 308"));
+    assert_eq!(payout(&scene).state, PayoutState::Signed);
+    go_on(&scene, START + 201);
+    assert_eq!(scene.live(3), None);
+    assert_eq!(payout(&scene).state, PayoutState::Void);
+    assert_balanced(&scene);
+}
+
 /// What was not made yet is not there, either; and one daemon that has it is enough.
 #[test]
 fn a_payout_whose_money_may_come_waits() {
@@ -78,7 +111,7 @@ fn a_payout_whose_money_may_come_waits() {
     spend(&scene);
     scene.world().refusals.insert("gettransaction", unknown);
     scene.live(2);
-    scene.world().tip = START + 300;
+    go_on(&scene, START + 300);
     scene.live(2);
     assert_eq!(payout(&scene).state, PayoutState::Signed);
 
@@ -95,7 +128,7 @@ fn a_payout_whose_money_may_come_waits() {
     });
     scene.pool.daemons.push(daemon);
     scene.live(2);
-    scene.world().tip = START + 300;
+    go_on(&scene, START + 300);
     let said = scene.live(2).unwrap();
     assert!(said.contains("missing inputs") && !said.contains("void"), "{said}");
     assert_eq!(payout(&scene).state, PayoutState::Signed);
@@ -119,7 +152,7 @@ fn what_pays_the_same_addresses_is_left_to_the_operator() {
     scene.world().twins.insert(other.txid.to_string(), other);
     spend(&scene);
     scene.live(2);
-    scene.world().tip = START + 300;
+    go_on(&scene, START + 300);
     let said = scene.live(3).unwrap();
     assert!(said.contains(&format!("payouts testcoin void {txid}")), "{said}");
     assert_eq!(payout(&scene).state, PayoutState::Signed);
@@ -133,12 +166,50 @@ fn what_pays_the_same_addresses_is_left_to_the_operator() {
     assert_balanced(&scene);
 }
 
+/// A wallet that was swept, and somebody who pays by hand meanwhile: with other money.
+#[test]
+fn whoever_was_paid_by_hand_meanwhile_is_not_paid_again_by_itself() {
+    // One that cannot be read may have paid anybody.
+    for no_hex in [false, true] {
+        paid_by_hand(no_hex);
+    }
+}
+
+fn paid_by_hand(no_hex: bool) {
+    let scene = signed();
+    scene.world().no_hex = no_hex;
+    let ours = read(&payout(&scene));
+    let part = Output { value: Amount(5), ..ours.outputs[0].clone() };
+    let by_hand = Transaction::parse(&paying(&[part])).unwrap();
+    scene.world().twins.insert(by_hand.txid.to_string(), by_hand.clone());
+    spend(&scene);
+    scene.live(2);
+    go_on(&scene, START + 300);
+    let said = scene.live(3).unwrap();
+    let words = format!("transaction {} pays some of the same addresses", by_hand.txid);
+    assert!(said.contains(&words) && said.contains("payouts testcoin known"), "{said}");
+    assert_eq!(payout(&scene).state, PayoutState::Signed);
+    // That was something else, says the operator.
+    known(&scene.pool, scene.path(), &by_hand.txid).unwrap();
+    assert_eq!(scene.live(3), None);
+    assert_eq!(payout(&scene).state, PayoutState::Void);
+    assert_eq!(scene.world().sent.len(), 1);
+    assert_balanced(&scene);
+}
+
 #[test]
 fn the_operator_gives_up_only_what_can_never_happen() {
     let scene = signed();
     let txid = payout(&scene).txid;
-    let give_up = |scene: &Scene| void(&scene.pool, scene.path(), &txid);
-    assert!(give_up(&scene).unwrap_err().contains("can still happen"));
+    let mut off = scene.pool.clone();
+    off.payments = None;
+    assert!(void(&off, scene.path(), &txid).unwrap_err().contains("`paymentProcessing`"));
+    off.idle_payments = scene.pool.payments.clone();
+    let give_up = |scene: &Scene| void(&off, scene.path(), &txid);
+    let said = give_up(&scene).unwrap_err();
+    let (input, n) = read(&payout(&scene)).inputs[0];
+    assert!(said.contains("can still happen"), "{said}");
+    assert!(said.contains(&format!("by hand ({input}, `vout` {n};")), "{said}");
     let nothing = void(&scene.pool, scene.path(), &Hash([7; 32])).unwrap_err();
     assert!(nothing.contains("is signed or sent"), "{nothing}");
     spend(&scene);

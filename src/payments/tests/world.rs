@@ -41,6 +41,8 @@ pub(super) struct World {
     pub(super) is_theirs: bool,
     /// What stands in the place of a payout, by its id.
     pub(super) twins: BTreeMap<String, Transaction>,
+    /// How deep they are, if not 120.
+    pub(super) twin_depth: Option<i64>,
     /// What was given out as inputs is worth: by transaction id.
     pub(super) worth: BTreeMap<String, u64>,
     /// Of these, what something else has spent, in the chain.
@@ -61,12 +63,17 @@ pub(super) struct World {
     pub(super) lies: BTreeMap<&'static str, String>,
     /// Seconds since the daemon was started.
     pub(super) uptime: u64,
+    /// The wallet tells no bytes of its transactions.
+    pub(super) no_hex: bool,
     /// Answers in place of the real ones, by method.
     pub(super) refusals: BTreeMap<&'static str, String>,
 }
 
-/// The script that a name stands for, of P2SH's shape.
+/// The script that a name stands for, of P2SH's shape, or of Taproot's.
 pub(super) fn script(name: &str) -> Vec<u8> {
+    if name.starts_with("taproot") {
+        return [&[0x51, 32][..], format!("{name:.<32}").as_bytes()].concat();
+    }
     [&[0xa9, 20][..], format!("{name:.<20}").as_bytes(), &[0x87]].concat()
 }
 
@@ -111,19 +118,28 @@ impl World {
                 let ready = self.tip >= HEIGHT + 100;
                 let category = if ready { "generate" } else { "immature" };
                 return Answer::Result(format!(
-                    r#"{{"confirmations":1,"details":[{{"category":"{category}","amount":{}}}]}}"#,
-                    Amount(VALUE)
+                    r#"{{"confirmations":1,"details":[{{"category":"{category}","amount":{}}}],
+                        "{}":"{}"}}"#,
+                    Amount(VALUE),
+                    if self.no_hex { "more" } else { "hex" },
+                    hex_encode(&reward())
                 ));
             }
             "gettransaction" => match (self.sent.get(text), self.twins.get(text)) {
                 (_, Some(twin)) => {
                     let bytes = spending(twin.inputs[0], &twin.outputs);
-                    json!({"confirmations": 120, "hex": hex_encode(&bytes)})
+                    let depth = self.twin_depth.unwrap_or(120);
+                    json!({
+                        "confirmations": depth,
+                        "hex": if self.no_hex { String::new() } else { hex_encode(&bytes) },
+                        "blockhash": Hash([0xb0; 32]), "walletconflicts": self.conflicts_of(twin),
+                    })
                 }
                 (Some((sent, confirmations)), _) => {
                     let twins: Vec<&String> = self.twins.keys().collect();
                     let spent = hex_encode(&spending(sent.inputs[0], &sent.outputs));
-                    let hex = self.bytes.get(text).map_or(spent, |bytes| hex_encode(bytes));
+                    let told = self.bytes.get(text).map_or(spent, |bytes| hex_encode(bytes));
+                    let hex = if self.no_hex { String::new() } else { told };
                     json!({
                         "confirmations": confirmations, "walletconflicts": twins,
                         "hex": hex, "fee": -0.00002,
@@ -131,6 +147,11 @@ impl World {
                 }
                 _ if self.worth.contains_key(text) => json!({"confirmations": 5}),
                 _ => return unknown(),
+            },
+            "getrawtransaction" if text == coinbase().to_string() => json!(hex_encode(&reward())),
+            "getrawtransaction" => match self.bytes.get(text) {
+                Some(bytes) => json!(hex_encode(bytes)),
+                None => return unknown(),
             },
             "gettxout" => match self.worth.get(text).filter(|_| !self.spent.contains(text)) {
                 Some(&worth) => {
@@ -184,6 +205,10 @@ impl World {
             "uptime" => json!(self.uptime),
             "fundrawtransaction" => {
                 let mut bytes = hex_decode(text).unwrap();
+                if text.contains(&hex_encode(&script("tiny"))) {
+                    let words = "Transaction amount too small";
+                    return Answer::Error(json!({"code": -4, "message": words}).to_string());
+                }
                 self.inputs += 1;
                 bytes.splice(
                     4..5,
@@ -197,8 +222,10 @@ impl World {
             "testmempoolaccept" => {
                 let bytes = hex_decode(params[0][0].as_str().unwrap()).unwrap();
                 let read = Transaction::parse(&bytes).unwrap();
-                let odd = read.outputs.iter().any(|output| output.script == script("odd"));
-                json!([{"allowed": !odd || self.is_lenient, "reject-reason": "scriptpubkey"}])
+                let pays = |name| read.outputs.iter().any(|output| output.script == script(name));
+                let reason = if pays("dusty") { "dust" } else { "scriptpubkey" };
+                let is_odd = pays("odd") || pays("dusty");
+                json!([{"allowed": !is_odd || self.is_lenient, "reject-reason": reason}])
             }
             "signrawtransactionwithwallet" => json!({"hex": text, "complete": true}),
             "sendrawtransaction" => {
@@ -217,6 +244,12 @@ impl World {
         Answer::Result(result.to_string())
     }
 
+    /// What was sent and spends the same as a twin.
+    fn conflicts_of(&self, twin: &Transaction) -> Vec<&String> {
+        let same = |(_, (sent, _)): &(&String, &(Transaction, i64))| sent.inputs == twin.inputs;
+        self.sent.iter().filter(same).map(|(txid, _)| txid).collect()
+    }
+
     /// Pays in an order of its own, with change in the middle.
     fn send_many(&mut self, params: &Value) -> Answer {
         let refuse = |code: i32, words: &str| {
@@ -225,6 +258,9 @@ impl World {
         let payments = params[1].as_object().unwrap();
         if payments.contains_key("refused") {
             return refuse(-5, "Invalid address: refused");
+        }
+        if payments.contains_key("tiny") {
+            return refuse(-4, "Transaction amount too small");
         }
         let mut outputs: Vec<Output> = payments
             .iter()
@@ -270,6 +306,11 @@ pub(super) fn spending((txid, n): (Hash, u32), outputs: &[Output]) -> Vec<u8> {
     bytes
 }
 
+/// The reward's transaction.
+fn reward() -> Vec<u8> {
+    paying(&[Output { value: Amount(VALUE), script: script("pool") }])
+}
+
 pub(super) fn coinbase() -> Hash {
-    Hash([0xcb; 32])
+    Transaction::parse(&reward()).unwrap().txid
 }
