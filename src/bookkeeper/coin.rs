@@ -40,6 +40,8 @@ pub(super) struct Coin {
     foreign: BTreeSet<String>,
     /// How far MPOS has the journals, where it wants them.
     written: Option<Written>,
+    /// How far history has them.
+    history: Option<Written>,
 }
 
 impl Coin {
@@ -70,12 +72,18 @@ impl Coin {
             copied_at: None,
             foreign: BTreeSet::new(),
             written: None,
+            history: None,
         }
     }
 
     /// Has journals kept until MPOS has them.
     pub(super) fn keep_until(&mut self, written: Written) {
         self.written = Some(written);
+    }
+
+    /// Has journals kept until history has them, for some days at most.
+    pub(super) fn keep_for_history(&mut self, written: Written) {
+        self.history = Some(written);
     }
 
     /// Adds what is complete and older than `watermark` (unix ms). `true`: there is more to add

@@ -1,6 +1,7 @@
-//! A coin's streams merged by time: what both the tally and MPOS are filled from.
+//! A coin's streams merged by time: what the tally, history and MPOS are filled from.
 
 use super::tail::Tail;
+use crate::history;
 use crate::journal::{self, Record};
 use crate::ledger::Batch;
 use crate::mpos;
@@ -42,6 +43,17 @@ impl Load for Batch {
 
     fn is_full(&self) -> bool {
         self.records >= RECORDS || self.credits.len() >= NAMES || self.is_whole()
+    }
+}
+
+impl Load for history::Batch {
+    fn add(&mut self, stream: &str, from: u64, to: u64, record: Record) -> bool {
+        Self::add(self, stream, from, to, record);
+        true
+    }
+
+    fn is_full(&self) -> bool {
+        Self::is_full(self)
     }
 }
 

@@ -4,6 +4,7 @@
 //! a database that hangs for one coin does not hold the others.
 
 mod coin;
+mod history;
 mod merge;
 mod mpos;
 pub mod rebuild;
@@ -81,6 +82,12 @@ fn serve(mut seat: Seat) -> Result<u8, Box<dyn std::error::Error>> {
             let life = move || keep(mpos, &board, &draining, &troubles, &|_, _| {});
             threads.push(helper::spawn(&format!("mpos-{id}"), life)?);
         }
+        let history = history::Follower::of(pool, &seat.config);
+        coin.keep_for_history(history.written());
+        let (board, flag) = (Arc::clone(&seat.board), Arc::clone(&draining));
+        let said = troubles.clone();
+        let life = move || keep(history, &board, &flag, &said, &|_, _| {});
+        threads.push(helper::spawn(&format!("history-{id}"), life)?);
         let (board, draining) = (Arc::clone(&seat.board), Arc::clone(&draining));
         let (pool, data_dir) = (pool.clone(), seat.config.data_dir.clone());
         let obey = move |coin: &mut Coin, watermark: &dyn Fn() -> u64| {

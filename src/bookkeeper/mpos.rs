@@ -34,7 +34,7 @@ impl Written {
         positions.insert(stream.to_owned(), offset);
     }
 
-    fn replace(&self, new: &BTreeMap<String, u64>) {
+    pub(super) fn replace(&self, new: &BTreeMap<String, u64>) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone_from(new);
     }
 }

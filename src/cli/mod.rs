@@ -11,6 +11,7 @@ pub mod blocks;
 pub mod book;
 pub mod check;
 pub mod doctor;
+pub mod history;
 pub mod import;
 mod payouts;
 pub mod rebuild;
@@ -96,6 +97,19 @@ enum Command {
     Blocks {
         /// Coin, as its pool names it
         coin: String,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show hash rate, shares and refused shares of a coin over time; works while the pool is down
+    History {
+        /// Coin, as its pool names it
+        coin: String,
+        /// Only the workers of that address, each for itself
+        address: Option<String>,
+        /// How far back
+        #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=87_600))]
+        hours: u32,
         /// As JSON
         #[arg(long)]
         json: bool,
@@ -231,6 +245,9 @@ pub fn main() -> ExitCode {
         }
         Command::Shares { coin, json } => shares::run(&dir, &coin, json),
         Command::Blocks { coin, json } => blocks::run(&dir, &coin, json),
+        Command::History { coin, address, hours, json } => {
+            history::run(&dir, &coin, address.as_deref(), hours, json)
+        }
         Command::Audit { coin, offline, json } => audit::run(&dir, &coin, offline, json),
         Command::Balance { coin, address, json } => book::balance(&dir, &coin, &address, json),
         Command::Payouts { coin, action, json } => {
@@ -281,6 +298,9 @@ mod tests {
             ("romp frobnicate", false),
             ("romp status --port abc", false),
             ("romp shares", false),
+            ("romp history litecoin", true),
+            ("romp history litecoin L --hours 720 --json", true),
+            ("romp history litecoin --hours 0", false),
             ("romp bans", true),
             ("romp bans add 192.0.2.7 --for 10m --reason why", true),
             ("romp bans remove 192.0.2.0/24 --json", true),

@@ -173,7 +173,7 @@ fn coin_table(out: &mut String, coin: &str, of: &Value, status: &Value) {
             out,
             "  {} miners, {}, {} accepted, {} rejected{}, {} blocks since start",
             text(of, "miners"),
-            hash_rate(of),
+            hash_rate_of(of),
             text(of, "accepted"),
             list_of_counts(of.get("rejected"), true),
             list_of_counts(of.get("rejected"), false),
@@ -198,7 +198,7 @@ fn coin_table(out: &mut String, coin: &str, of: &Value, status: &Value) {
             let _ = writeln!(out, "  {}: {words}", escape(part));
         }
     } else {
-        let _ = writeln!(out, ": {}", hash_rate(of));
+        let _ = writeln!(out, ": {}", hash_rate_of(of));
     }
     let ledger = of.get("ledger").unwrap_or(&Value::Null);
     if let Some(error) = ledger.get("error").and_then(Value::as_str) {
@@ -277,10 +277,12 @@ fn short(difficulty: f64) -> String {
     }
 }
 
-fn hash_rate(of: &Value) -> String {
-    let Some(mut rate) = of.get("hashrate").and_then(Value::as_f64) else {
-        return "hash rate unknown".to_owned();
-    };
+fn hash_rate_of(of: &Value) -> String {
+    let rate = of.get("hashrate").and_then(Value::as_f64);
+    rate.map_or_else(|| "hash rate unknown".to_owned(), hash_rate)
+}
+
+pub(super) fn hash_rate(mut rate: f64) -> String {
     for unit in ["H/s", "kH/s", "MH/s", "GH/s", "TH/s", "PH/s"] {
         if rate < 1000.0 {
             return format!("{rate:.2} {unit}");

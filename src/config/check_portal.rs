@@ -34,6 +34,7 @@ pub(super) struct Portal {
     pub(super) redis: Option<Redis>,
     pub(super) limits: Limits,
     pub(super) website: Option<Website>,
+    pub(super) historical_retention: Duration,
 }
 
 /// Which ports are taken, and by what.
@@ -88,7 +89,17 @@ pub(super) fn check(
         logging: logging(raw, keys, judge),
         limits: super::limits::check(raw, keys, judge),
         website: website(raw, keys, ports, judge),
+        historical_retention: retention(raw, keys, judge),
     }
+}
+
+/// How long history is kept, in slots of a day: from nothing to ten years, a year by default.
+fn retention(raw: &RawPortal, keys: &Keys<'_>, judge: &mut Judge<'_>) -> Duration {
+    const YEAR: f64 = 365.0 * 86_400.0;
+    let path = ["website", "stats", "historicalRetention"];
+    let stats = raw.website.as_ref().and_then(|website| website.stats.as_ref());
+    let value = stats.and_then(|stats| stats.historical_retention);
+    judge.duration(keys, &path, value, YEAR, &(0.0..=10.0 * YEAR), Scale::Seconds)
 }
 
 fn logging(raw: &RawPortal, keys: &Keys<'_>, judge: &mut Judge<'_>) -> Logging {

@@ -46,6 +46,9 @@ pub struct Config {
     /// `website`; `None` when it is off.
     #[serde(default)]
     pub website: Option<Website>,
+    /// `historicalRetention` (default a year; at least 30 days count): of history's slots of a day.
+    #[serde(default)]
+    pub historical_retention: Duration,
     /// Pools by coin id (lower-cased coin name).
     pub pools: BTreeMap<String, Pool>,
 }

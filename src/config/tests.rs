@@ -63,6 +63,7 @@ fn early_nomp_files_keep_their_meaning() {
     let theirs = "LZz44iyF4zLCXJTU8RxztyyJZBntdS6fvv";
     assert_eq!((fee.address.as_str(), fee.threshold), (theirs, Amount(500_000_000)));
     assert_eq!(pool.daemons.len(), 2);
+    assert_eq!(config.historical_retention, Duration::from_secs(365 * 86_400));
     assert_eq!(pool.ports[&3032].var_diff.as_ref().unwrap().max_diff, 512.0);
     assert!(pool.validate_username);
     assert_eq!(pool.coin.template_rules, ["mweb", "segwit"]);
@@ -78,6 +79,7 @@ fn late_nomp_files_keep_their_meaning() {
     let (config, warnings) = loaded(&fixture("late"));
     let pool = &config.pools["litecoin"];
     assert_eq!(config.notify.len(), 1);
+    assert_eq!(config.historical_retention, Duration::from_secs(43_200));
     assert_eq!(config.notify[0].address, "127.0.0.1:17117".parse().unwrap());
     assert_eq!(config.notify[0].password, None);
     let ppm: Vec<u32> = pool.recipients.iter().map(|recipient| recipient.ppm).collect();

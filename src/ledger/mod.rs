@@ -14,6 +14,7 @@ mod sqlite;
 pub use batch::{Applied, Batch, Minute};
 pub use claim::{Claim, Claimed};
 pub use overview::{BlockRow, BlockState, Overview, Round};
+pub(crate) use sqlite::{advice, identity, open_at_rest};
 
 use crate::chain::Hash;
 use crate::config::{Pool, Store};

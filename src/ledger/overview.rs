@@ -108,7 +108,7 @@ impl Overview {
 
     /// Hashes a second over the last ten minutes before `now`, unix milliseconds; of a pool that
     /// began within them, since the minute of its first share. `shift` is the algorithm's
-    /// `multiplier_shift`: a share of difficulty 1 stands for 2^(32 - shift) hashes.
+    /// `multiplier_shift`.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "for display")]
     pub fn hash_rate(&self, now: u64, shift: u32) -> f64 {
@@ -118,7 +118,6 @@ impl Overview {
         let seconds = now.saturating_sub(first * 60_000).max(1000) as f64 / 1000.0;
         let weight: f64 =
             self.minutes.range(first..=minute).map(|(_, work)| work.weight as f64).sum();
-        let hashes = (32.0 - f64::from(shift)).exp2();
-        weight * self.unit.map_or(1.0, Unit::as_f64) * hashes / seconds
+        self.unit.unwrap_or(Unit(0)).hash_rate(weight, shift, seconds)
     }
 }

@@ -53,7 +53,7 @@ pub(super) struct Sqlite {
 }
 
 /// Device and inode of a file, while it is there.
-fn identity(path: &Path) -> Option<(u64, u64)> {
+pub(crate) fn identity(path: &Path) -> Option<(u64, u64)> {
     std::fs::metadata(path).ok().map(|facts| (facts.dev(), facts.ino()))
 }
 
@@ -199,7 +199,7 @@ impl Sqlite {
 /// Opens a file that nobody writes, for a reader who may not write beside it: even to read, SQLite
 /// makes files for the write-ahead log. `None` when there is a log, so that the file alone would
 /// tell old numbers.
-pub(super) fn open_at_rest(path: &Path) -> Option<rusqlite::Result<(i64, Connection)>> {
+pub(crate) fn open_at_rest(path: &Path) -> Option<rusqlite::Result<(i64, Connection)>> {
     let text = path.to_str()?;
     if Path::new(&format!("{text}-wal")).exists() {
         return None;
@@ -256,7 +256,7 @@ fn explain(place: &str, error: &rusqlite::Error) -> TallyError {
 }
 
 /// What to do about an error that is none of the data.
-fn advice(code: rusqlite::ErrorCode) -> Option<&'static str> {
+pub(crate) fn advice(code: rusqlite::ErrorCode) -> Option<&'static str> {
     use rusqlite::ErrorCode;
     Some(match code {
         ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => {

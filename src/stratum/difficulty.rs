@@ -43,6 +43,14 @@ impl Unit {
     pub fn as_f64(self) -> f64 {
         f64::from(self.0).exp2()
     }
+
+    /// Hashes a second of who does some work, in weights, within some seconds. `shift` is the
+    /// algorithm's `multiplier_shift`: a share of difficulty 1 stands for 2^(32 - shift) hashes.
+    #[must_use]
+    pub fn hash_rate(self, weight: f64, shift: u32, seconds: f64) -> f64 {
+        let hashes = (32.0 - f64::from(shift)).exp2();
+        weight * self.as_f64() * hashes / seconds
+    }
 }
 
 /// A share difficulty that is a whole number of units.

@@ -25,6 +25,7 @@ mod crash;
 mod daemons;
 mod defences;
 mod doctor;
+mod history;
 mod hostile;
 mod import;
 mod limits;

@@ -8,10 +8,13 @@ use std::collections::BTreeMap;
 
 /// How long journals are kept after everything in them was added (reliability 4.1.5), ms.
 pub(in crate::bookkeeper) const KEEP: u64 = 72 * 3_600_000;
+/// How much longer they are kept while history lacks them, ms: it is a picture of the past, and must
+/// not fill the disk.
+pub(super) const KEEP_FOR_HISTORY: u64 = 48 * 3_600_000;
 /// How long files without any record are kept, ms.
 const KEEP_EMPTY: u64 = 3_600_000;
 /// Between two checkpoints, ms.
-const EVERY: u64 = 3_600_000;
+pub(super) const EVERY: u64 = 3_600_000;
 
 impl Coin {
     /// Deletes old streams that were added and have no writer any more, and trims the tally.
@@ -44,6 +47,7 @@ impl Coin {
                 self.tails.get(name).is_some_and(|tail| written.has(name, tail.position))
             });
         }
+        self.leave_to_history(&mut old, now, occupied);
         // What the files hold must be on disk elsewhere first. Not each minute: the copy is large.
         let added = |name: &String| self.tails.get(name).is_some_and(|tail| tail.position > 0);
         let due = match self.copied_at {
@@ -71,7 +75,7 @@ impl Coin {
         if copied {
             self.copied_at = Some(now);
         }
-        let mut gone = Vec::new();
+        let (mut gone, mut lacking) = (Vec::new(), 0);
         let mut deleted = self.deleted();
         for name in old {
             let Some(tail) = self.tails.get(&name) else { continue };
@@ -87,11 +91,19 @@ impl Coin {
                     continue;
                 }
             }
+            lacking += usize::from(!self.is_in_history(&name, length));
             if length > 0 {
                 deleted.last.push((name.clone(), length));
                 gone.push(name.clone());
             }
             self.tails.remove(&name);
+        }
+        if lacking > 0 {
+            log::error!(
+                "{}: {lacking} journals are deleted, and history could not be written for two days \
+                 more: it will lack what they held",
+                self.id
+            );
         }
         // Left over from a stop between the two steps above.
         for (name, &length) in self.stored.iter().filter(|(name, _)| self.is_lost(name, now)) {
@@ -116,6 +128,28 @@ impl Coin {
         }
         self.tally = Some(tally);
         Ok(())
+    }
+
+    /// Keeps what history lacks, unless it has had two days more for it.
+    fn leave_to_history(
+        &mut self,
+        old: &mut Vec<String>,
+        now: u64,
+        occupied: &dyn Fn(usize) -> bool,
+    ) {
+        if self.history.is_none() {
+            return;
+        }
+        let overdue = self.old(now.saturating_sub(KEEP_FOR_HISTORY), occupied);
+        old.retain(|name| {
+            let position = self.tails.get(name).map_or(0, |tail| tail.position);
+            self.is_in_history(name, position) || overdue.contains(name)
+        });
+    }
+
+    /// Whether history has a stream up to an offset, or nobody keeps one.
+    fn is_in_history(&self, name: &str, position: u64) -> bool {
+        self.history.as_ref().is_none_or(|history| history.has(name, position))
     }
 
     /// Says once of each file in the folder that is none of ours.

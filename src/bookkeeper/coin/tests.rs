@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::print_stderr)]
 
 use super::merge::PATIENCE;
-use super::sweep::KEEP;
+use super::sweep::{EVERY, KEEP, KEEP_FOR_HISTORY};
 use super::*;
 use crate::chain::Hash;
 use crate::journal::{BlockFound, HEADER_LEN, Record, Writer};
@@ -162,6 +162,30 @@ fn a_journal_is_not_deleted_before_mpos_has_it() {
         coin.sweep(unix_ms() + index * KEEP, &|_| false).unwrap();
         assert_eq!(path.exists(), there, "{position} of {length}");
     }
+}
+
+#[test]
+fn a_journal_is_kept_for_history_for_two_days_at_most() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = writer(dir.path(), 0);
+    let mut gone = |coin: &mut Coin, history: &Written, has: u64, age: u64| {
+        write(&mut writer, &[share(1, "a", 1)]);
+        let name = writer.stream().unwrap().to_owned();
+        let path = journal::path(dir.path(), "litecoin", &name);
+        writer = self::writer(dir.path(), 0);
+        add_all(coin);
+        let length = std::fs::metadata(&path).unwrap().len();
+        history.set(&name, length - 1 + has);
+        coin.sweep(unix_ms() + age, &|_| false).unwrap();
+        !path.exists()
+    };
+    let mut coin = coin(dir.path());
+    let history = Written::default();
+    coin.keep_for_history(history.clone());
+    let soon = 60_000;
+    assert!(gone(&mut coin, &history, 1, KEEP + soon), "history has it");
+    assert!(!gone(&mut coin, &history, 0, KEEP + KEEP_FOR_HISTORY - soon), "it waits for history");
+    assert!(gone(&mut coin, &history, 0, KEEP + KEEP_FOR_HISTORY + EVERY + soon), "not for ever");
 }
 
 #[test]
