@@ -1,13 +1,46 @@
 //! `mposMode` and its early spelling `shareProcessing.mpos`, brought to one meaning.
 
 use super::check_pool::early_wins;
-use super::checked::{Mpos, MposAuth};
 use super::raw::{RawMpos, RawPool};
 use super::secret::Secret;
 use super::values::{Judge, Keys};
+use serde::{Deserialize, Serialize};
 
 const EARLY: [&str; 2] = ["shareProcessing", "mpos"];
 const LATE: [&str; 1] = ["mposMode"];
+
+/// An MPOS database that shares are written to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Mpos {
+    /// Host name, address, or path of a Unix socket (begins with `/`).
+    pub host: String,
+    /// Port, 3306 by default.
+    pub port: u16,
+    /// Database user.
+    pub user: String,
+    /// Its password.
+    pub password: Secret,
+    /// Name of the database.
+    pub database: String,
+    /// Whom it lets in.
+    pub auth: MposAuth,
+    /// `autoCreateWorker`: unknown workers of known accounts are entered.
+    pub auto_create: bool,
+    /// `mposDiffMultiplier` of the coin file: factor for the difficulties of shares.
+    pub multiplier: f64,
+}
+
+/// Which miners an MPOS database lets in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MposAuth {
+    /// Everybody; it is not asked.
+    None,
+    /// Those whose name is in `pool_worker`.
+    Worker,
+    /// Those whose name and password are.
+    Password,
+}
 
 /// The pool's MPOS database, when MPOS mode is on. `validate`: `validateWorkerUsername`;
 /// `multiplier`: the coin's `mposDiffMultiplier`.

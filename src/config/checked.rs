@@ -1,6 +1,6 @@
 //! The configuration as the program uses it: complete, checked, defaults filled in.
 
-use super::{Limits, Secret, Website};
+use super::{Limits, Mpos, Secret, Website};
 use crate::chain::Network;
 use crate::chain::address::Rules;
 use crate::pow::Algorithm;
@@ -165,39 +165,6 @@ pub struct Pool {
     /// `mposMode`, or `shareProcessing.mpos`; `None` when off.
     #[serde(default)]
     pub mpos: Option<Mpos>,
-}
-
-/// An MPOS database that shares are written to.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Mpos {
-    /// Host name, address, or path of a Unix socket (begins with `/`).
-    pub host: String,
-    /// Port, 3306 by default.
-    pub port: u16,
-    /// Database user.
-    pub user: String,
-    /// Its password.
-    pub password: Secret,
-    /// Name of the database.
-    pub database: String,
-    /// Whom it lets in.
-    pub auth: MposAuth,
-    /// `autoCreateWorker`: unknown workers of known accounts are entered.
-    pub auto_create: bool,
-    /// `mposDiffMultiplier` of the coin file: factor for the difficulties of shares.
-    pub multiplier: f64,
-}
-
-/// Which miners an MPOS database lets in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum MposAuth {
-    /// Everybody; it is not asked.
-    None,
-    /// Those whose name is in `pool_worker`.
-    Worker,
-    /// Those whose name and password are.
-    Password,
 }
 
 /// A coin profile.

@@ -29,12 +29,13 @@ mod secret;
 mod tests;
 mod values;
 
+pub use check_mpos::{Mpos, MposAuth};
 pub use check_payments::DUST;
 pub use check_website::Website;
 pub use checked::{Banning, Coin, Config, Daemon, Forks, Logging, NotifyListener, Pool, Port};
 pub use checked::{
-    Endpoint, FeeAccount, LogLevel, Mpos, MposAuth, P2p, Payments, Redis, RewardRecipient,
-    RewardScheme, Store, VarDiff,
+    Endpoint, FeeAccount, LogLevel, P2p, Payments, Redis, RewardRecipient, RewardScheme, Store,
+    VarDiff,
 };
 pub use limits::Limits;
 pub use places::{Key, Places};
