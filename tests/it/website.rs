@@ -106,6 +106,18 @@ fn pages_and_apis_have_the_numbers_and_run_nothing() {
     let stats = json_of(port, "/api/stats").expect("stats");
     assert_eq!(stats["pools"]["bitcoin"]["poolStats"]["validShares"], json!("7"));
     assert_eq!(stats["pools"]["bitcoin"]["symbol"], json!("BTC"));
+    let worker = || {
+        let stats = json_of(port, "/api/stats").unwrap_or_default();
+        stats["pools"]["bitcoin"]["workers"][HOSTILE].clone()
+    };
+    // History is written beside the ledger, a moment later.
+    wait_until("the worker's shares", seconds(30), || {
+        let miners = json_of(port, "/api/v1/pools/bitcoin/miners").unwrap_or_default();
+        miners["miners"][0]["shares"] == json!(7)
+    });
+    assert!(worker()["shares"].as_f64().is_some_and(|work| work > 0.0), "{}", worker());
+    assert_eq!(worker()["invalidshares"], json!(0));
+    assert_eq!(json_of(port, "/api/stats").expect("stats")["global"]["workers"], json!(1));
     let history = json_of(port, "/api/pool_stats").expect("history");
     assert!(history[0]["pools"]["bitcoin"]["blocks"]["pending"].is_u64(), "{history}");
     let miners = json_of(port, "/api/v1/pools/bitcoin/miners").expect("miners");
@@ -115,15 +127,17 @@ fn pages_and_apis_have_the_numbers_and_run_nothing() {
     let path = format!("/api/v1/pools/bitcoin/miners/{encoded}");
     let miner = json_of(port, &path).expect("a miner");
     assert_eq!(miner["workers"][0]["name"], json!(HOSTILE), "{miner}");
+    assert_eq!(miner["workers"][0]["shares"], json!(7), "{miner}");
+    let rates = miner["workers"][0]["history"].as_array().map_or(0, Vec::len);
+    assert!(rates > 0, "{miner}");
     assert!(miner["workers"][0]["round_work"].as_f64().is_some_and(|work| work > 0.0), "{miner}");
     for list in ["blocks", "payouts"] {
         let path = format!("/api/v1/pools/bitcoin/{list}?limit=5");
         assert_eq!(json_of(port, &path), Some(json!({list: []})));
     }
-    assert!(
-        json_of(port, "/api/v1/pools/bitcoin/history?step=60").expect("points")["points"]
-            .is_array()
-    );
+    let points = json_of(port, "/api/v1/pools/bitcoin/history?step=60").expect("points");
+    let points = points["points"].as_array().expect("points").iter();
+    assert_eq!(points.filter_map(|point| point["shares"].as_u64()).sum::<u64>(), 7);
 
     let page = format!("/miner/{encoded}");
     let every = PAGES.into_iter().chain([
