@@ -24,4 +24,5 @@ pub mod rewards;
 pub mod stratum;
 pub mod sys;
 pub mod templates;
+pub mod website;
 pub mod worker;

@@ -6,7 +6,7 @@ use super::{CONFIGURATION, FAILED, doctor};
 use crate::ipc::{Role, Seat};
 use crate::master::{self, Master, Outcome};
 use crate::sys::{log as pool_log, signals};
-use crate::{bookkeeper, config, payments, special, templates, worker};
+use crate::{bookkeeper, config, payments, special, templates, website, worker};
 use std::path::Path;
 
 /// What is said when the doctor has found a contradiction.
@@ -80,5 +80,6 @@ fn sit(seat: Seat) -> u8 {
         Role::Templates => templates::run(seat),
         Role::Bookkeeper => bookkeeper::run(seat),
         Role::Payments => payments::run(seat),
+        Role::Website => website::run(seat),
     }
 }

@@ -5,7 +5,7 @@
 
 use super::{CONFIGURATION, DONE, FAILED, USAGE};
 use crate::config::{Config, Loaded, Pool};
-use crate::journal::{self, HEADER_LEN, Peek, Reader};
+use crate::journal;
 use crate::ledger::{Overview, Tally, TallyError, open_for_reading};
 use crate::sys::clock::unix_ms;
 use serde::Serialize;
@@ -42,7 +42,7 @@ pub fn run(dir: &Path, coin: &str, json: bool) -> u8 {
         };
         let mut overview = overview;
         overview.round.height = working_on(data_dir, &pool.coin.id).or(overview.round.height);
-        let pending_bytes = lag(data_dir, &pool.coin.id, &positions).bytes;
+        let pending_bytes = journal::lag(data_dir, &pool.coin.id, &positions, unix_ms()).bytes;
         let shares = summary(&pool.coin.id, &overview, pending_bytes);
         if json {
             print_json(&shares)
@@ -134,33 +134,6 @@ pub(super) fn print_json(value: &impl Serialize) {
         Ok(text) => print(&text),
         Err(error) => eprintln!("cannot print: {error}"),
     }
-}
-
-/// What of the journals is not in the ledger yet.
-pub(super) struct Lag {
-    pub(super) bytes: u64,
-    /// Age of the oldest such record, milliseconds; `None` when there is none.
-    pub(super) ms: Option<u64>,
-}
-
-/// How far the ledger is behind the journals.
-pub(super) fn lag(data_dir: &Path, coin: &str, positions: &BTreeMap<String, u64>) -> Lag {
-    let mut lag = Lag { bytes: 0, ms: None };
-    let now = unix_ms();
-    for stream in journal::streams(data_dir, coin).unwrap_or_default() {
-        let path = journal::path(data_dir, coin, &stream.name);
-        let length = std::fs::metadata(&path).map_or(0, |facts| facts.len());
-        let done = positions.get(&stream.name).copied().unwrap_or(0).max(HEADER_LEN);
-        if length <= done {
-            continue;
-        }
-        lag.bytes += length - done;
-        let Ok(mut reader) = Reader::open(&path, done) else { continue };
-        if let Ok(Peek::Record(record)) = reader.peek() {
-            lag.ms = lag.ms.max(Some(now.saturating_sub(record.time())));
-        }
-    }
-    lag
 }
 
 /// The pool of a coin; without one, says so and which there are.

@@ -7,17 +7,13 @@ mod notices;
 
 use super::{DONE, FAILED, NOT_RUNNING};
 use crate::config::{self, Config};
+pub(super) use crate::ipc::control::command;
 use crate::sys::{clock, log::escape};
-use crate::{ledger, master};
+use crate::{journal, ledger, master};
 use serde_json::{Map, Value, json};
 use std::fmt::Write as _;
-use std::io::{self, Read, Write};
-use std::os::unix::net::UnixStream;
+use std::io;
 use std::path::Path;
-use std::time::Duration;
-
-/// How long the master may take to answer.
-const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Shows how the pool is. The exit code.
 #[must_use]
@@ -76,20 +72,6 @@ pub(super) fn ask(socket: &Path) -> io::Result<Value> {
     Ok(status)
 }
 
-/// What a running pool answers to a command.
-pub(super) fn command(socket: &Path, command: &Value) -> io::Result<Value> {
-    let mut stream = UnixStream::connect(socket)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
-    stream.write_all(format!("{command}\n").as_bytes())?;
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).map_err(|error| match error.kind() {
-        io::ErrorKind::WouldBlock => io::Error::other("the master does not answer"),
-        _ => error,
-    })?;
-    serde_json::from_slice(&answer).map_err(io::Error::other)
-}
-
 /// Adds to each coin what its ledger says: hash rate, shares since ever, blocks since ever.
 fn add_ledgers(status: &mut Value, config: &Config) {
     let Some(coins) = status.get_mut("coins").and_then(Value::as_object_mut) else { return };
@@ -98,7 +80,7 @@ fn add_ledgers(status: &mut Value, config: &Config) {
         let Some(entry) = entry.as_object_mut() else { continue };
         match ledger::overview_with_positions(pool, &config.data_dir) {
             Ok((overview, positions)) => {
-                let lag = super::shares::lag(&config.data_dir, coin, &positions);
+                let lag = journal::lag(&config.data_dir, coin, &positions, clock::unix_ms());
                 let shift = pool.coin.algorithm.multiplier_shift();
                 // A sum of nothing is -0.
                 let rate = overview.hash_rate(clock::unix_ms(), shift) + 0.0;

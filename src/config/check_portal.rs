@@ -1,6 +1,7 @@
 //! `config.json` checked: everything of [`Config`](super::Config) except its pools.
 
 use super::Limits;
+use super::check_website::{Website, website};
 use super::checked::{Forks, LogLevel, Logging, NotifyListener, Redis};
 use super::diagnostics::{nearest, shown};
 use super::raw::{RawForks, RawPortal};
@@ -32,6 +33,7 @@ pub(super) struct Portal {
     pub(super) shutdown_timeout: Duration,
     pub(super) redis: Option<Redis>,
     pub(super) limits: Limits,
+    pub(super) website: Option<Website>,
     pub(super) historical_retention: Duration,
 }
 
@@ -86,6 +88,7 @@ pub(super) fn check(
         redis: raw.redis.as_ref().and_then(|raw| judge.redis(keys, &["redis"], raw)),
         logging: logging(raw, keys, judge),
         limits: super::limits::check(raw, keys, judge),
+        website: website(raw, keys, ports, judge),
         historical_retention: retention(raw, keys, judge),
     }
 }
@@ -160,7 +163,7 @@ fn count_of(count: i64, keys: &Keys<'_>, judge: &mut Judge<'_>) -> Forks {
     Forks::Count(u16::try_from(count.clamp(1, i64::from(MOST_FORKS))).unwrap_or(1))
 }
 
-fn address(
+pub(super) fn address(
     text: Option<&str>,
     default: IpAddr,
     keys: &Keys<'_>,

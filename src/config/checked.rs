@@ -2,7 +2,7 @@
 
 mod money;
 
-use super::{Limits, Secret};
+use super::{Limits, Secret, Website};
 use crate::chain::Network;
 use crate::chain::address::Rules;
 use crate::pow::Algorithm;
@@ -45,6 +45,9 @@ pub struct Config {
     /// `limits` and `trustedProxies`.
     #[serde(default)]
     pub limits: Limits,
+    /// `website`; `None` when it is off.
+    #[serde(default)]
+    pub website: Option<Website>,
     /// `historicalRetention` (default a year; at least 30 days count): of history's slots of a day.
     #[serde(default)]
     pub historical_retention: Duration,

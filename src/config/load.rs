@@ -105,6 +105,7 @@ fn folder(dir: &Path, report: &mut Report) -> Option<Config> {
         template_fallback: portal.template_fallback,
         shutdown_timeout: portal.shutdown_timeout,
         limits: portal.limits,
+        website: portal.website,
         historical_retention: portal.historical_retention,
         pools,
     })

@@ -13,6 +13,7 @@ mod check_portal;
 mod check_ports;
 mod check_rewards;
 mod check_scheme;
+mod check_website;
 pub mod checked;
 mod decode;
 mod diagnostics;
@@ -29,6 +30,7 @@ mod tests;
 mod values;
 
 pub use check_payments::DUST;
+pub use check_website::Website;
 pub use checked::{Banning, Coin, Config, Daemon, Forks, Logging, NotifyListener, Pool, Port};
 pub use checked::{
     Endpoint, FeeAccount, LogLevel, Mpos, MposAuth, P2p, Payments, Redis, RewardRecipient,

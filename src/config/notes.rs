@@ -13,7 +13,6 @@ pub(super) fn portal(raw: &RawPortal, keys: &Keys<'_>, judge: &mut Judge<'_>) {
         }
     };
     let website = raw.website.as_ref();
-    note(website.and_then(|w| w.enabled), &["website"], "the web site is still to come");
     let center = website.and_then(|w| w.admin_center.as_ref()?.enabled);
     note(center, &["website", "adminCenter"], "the admin center is still to come");
     let redis = raw.redis_block_notify_listener.as_ref().and_then(|r| r.enabled);

@@ -69,6 +69,9 @@ fn early_nomp_files_keep_their_meaning() {
     assert_eq!(pool.coin.template_rules, ["mweb", "segwit"]);
     assert!(warnings.contains("everybody can guess this password"), "{warnings}");
     assert!(warnings.contains("accepted, without effect yet"), "{warnings}");
+    let site = config.website.as_ref().unwrap();
+    assert_eq!((site.title.as_str(), site.address), ("Cryppit", "127.0.0.1:80".parse().unwrap()));
+    assert_eq!((site.interval, site.window), (Duration::from_secs(5), Duration::from_secs(600)));
 }
 
 #[test]
@@ -85,9 +88,11 @@ fn late_nomp_files_keep_their_meaning() {
     assert_eq!(pool.banning.as_ref().unwrap().time, Duration::from_secs(600));
     assert!(matches!(pool.store, Store::Redis(_)));
     assert_eq!(pool.coin.magic[&crate::chain::Network::Main], [0xfb, 0xc0, 0xb6, 0xdb]);
-    for asked in ["web site", "admin center"] {
-        assert!(warnings.contains(asked), "{asked} in {warnings}");
-    }
+    assert!(warnings.contains("admin center"), "{warnings}");
+    let site = config.website.as_ref().unwrap();
+    assert_eq!(site.address, "0.0.0.0:80".parse().unwrap());
+    assert_eq!(site.stratum_host.as_deref(), Some("cryppit.com"));
+    assert_eq!((site.interval, site.window), (Duration::from_secs(60), Duration::from_secs(300)));
     for silent in ["switching", "MPOS", "profit"] {
         assert!(!warnings.contains(silent), "{silent} in {warnings}");
     }

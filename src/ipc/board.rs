@@ -28,7 +28,7 @@ pub struct Board {
 pub struct Row {
     /// Process id; 0 when the slot is empty. Written by the master.
     pub pid: AtomicU32,
-    /// 0 none, 1 worker, 2 templates, 3 bookkeeper (`Role::number`). Written by the master.
+    /// 0 none, 1 worker, 2 templates, 3 bookkeeper ... (`Role::number`). Written by the master.
     pub role: AtomicU32,
     /// Generation of the configuration that the child serves.
     pub generation: AtomicU32,

@@ -2,6 +2,7 @@
 
 pub mod board;
 mod channel;
+pub mod control;
 pub mod crowd;
 mod message;
 mod seat;

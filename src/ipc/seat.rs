@@ -6,7 +6,7 @@ use crate::config::Config;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// What a child does. One row a role; further roles (payments, website, profit) are further rows.
+/// What a child does. One row a role; a further role (profit) is a further row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
@@ -18,11 +18,14 @@ pub enum Role {
     Bookkeeper,
     /// Owns the book, and pays.
     Payments,
+    /// Serves the web site.
+    Website,
 }
 
 impl Role {
     /// Every role.
-    pub const ALL: [Self; 4] = [Self::Worker, Self::Templates, Self::Bookkeeper, Self::Payments];
+    pub const ALL: [Self; 5] =
+        [Self::Worker, Self::Templates, Self::Bookkeeper, Self::Payments, Self::Website];
 
     /// Its number on the board; 0 is no role.
     #[must_use]
@@ -32,6 +35,7 @@ impl Role {
             Self::Templates => 2,
             Self::Bookkeeper => 3,
             Self::Payments => 4,
+            Self::Website => 5,
         }
     }
 
@@ -43,11 +47,13 @@ impl Role {
             Self::Templates => "templates",
             Self::Bookkeeper => "bookkeeper",
             Self::Payments => "payments",
+            Self::Website => "website",
         }
     }
 }
 
-/// A listening stratum socket, bound by the master, shared by all workers, non-blocking.
+/// A listening socket, bound by the master, non-blocking: a stratum port, shared by all workers,
+/// or the web site's.
 #[derive(Debug)]
 pub struct Listener {
     /// Port it is bound to.
@@ -73,6 +79,6 @@ pub struct Seat {
     pub board: Arc<Board>,
     /// The configuration.
     pub config: Arc<Config>,
-    /// Listening sockets: workers only.
+    /// Listening sockets: those of the stratum ports for workers, the web site's for `website`.
     pub listeners: Vec<Listener>,
 }

@@ -4,12 +4,14 @@
 //! `dataDir/journal/<coin>/<stream>.log`; `dataDir/vault/<coin>/<hash>.json`.
 
 mod frame;
+mod lag;
 mod reader;
 mod record;
 pub mod vault;
 mod writer;
 
 pub use frame::{FRAME_MOST, HEADER_LEN, Header};
+pub use lag::{Lag, lag};
 pub use reader::{OpenError, Peek, Reader};
 pub use record::{Answer, BlockFound, Outcome, Record, Row, Verdict};
 pub use writer::Writer;

@@ -15,7 +15,7 @@ use std::sync::atomic::Ordering;
 impl Master {
     /// Makes the fleet what is wanted. In a child: its seat.
     pub(super) fn converge(&mut self, now: u64) -> Option<Seat> {
-        let wanted = roles::wanted(self.workers, self.config.pays());
+        let wanted = self.wanted();
         let shutdown = clock::ms(self.config.shutdown_timeout);
         let board = &self.board;
         let tick = |row| board.row(row).map_or(0, |row| row.tick.load(Ordering::Relaxed));
@@ -77,6 +77,9 @@ impl Master {
         match fork::fork().map_err(|error| super::Error::Os("fork", error))? {
             Forked::Child => {
                 let mut listeners = Vec::new();
+                if let (Role::Website, Some((address, socket))) = (role, self.site.take()) {
+                    listeners.push(Listener { port: address.port(), socket });
+                }
                 if Kind::of(role).serves_miners {
                     for (port, socket) in std::mem::take(&mut self.ports) {
                         listeners.push(Listener { port, socket });

@@ -5,18 +5,12 @@ use crate::sys::privileges::Identity;
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
 /// How long the lock is waited for: a master that was killed just now is still being cleared away.
 const LOCK_WAIT: Duration = Duration::from_secs(1);
-
-/// The control socket of a pool, for `romp status` and its like.
-#[must_use]
-pub fn control_socket(data_dir: &Path) -> PathBuf {
-    data_dir.join("romp.sock")
-}
 
 /// Makes `dataDir` (mode 0750) and takes its lock. The lock lasts until the returned file is
 /// closed; children close theirs at once, so that a killed master leaves none behind.

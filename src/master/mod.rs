@@ -18,7 +18,7 @@ mod reload;
 mod roles;
 mod status;
 
-pub use home::control_socket;
+pub use crate::ipc::control::socket as control_socket;
 pub(crate) use home::enter;
 pub use roles::tag;
 
@@ -100,6 +100,7 @@ pub struct Master {
     board: Arc<Board>,
     _lock: File,
     ports: BTreeMap<u16, TcpListener>,
+    site: Option<(SocketAddr, TcpListener)>,
     poll: Poll,
     signals: Signals,
     desk: Desk,
@@ -138,7 +139,7 @@ impl Master {
         warn_of_few_descriptors(descriptors);
         let poll = Poll::new().map_err(os("epoll"))?;
         let mut desk = Desk::new(DESK);
-        let ports = bind_all(&config, &mut desk, &poll)?;
+        let (ports, site) = bind_all(&config, &mut desk, &poll)?;
         become_user(&config)?;
         privileges::harden().map_err(os("prctl"))?;
         let control = open_control(&control_socket(&config.data_dir))?;
@@ -158,6 +159,7 @@ impl Master {
             board: Board::new().map_err(os("shared memory"))?,
             _lock: lock,
             ports,
+            site,
             poll,
             signals,
             desk,
@@ -284,9 +286,13 @@ impl Master {
         }
     }
 
+    fn wanted(&self) -> Vec<(crate::ipc::Role, usize)> {
+        roles::wanted(self.workers, self.config.pays(), self.config.website.is_some())
+    }
+
     /// Whether every child that is wanted serves.
     fn is_whole(&self) -> bool {
-        let wanted = self.workers + roles::KINDS.len() - 1;
+        let wanted: usize = self.wanted().into_iter().map(|(_, count)| count).sum();
         self.fleet.children().filter(|(_, child)| child.serves()).count() >= wanted
     }
 
@@ -322,12 +328,11 @@ fn warn_of_few_descriptors(descriptors: Descriptors) {
     }
 }
 
-/// Binds stratum ports and the desk's. Reports every port that cannot be had, not the first only.
-fn bind_all(
-    config: &Config,
-    desk: &mut Desk,
-    poll: &Poll,
-) -> Result<BTreeMap<u16, TcpListener>, Error> {
+/// What is bound at start: the stratum ports, and the web site's.
+type Bound = (BTreeMap<u16, TcpListener>, Option<(SocketAddr, TcpListener)>);
+
+/// Binds stratum ports, the web site's and the desk's. Reports every port that cannot be had, not the first only.
+fn bind_all(config: &Config, desk: &mut Desk, poll: &Poll) -> Result<Bound, Error> {
     let deadline = Instant::now() + PORTS_WAIT;
     let mut errors = Vec::new();
     let mut bound = BTreeMap::new();
@@ -345,7 +350,14 @@ fn bind_all(
             Err(error) => errors.push(error.to_string()),
         }
     }
-    if errors.is_empty() { Ok(bound) } else { Err(Error::Words(errors.join("\n"))) }
+    let mut site = None;
+    if let Some(address) = config.website.as_ref().map(|site| site.address) {
+        match ports::listen_until(address, deadline) {
+            Ok(listener) => site = Some((address, listener)),
+            Err(error) => errors.push(error.to_string()),
+        }
+    }
+    if errors.is_empty() { Ok((bound, site)) } else { Err(Error::Words(errors.join("\n"))) }
 }
 
 fn become_user(config: &Config) -> Result<(), Error> {

@@ -3,10 +3,10 @@
 
 use crate::config::Config;
 use crate::sys::holder::{self, Holder};
-use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -88,6 +88,21 @@ fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
+/// Lets go of an address, so that another one on the same port can be had: nobody listens there any
+/// more, in this process or in any that shares the socket.
+pub(crate) fn pause(listener: &TcpListener) {
+    if let Err(error) = SockRef::from(listener).shutdown(Shutdown::Both) {
+        log::debug!("a listening socket: {error}");
+    }
+}
+
+/// Listens again after [`pause`].
+pub(crate) fn resume(listener: &TcpListener) {
+    if let Err(error) = SockRef::from(listener).listen(BACKLOG) {
+        log::error!("a listening socket cannot be used again: {error}");
+    }
+}
+
 /// As [`listen`], but waits until `deadline` for a port that is taken: the children of a master
 /// that was killed just now still have it for a moment.
 ///
@@ -154,6 +169,25 @@ mod tests {
         let error = listen(address).unwrap_err().to_string();
         assert!(error.contains(&address.to_string()), "{error}");
         assert!(error.contains(&format!("Process {} (", std::process::id())), "{error}");
+    }
+
+    #[test]
+    fn an_address_makes_room_for_another_on_its_port() {
+        // A port that the kernel chose would be another one after a pause.
+        let chosen = || listen("127.0.0.1:0".parse().unwrap()).unwrap().local_addr().unwrap();
+        let old = std::iter::repeat_with(chosen).find_map(|address| listen(address).ok()).unwrap();
+        let address = old.local_addr().unwrap();
+        let shared = old.try_clone().unwrap();
+        let all = SocketAddr::from(([0, 0, 0, 0], address.port()));
+        assert!(listen(all).is_err());
+        pause(&old);
+        assert!(TcpStream::connect(address).is_err(), "in no process");
+        let new = listen(all).unwrap();
+        assert!(TcpStream::connect(address).is_ok());
+        drop(new);
+        resume(&old);
+        assert!(TcpStream::connect(address).is_ok());
+        drop(shared);
     }
 
     #[test]

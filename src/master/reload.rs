@@ -16,6 +16,7 @@ use std::sync::Arc;
 struct NewSockets {
     ports: BTreeMap<u16, TcpListener>,
     notify: Vec<(NotifyListener, TcpListener)>,
+    site: Option<(SocketAddr, TcpListener)>,
 }
 
 impl Master {
@@ -56,11 +57,13 @@ impl Master {
             Ok(file) => file,
             Err(error) => {
                 log::error!("{error}; configuration not changed: send SIGHUP again");
+                self.keep_site(sockets);
                 return;
             }
         };
         if let Err(error) = set_log(&self.config.logging, &config.logging) {
             log::error!("{error}; configuration not changed");
+            self.keep_site(sockets);
             return;
         }
         for line in &words {
@@ -76,7 +79,7 @@ impl Master {
 
     /// Binds what is new; all or nothing.
     fn bind_new(&self, config: &Config) -> Result<NewSockets, Vec<String>> {
-        let mut sockets = NewSockets { ports: BTreeMap::new(), notify: Vec::new() };
+        let mut sockets = NewSockets { ports: BTreeMap::new(), notify: Vec::new(), site: None };
         let mut errors = Vec::new();
         let open = self.ports.keys().copied().collect();
         let wanted: BTreeSet<u16> = ports::stratum_ports(config).into_keys().collect();
@@ -93,13 +96,46 @@ impl Master {
                 Err(error) => errors.push(self.refused(setting.address.port(), &error)),
             }
         }
+        let open = self.site.as_ref().map(|(address, _)| *address);
+        let wanted = config.website.as_ref().map(|site| site.address);
+        if let Some(address) = wanted.filter(|_| wanted != open) {
+            match self.listen_for_site(address, errors.is_empty()) {
+                Ok(listener) => sockets.site = Some((address, listener)),
+                Err(error) => errors.push(self.refused(address.port(), &error)),
+            }
+        }
         if errors.is_empty() { Ok(sockets) } else { Err(errors) }
+    }
+
+    /// Binds the web site's new address. One on the same port makes room for it.
+    fn listen_for_site(
+        &self,
+        address: SocketAddr,
+        fine: bool,
+    ) -> Result<TcpListener, ports::BindError> {
+        let bound = ports::listen(address);
+        match &self.site {
+            Some((old, socket)) if bound.is_err() && fine && old.port() == address.port() => {
+                ports::pause(socket);
+                ports::listen(address).inspect_err(|_| ports::resume(socket))
+            }
+            _ => bound,
+        }
+    }
+
+    /// The web site's old address is used on, whatever [`Self::listen_for_site`] has done to it.
+    fn keep_site(&self, sockets: NewSockets) {
+        if sockets.site.is_some() {
+            drop(sockets);
+            self.site.iter().for_each(|(_, socket)| ports::resume(socket));
+        }
     }
 
     /// Why a port cannot be had. Until the reload is done its old use counts, too.
     fn refused(&self, port: u16, error: &ports::BindError) -> String {
         let notify = self.desk.notify_addresses();
-        if self.ports.contains_key(&port) || notify.iter().any(|open| open.port() == port) {
+        let site = self.site.as_ref().is_some_and(|(open, _)| open.port() == port);
+        if site || self.ports.contains_key(&port) || notify.iter().any(|open| open.port() == port) {
             return format!(
                 "port {port} still has its old use in this pool; take that away first, send \
                  SIGHUP, then give the port its new use and send SIGHUP again"
@@ -126,6 +162,9 @@ impl Master {
         let wanted = ports::stratum_ports(&config);
         self.ports.retain(|port, _| wanted.contains_key(port));
         self.ports.extend(sockets.ports);
+        if sockets.site.is_some() || config.website.is_none() {
+            self.site = sockets.site;
+        }
         if had_bans && !has_bans {
             self.lift_workers_bans();
         }

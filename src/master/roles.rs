@@ -1,4 +1,4 @@
-//! The table of roles: one row a kind of child. Payments, website and profit are further rows.
+//! The table of roles: one row a kind of child. Profit is a further row.
 
 use crate::config::{Config, Forks};
 use crate::ipc::Role;
@@ -23,7 +23,7 @@ pub(crate) struct Kind {
 
 /// Every kind, in the order of their start. Those that serve miners are stopped first, so that the
 /// others can deal with their last words.
-pub(crate) const KINDS: [Kind; 4] = [
+pub(crate) const KINDS: [Kind; 5] = [
     Kind {
         role: Role::Templates,
         tag: "TMPL",
@@ -44,6 +44,14 @@ pub(crate) const KINDS: [Kind; 4] = [
         role: Role::Payments,
         tag: "PAY",
         rows: (122, 1),
+        serves_miners: false,
+        reloads_in_place: false,
+        finishes_last: false,
+    },
+    Kind {
+        role: Role::Website,
+        tag: "WEB",
+        rows: (123, 1),
         serves_miners: false,
         reloads_in_place: false,
         finishes_last: false,
@@ -101,11 +109,12 @@ pub(crate) fn clamp_workers(count: usize) -> usize {
     count.clamp(1, Kind::of(Role::Worker).rows.1)
 }
 
-/// The fleet that is wanted; `pays`: a pool pays its miners.
-pub(crate) fn wanted(workers: usize, pays: bool) -> Vec<(Role, usize)> {
+/// The fleet that is wanted; `pays`: a pool pays its miners; `shows`: there is a web site.
+pub(crate) fn wanted(workers: usize, pays: bool, shows: bool) -> Vec<(Role, usize)> {
     let count = |kind: &Kind| match kind.role {
         Role::Worker => workers,
         Role::Payments => usize::from(pays),
+        Role::Website => usize::from(shows),
         Role::Templates | Role::Bookkeeper => 1,
     };
     KINDS.iter().map(|kind| (kind.role, count(kind))).collect()

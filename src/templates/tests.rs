@@ -67,6 +67,7 @@ pub(crate) fn pool(daemons: Vec<Daemon>) -> Pool {
 fn config(dir: &Path, pool: Pool) -> Config {
     Config {
         limits: crate::config::Limits::default(),
+        website: None,
         historical_retention: Duration::ZERO,
         dir: dir.to_owned(),
         data_dir: dir.to_owned(),

@@ -45,3 +45,4 @@ mod sendmany;
 mod signals;
 mod stores;
 mod vardiff;
+mod website;

@@ -106,11 +106,11 @@ pub(in crate::config) struct RawRedisNotify {
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(in crate::config) struct RawWebsite {
-    /// Serve it.
+    /// Serve it; default false.
     pub(in crate::config) enabled: Option<bool>,
-    /// Address to listen on.
+    /// Address to listen on; default 127.0.0.1.
     pub(in crate::config) host: Option<String>,
-    /// Port to listen on.
+    /// Port to listen on; default 80.
     pub(in crate::config) port: Option<u16>,
     /// Host name of the stratum ports, as shown to miners.
     pub(in crate::config) stratum_host: Option<String>,
@@ -120,7 +120,7 @@ pub(in crate::config) struct RawWebsite {
     pub(in crate::config) admin_center: Option<RawAdmin>,
     /// Live numbers on the pages (early NOMP; never read there).
     pub(in crate::config) live_stats: Option<bool>,
-    /// Title of the pages (early NOMP).
+    /// Title of the pages; default romp.
     pub(in crate::config) site_title: Option<String>,
     /// Seconds between statistics (early NOMP).
     pub(in crate::config) stat_update_interval: Option<f64>,
@@ -132,11 +132,11 @@ pub(in crate::config) struct RawWebsite {
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(in crate::config) struct RawStats {
-    /// Seconds between updates.
+    /// Seconds between updates, at least 5; default 15.
     pub(in crate::config) update_interval: Option<f64>,
-    /// Seconds of history kept.
+    /// Seconds that /api/pool_stats goes back; default 43200.
     pub(in crate::config) historical_retention: Option<f64>,
-    /// Seconds over which the hash rate is taken.
+    /// Seconds over which the hash rate is taken; default 300.
     pub(in crate::config) hashrate_window: Option<f64>,
 }
 

@@ -78,14 +78,14 @@ pub struct BookBlock {
     pub carried: Option<Hash>,
 }
 
-const COLUMNS: &str =
+pub(super) const COLUMNS: &str =
     "hash, height, time, coinbase, value, finder, state, since, depth, words, carried, scheme";
 
 fn hash(text: &str) -> Hash {
     Hash::from_display(text).unwrap_or(Hash([0; 32]))
 }
 
-fn block(row: &Row<'_>) -> rusqlite::Result<BookBlock> {
+pub(super) fn block(row: &Row<'_>) -> rusqlite::Result<BookBlock> {
     let text = |place| row.get::<_, String>(place);
     let count = |place| row.get(place).map(natural);
     Ok(BookBlock {

@@ -102,7 +102,7 @@ pub struct Payout {
     pub words: String,
 }
 
-fn payout(row: &Row<'_>) -> rusqlite::Result<Payout> {
+pub(super) fn payout(row: &Row<'_>) -> rusqlite::Result<Payout> {
     Ok(Payout {
         id: row.get(0)?,
         txid: Hash::from_display(&row.get::<_, String>(1)?).unwrap_or(Hash([0; 32])),

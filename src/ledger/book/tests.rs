@@ -4,6 +4,7 @@
 
 mod fees;
 mod intents;
+mod show;
 mod thresholds;
 
 use super::*;

@@ -1,0 +1,266 @@
+//! One coin of a snapshot, and how it is read.
+
+use super::snapshot::Kept;
+use crate::config::{Config, Pool, Website};
+use crate::history::{History, HistoryError, Point};
+use crate::journal::{self, Lag};
+use crate::ledger::book::{Book, BookBlock, BookError, Payout, State, Totals};
+use crate::ledger::{self, BlockRow, BlockState, Overview, TallyError};
+use crate::stratum::address_part;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Blocks and payouts that a snapshot holds.
+const NEWEST: u32 = 50;
+/// Points of `/api/pool_stats`.
+const POINTS: u64 = 720;
+
+/// A coin at one moment.
+#[derive(Debug, Clone, Default)]
+pub(super) struct CoinView {
+    /// What the tally says.
+    pub(super) ledger: Kept<Ledger>,
+    /// What the book says; `None` inside: there is none.
+    pub(super) book: Kept<Option<BookView>>,
+    /// Work over time; `None` inside: there is no history yet.
+    pub(super) history: Kept<Option<HistoryView>>,
+}
+
+/// What the tally says.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Ledger {
+    /// Sums; its `round` has been moved to `miners`.
+    pub(super) overview: Overview,
+    /// Hashes a second over ten minutes.
+    pub(super) rate: f64,
+    /// How far it is behind.
+    pub(super) lag: Lag,
+    /// Work of the current round by worker, as difficulty.
+    pub(super) round: BTreeMap<String, f64>,
+}
+
+/// What the book says.
+#[derive(Debug, Clone, Default)]
+pub(super) struct BookView {
+    /// Blocks by the name of their state.
+    pub(super) counts: BTreeMap<String, u64>,
+    /// Sums.
+    pub(super) totals: Totals,
+    /// The highest blocks.
+    pub(super) blocks: Vec<BookBlock>,
+    /// The newest payouts, each with how many it pays and how much.
+    pub(super) payouts: Vec<(Payout, u64, u128)>,
+    /// Blocks within `historicalRetention`: when, and what is known of them now.
+    pub(super) found: Vec<(u64, State)>,
+}
+
+/// Work over time.
+#[derive(Debug, Clone, Default)]
+pub(super) struct HistoryView {
+    /// Each worker over `hashrateWindow`.
+    pub(super) workers: BTreeMap<String, WorkerView>,
+    /// The pool over `historicalRetention`.
+    pub(super) points: Vec<Point>,
+    /// Hashes that a weight of one stands for.
+    pub(super) hashes: f64,
+}
+
+/// A worker over `hashrateWindow`.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(super) struct WorkerView {
+    /// Work as difficulty.
+    pub(super) work: f64,
+    /// Accepted shares.
+    pub(super) shares: u64,
+    /// Refused shares.
+    pub(super) rejected: u64,
+    /// Hashes a second.
+    pub(super) rate: f64,
+}
+
+/// Pending, confirmed and orphaned blocks, as NOMP counts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Blocks {
+    pub(super) pending: u64,
+    pub(super) confirmed: u64,
+    pub(super) orphaned: u64,
+}
+
+impl Blocks {
+    /// Takes a block of that state away, or adds it.
+    fn count(&mut self, state: State) -> Option<&mut u64> {
+        match state {
+            State::Found | State::Immature => Some(&mut self.pending),
+            State::Mature => Some(&mut self.confirmed),
+            State::Orphaned | State::Lost => Some(&mut self.orphaned),
+            State::Before => None,
+        }
+    }
+}
+
+impl CoinView {
+    /// Hashes a second.
+    pub(super) fn rate(&self) -> f64 {
+        match self.window() {
+            // A sum of nothing is -0.
+            Some(history) => history.workers.values().map(|worker| worker.rate).sum::<f64>() + 0.0,
+            None => self.ledger.value.as_ref().map_or(0.0, |ledger| ledger.rate) + 0.0,
+        }
+    }
+
+    /// Work over time, if there is any.
+    pub(super) fn window(&self) -> Option<&HistoryView> {
+        self.history.value.as_ref()?.as_ref()
+    }
+
+    /// The book, if there is one.
+    pub(super) fn booked(&self) -> Option<&BookView> {
+        self.book.value.as_ref()?.as_ref()
+    }
+
+    /// Every worker that is known now: of the window, and of the current round.
+    pub(super) fn workers(&self) -> BTreeMap<&str, WorkerView> {
+        let window = self.window().map(|history| &history.workers);
+        let mut all: BTreeMap<&str, WorkerView> =
+            window.into_iter().flatten().map(|(name, worker)| (name.as_str(), *worker)).collect();
+        let round = self.ledger.value.as_ref().map(|ledger| &ledger.round);
+        for name in round.into_iter().flat_map(BTreeMap::keys) {
+            all.entry(name).or_default();
+        }
+        all
+    }
+
+    /// Work of a worker in the current round, as difficulty.
+    pub(super) fn in_round(&self, worker: &str) -> f64 {
+        let ledger = self.ledger.value.as_ref();
+        ledger.and_then(|ledger| ledger.round.get(worker)).copied().unwrap_or_default()
+    }
+
+    /// Blocks as NOMP counts them; without a book nothing is known of them but that they were
+    /// taken.
+    pub(super) fn blocks(&self) -> Blocks {
+        let mut blocks = Blocks::default();
+        match self.booked() {
+            Some(book) => {
+                for state in State::ALL {
+                    let count = book.counts.get(state.name()).copied().unwrap_or_default();
+                    if let Some(sum) = blocks.count(state) {
+                        *sum += count;
+                    }
+                }
+            }
+            None => {
+                let Some(ledger) = &self.ledger.value else { return blocks };
+                let refused = |row: &&BlockRow| row.state == BlockState::Rejected;
+                let refused = ledger.overview.blocks.iter().filter(refused).count() as u64;
+                blocks.pending = ledger.overview.blocks_found.saturating_sub(refused);
+            }
+        }
+        blocks
+    }
+
+    /// [`Self::blocks`] that had been found by then, unix ms, as they are known now.
+    pub(super) fn blocks_until(&self, then: u64) -> Blocks {
+        let mut blocks = self.blocks();
+        for (at, state) in self.booked().map(|book| &book.found[..]).unwrap_or_default() {
+            if *at > then
+                && let Some(sum) = blocks.count(*state)
+            {
+                *sum = sum.saturating_sub(1);
+            }
+        }
+        blocks
+    }
+
+    /// Work of the current round in percent of what a block takes on average; `None`: unknown.
+    pub(super) fn effort(&self, network: f64) -> Option<f64> {
+        let work: f64 = self.ledger.value.as_ref()?.round.values().sum();
+        (network > 0.0).then(|| work / network * 100.0)
+    }
+
+    /// Reads everything anew; what cannot be read stays as it was.
+    pub(super) fn refresh(&mut self, pool: &Pool, config: &Config, site: &Website, now: u64) {
+        let id = &pool.coin.id;
+        let dir = &config.data_dir;
+        self.ledger.take(&format!("the ledger of {id}"), read_ledger(pool, dir, now), now);
+        self.book.take(&format!("the book of {id}"), read_book(id, dir, site, now), now);
+        self.history.take(&format!("the history of {id}"), read_history(pool, dir, site, now), now);
+    }
+}
+
+/// Hashes that a share of difficulty 1 stands for.
+pub(super) fn hashes(pool: &Pool) -> f64 {
+    (32.0 - f64::from(pool.coin.algorithm.multiplier_shift())).exp2()
+}
+
+fn read_ledger(pool: &Pool, dir: &Path, now: u64) -> Result<Ledger, TallyError> {
+    let (mut overview, positions) = ledger::overview_with_positions(pool, dir)?;
+    let miners = std::mem::take(&mut overview.round.miners);
+    let round = miners.into_iter().map(|(name, weight)| {
+        let work = overview.difficulty(weight);
+        (name, work)
+    });
+    let round = round.collect();
+    Ok(Ledger {
+        rate: overview.hash_rate(now, pool.coin.algorithm.multiplier_shift()),
+        lag: journal::lag(dir, &pool.coin.id, &positions, now),
+        round,
+        overview,
+    })
+}
+
+fn read_book(
+    coin: &str,
+    dir: &Path,
+    site: &Website,
+    now: u64,
+) -> Result<Option<BookView>, BookError> {
+    let Some(book) = Book::open_for_reading(dir, coin)? else { return Ok(None) };
+    let retention = crate::sys::clock::ms(site.retention);
+    let mut payouts = Vec::new();
+    for payout in book.payouts_below(i64::MAX, NEWEST)? {
+        let (count, sum) = book.paid_by(payout.id)?;
+        payouts.push((payout, count, sum));
+    }
+    Ok(Some(BookView {
+        counts: book.counts()?,
+        totals: book.totals()?,
+        blocks: book.blocks_below(u64::MAX, NEWEST)?,
+        payouts,
+        found: book.found_since(now.saturating_sub(retention))?,
+    }))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "for display")]
+fn read_history(
+    pool: &Pool,
+    dir: &Path,
+    site: &Website,
+    now: u64,
+) -> Result<Option<HistoryView>, HistoryError> {
+    let Some(history) = History::open_for_reading(dir, &pool.coin.id)? else { return Ok(None) };
+    let Some(unit) = history.unit()? else { return Ok(None) };
+    let now = now / 1000;
+    let window = site.window.as_secs().max(1);
+    let workers = history.workers(now.saturating_sub(window))?;
+    let view = |weight: u64, shares, rejected| {
+        let work = weight as f64 * unit.as_f64();
+        WorkerView { work, shares, rejected, rate: work * hashes(pool) / window as f64 }
+    };
+    let workers = workers
+        .into_iter()
+        .map(|(name, sum)| (name, view(sum.weight, sum.shares, sum.rejected)))
+        .collect();
+    let retention = site.retention.as_secs();
+    let step = (retention / POINTS).max(60);
+    let points = history.pool(now.saturating_sub(retention), now, step)?;
+    Ok(Some(HistoryView { workers, points, hashes: unit.as_f64() * hashes(pool) }))
+}
+
+/// Workers of one address: what stands before the first `.`, `_` or `/` of their names.
+pub(super) fn owner(worker: &str) -> &str {
+    match address_part(worker) {
+        "" => worker,
+        part => part,
+    }
+}

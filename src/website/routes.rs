@@ -1,0 +1,248 @@
+//! The site: what every handler shares, and which path is whose.
+
+use super::guard::Guard;
+use super::reply::{Kind, error_json, send};
+use super::snapshot::Snapshot;
+use super::{metrics, pages, v1};
+use crate::config::{Config, Website};
+use crate::sys::clock::{monotonic_ms, ms, unix_ms};
+use axum::Router;
+use axum::body::{Body, Bytes, HttpBody};
+use axum::extract::{Request, State};
+use axum::http::header::{
+    ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER,
+};
+use axum::http::{StatusCode, Uri};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use hyper::body::Frame;
+use std::convert::Infallible;
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::sync::{Semaphore, mpsc};
+use tower_http::CompressionLevel;
+use tower_http::compression::CompressionLayer;
+
+/// Listeners of live numbers at once.
+const LISTENERS: usize = 3000;
+/// Messages that may wait for one of them; who is further behind is dropped.
+const WAITING: usize = 4;
+/// Questions to ledgers and books at once.
+const ASKING: usize = 4;
+/// How long a question may wait for its turn.
+const TURN: Duration = Duration::from_secs(2);
+
+/// Who is at the other end of the connection.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Peer(pub(super) IpAddr);
+
+/// What every handler shares.
+#[derive(Debug)]
+pub(super) struct Site {
+    pub(super) config: Arc<Config>,
+    pub(super) settings: Website,
+    snapshot: RwLock<Arc<Snapshot>>,
+    listeners: Mutex<Vec<mpsc::Sender<Bytes>>>,
+    guard: Mutex<Guard>,
+    asking: Arc<Semaphore>,
+}
+
+impl Site {
+    /// `None` when the configuration has no web site.
+    pub(super) fn new(config: Arc<Config>) -> Option<Self> {
+        Some(Self {
+            settings: config.website.clone()?,
+            config,
+            snapshot: RwLock::default(),
+            listeners: Mutex::default(),
+            guard: Mutex::default(),
+            asking: Arc::new(Semaphore::new(ASKING)),
+        })
+    }
+
+    /// The latest numbers.
+    pub(super) fn now(&self) -> Arc<Snapshot> {
+        self.snapshot.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Shows new numbers to everybody.
+    pub(super) fn publish(&self, snapshot: Snapshot) {
+        let event = event(&snapshot);
+        let snapshot = Arc::new(snapshot);
+        *self.snapshot.write().unwrap_or_else(PoisonError::into_inner) = snapshot;
+        let mut listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
+        listeners.retain(|listener| listener.try_send(event.clone()).is_ok());
+    }
+
+    /// Whether every coin's numbers are younger than three intervals.
+    fn is_ready(&self) -> bool {
+        let most = ms(self.settings.interval).saturating_mul(3);
+        self.now().is_fresh(most, unix_ms())
+    }
+
+    /// Asks a ledger or a book on a thread that may wait for a disk. `Err`: an answer that says
+    /// that it cannot be had.
+    pub(super) async fn ask<T: Send + 'static>(
+        self: &Arc<Self>,
+        question: impl FnOnce(&Self) -> Result<T, String> + Send + 'static,
+    ) -> Result<T, Response> {
+        let busy = || error_json(StatusCode::SERVICE_UNAVAILABLE, "busy; try again");
+        let permit = tokio::time::timeout(TURN, self.asking.clone().acquire_owned()).await;
+        let Ok(Ok(permit)) = permit else { return Err(busy()) };
+        let site = self.clone();
+        let asked = tokio::task::spawn_blocking(move || {
+            let _held = permit;
+            question(&site)
+        });
+        match asked.await {
+            Ok(Ok(found)) => Ok(found),
+            // The gatherer meets the same trouble, and logs it once.
+            Ok(Err(_)) => {
+                let words = "the pool's books cannot be read now";
+                Err(error_json(StatusCode::SERVICE_UNAVAILABLE, words))
+            }
+            Err(_) => Err(busy()),
+        }
+    }
+
+    /// The way of events to one who listens; `None`: there are too many.
+    pub(super) fn listen(&self) -> Option<mpsc::Receiver<Bytes>> {
+        let mut listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
+        listeners.retain(|listener| !listener.is_closed());
+        if listeners.len() >= LISTENERS {
+            return None;
+        }
+        let (tell, told) = mpsc::channel(WAITING);
+        let snapshot = self.now();
+        let _ = tell.try_send(Bytes::from_static(b"\n"));
+        if snapshot.at > 0 {
+            let _ = tell.try_send(event(&snapshot));
+        }
+        listeners.push(tell);
+        Some(told)
+    }
+}
+
+/// The snapshot as an event.
+fn event(snapshot: &Snapshot) -> Bytes {
+    [&b"data: "[..], &snapshot.stats, b"\n\n"].concat().into()
+}
+
+/// Every path.
+pub(super) fn router(site: Arc<Site>) -> Router {
+    Router::new()
+        .route("/", get(pages::home))
+        .route("/getting_started", get(pages::getting_started))
+        .route("/stats", get(pages::stats))
+        .route("/tbs", get(pages::stats))
+        .route("/workers", get(pages::workers))
+        .route("/api", get(pages::api))
+        .route("/miner", get(pages::find))
+        .route("/miner/{address}", get(pages::miner))
+        .route(&pages::style_path(), get(pages::style))
+        .route("/api/stats", get(stats))
+        .route("/api/pool_stats", get(pool_stats))
+        .route("/api/live_stats", get(live_stats))
+        .route("/api/v1/pools", get(v1::pools))
+        .route("/api/v1/pools/{coin}", get(v1::pool))
+        .route("/api/v1/pools/{coin}/blocks", get(v1::blocks))
+        .route("/api/v1/pools/{coin}/payouts", get(v1::payouts))
+        .route("/api/v1/pools/{coin}/miners", get(v1::miners))
+        .route("/api/v1/pools/{coin}/miners/{address}", get(v1::miner))
+        .route("/api/v1/pools/{coin}/history", get(v1::history))
+        .route("/health", get(|| async { "ok\n" }))
+        .route("/ready", get(ready))
+        .route("/metrics", get(metrics::metrics))
+        .fallback(nothing)
+        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
+        .layer(from_fn_with_state(site.clone(), watch))
+        .with_state(site)
+}
+
+/// Lets a request in, if its address has not sent too many, and tells browsers to be careful.
+async fn watch(State(site): State<Arc<Site>>, request: Request, next: Next) -> Response {
+    let peer = request.extensions().get::<Peer>().map(|peer| peer.0);
+    let address = peer.map(|peer| client(&site, peer, request.headers()));
+    let admitted = address.is_none_or(|address| {
+        let mut guard = site.guard.lock().unwrap_or_else(PoisonError::into_inner);
+        guard.admits(address, monotonic_ms())
+    });
+    let mut response = match admitted {
+        true => next.run(request).await,
+        false => {
+            let words = "too many requests; wait a second";
+            let mut response = error_json(StatusCode::TOO_MANY_REQUESTS, words);
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+            response
+        }
+    };
+    let headers = response.headers_mut();
+    for (name, value) in super::reply::SAFE {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// Whose request it is: behind a trusted proxy the last address of `X-Forwarded-For`.
+fn client(site: &Site, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+    if !site.config.limits.is_proxy(&peer) {
+        return peer;
+    }
+    let last = headers.get_all("x-forwarded-for").iter().next_back();
+    let named = last.and_then(|value| value.to_str().ok()?.rsplit(',').next()?.trim().parse().ok());
+    named.unwrap_or(peer)
+}
+
+async fn nothing(uri: Uri) -> Response {
+    match uri.path().starts_with("/api/") {
+        true => error_json(StatusCode::NOT_FOUND, "there is nothing here"),
+        false => pages::not_found("There is nothing here."),
+    }
+}
+
+async fn stats(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response {
+    send(&headers, Kind::Json, site.now().stats.clone())
+}
+
+async fn pool_stats(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response {
+    send(&headers, Kind::Json, site.now().pool_stats.clone())
+}
+
+async fn ready(State(site): State<Arc<Site>>) -> Response {
+    match site.is_ready() {
+        true => "ready\n".into_response(),
+        false => (StatusCode::SERVICE_UNAVAILABLE, "numbers are missing or old\n").into_response(),
+    }
+}
+
+async fn live_stats(State(site): State<Arc<Site>>) -> Response {
+    let Some(told) = site.listen() else {
+        return error_json(StatusCode::SERVICE_UNAVAILABLE, "too many listeners");
+    };
+    let mut response = Response::new(Body::new(Events(told)));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    response
+}
+
+/// A body that ends when its listener is dropped.
+struct Events(mpsc::Receiver<Bytes>);
+
+impl HttpBody for Events {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        self.0.poll_recv(context).map(|event| event.map(|event| Ok(Frame::data(event))))
+    }
+}

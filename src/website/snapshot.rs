@@ -1,0 +1,75 @@
+//! What the pool looked like at one moment. Made by the gatherer, read by everybody else.
+
+use super::coin::CoinView;
+use axum::body::Bytes;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// Something that may be away: the last of it stays.
+#[derive(Debug, Clone)]
+pub(super) struct Kept<T> {
+    /// The last that was read; `None`: nothing yet.
+    pub(super) value: Option<T>,
+    /// When, unix ms; 0: never.
+    pub(super) at: u64,
+    /// Why it cannot be read now.
+    pub(super) trouble: Option<String>,
+}
+
+impl<T> Default for Kept<T> {
+    fn default() -> Self {
+        Self { value: None, at: 0, trouble: None }
+    }
+}
+
+impl<T> Kept<T> {
+    /// Takes in what an attempt brought.
+    pub(super) fn take<E: std::fmt::Display>(
+        &mut self,
+        what: &str,
+        result: Result<T, E>,
+        now: u64,
+    ) {
+        match result {
+            Ok(value) => {
+                if self.trouble.is_some() {
+                    log::info!("{what} can be read again");
+                }
+                *self = Self { value: Some(value), at: now, trouble: None };
+            }
+            Err(error) => {
+                if self.trouble.is_none() {
+                    log::warn!(
+                        "{what} cannot be read: {error}; the web site shows the last numbers"
+                    );
+                }
+                self.trouble = Some(error.to_string());
+            }
+        }
+    }
+}
+
+/// The pool at one moment.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Snapshot {
+    /// When, unix ms; 0: nobody has looked yet.
+    pub(super) at: u64,
+    /// How long it took to look, ms.
+    pub(super) took: u64,
+    /// The master's status.
+    pub(super) master: Kept<Value>,
+    /// Each coin.
+    pub(super) coins: BTreeMap<String, CoinView>,
+    /// `/api/stats`.
+    pub(super) stats: Bytes,
+    /// `/api/pool_stats`.
+    pub(super) pool_stats: Bytes,
+}
+
+impl Snapshot {
+    /// Whether it, and every coin in it, is at most so old (ms) at `now`.
+    pub(super) fn is_fresh(&self, most: u64, now: u64) -> bool {
+        let fresh = |at: u64| now.saturating_sub(at) <= most;
+        fresh(self.at) && self.coins.values().all(|coin| fresh(coin.ledger.at))
+    }
+}

@@ -1,0 +1,209 @@
+//! The shapes that other people's programs read, field by field.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+use super::coin::{BookView, CoinView, HistoryView, Ledger, WorkerView};
+use super::routes::Site;
+use super::snapshot::{Kept, Snapshot};
+use super::{metrics, nomp};
+use crate::config::{Config, Website};
+use crate::history::{Point, Sum};
+use crate::ledger::Overview;
+use crate::ledger::book::{State, Totals};
+use crate::stratum::{Reject, Unit};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::time::Duration;
+
+const NAME: &str = "<script>alert(1)</script>\"\u{202e}";
+
+fn config() -> Config {
+    let second = json!({"secs": 1, "nanos": 0});
+    serde_json::from_value(json!({
+        "dir": "/srv/pool", "data_dir": "/srv/pool/data",
+        "logging": {"level": "debug", "colors": false, "file": null, "json": false},
+        "forks": {"count": 2}, "bind": "127.0.0.1", "notify": [],
+        "user": null, "group": null, "instance": 0, "fsync": false,
+        "template_fallback": second, "shutdown_timeout": second,
+        "pools": {"litecoin": {
+            "coin": {"id": "litecoin", "name": "Litecoin", "symbol": "LTC",
+                "algorithm": "scrypt", "addresses": {}, "magic": {}, "tx_messages": false,
+                "has_get_info": false, "template_rules": ["mweb", "segwit"],
+                "block_time": 150, "explorer": {}},
+            "file": "litecoin.json", "address": "x", "recipients": [],
+            "ports": {"3032": {"diff": 8.0, "var_diff": null}},
+            "daemons": [{"host": "127.0.0.1", "port": 19332, "user": "u", "password": "hush"}],
+            "store": "sqlite", "unit": -7, "block_refresh": second, "job_refresh": second,
+            "stale_work": second, "connection_timeout": second, "validate_username": false,
+            "banning": null, "proxy_protocol": false, "extranonce2_size": 4,
+            "version_mask": 0, "tag": "/romp/", "daemon_timeout": second,
+            "payments": null, "doctor": true, "long_poll": true, "p2p": null
+        }}
+    }))
+    .unwrap()
+}
+
+fn kept<T>(value: T) -> Kept<T> {
+    Kept { value: Some(value), at: 1_400_000_000_000, trouble: None }
+}
+
+/// One coin: 96 of scrypt difficulty within 300 s, as in NOMP's example.
+fn snapshot() -> Snapshot {
+    let overview = Overview {
+        unit: Some(Unit(0)),
+        accepted: 12,
+        rejected: [(Reject::Stale, 2)].into(),
+        blocks_found: 5,
+        ..Overview::default()
+    };
+    let worker = WorkerView { work: 96.0, shares: 12, rejected: 1, rate: 20_971.52 };
+    let sum = Sum { weight: 96, shares: 12, rejected: 1 };
+    let book = BookView {
+        counts: [("found", 1), ("immature", 1), ("mature", 2), ("orphaned", 1)]
+            .map(|(name, count)| (name.to_owned(), count))
+            .into(),
+        totals: Totals { paid: 1_250_000_000, ..Totals::default() },
+        found: vec![(1_399_999_000_000, State::Mature), (1_399_999_950_000, State::Found)],
+        ..BookView::default()
+    };
+    let history = HistoryView {
+        workers: [(NAME.to_owned(), worker)].into(),
+        points: vec![
+            Point { at: 1_399_999_600, length: 300, sum, workers: 3 },
+            Point { at: 1_399_999_900, length: 300, sum, workers: 3 },
+        ],
+        hashes: 65_536.0,
+    };
+    let coin = CoinView {
+        ledger: kept(Ledger { overview, ..Ledger::default() }),
+        book: kept(Some(book)),
+        history: kept(Some(history)),
+    };
+    let coins = [("litecoin".to_owned(), coin)].into();
+    Snapshot { at: 1_400_000_000_000, coins, ..Snapshot::default() }
+}
+
+#[test]
+fn stats_have_nomps_shape_and_right_numbers() {
+    let text = nomp::stats(&snapshot(), &config());
+    assert!(!text.contains('<') && !text.contains('\u{202e}'), "{text}");
+    let wanted = json!({
+        "time": 1_400_000_000,
+        // NOMP: 0, never filled.
+        "global": {"workers": 1, "hashrate": 20_971.52},
+        "algos": {"scrypt": {"workers": 1, "hashrate": 20_971.52, "hashrateString": "20.97 KH"}},
+        "pools": {"litecoin": {
+            "name": "litecoin", "symbol": "LTC", "algorithm": "scrypt",
+            "poolStats": {"validShares": "12", "validBlocks": "5", "invalidShares": "2",
+                "totalPaid": "12.5"},
+            // NOMP: the size of blocksKicked.
+            "blocks": {"pending": 2, "confirmed": 2, "orphaned": 1},
+            "workers": {NAME: {"shares": 96.0, "invalidshares": 1, "hashrateString": "20.97 KH"}},
+            "hashrate": 20_971.52, "workerCount": 1, "hashrateString": "20.97 KH",
+        }},
+    });
+    assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), wanted);
+}
+
+#[test]
+fn stats_of_a_new_pool_have_zeros_where_nomp_has() {
+    let coins = [("litecoin".to_owned(), CoinView::default())].into();
+    let new = Snapshot { at: 1000, coins, ..Snapshot::default() };
+    let stats: Value = serde_json::from_str(&nomp::stats(&new, &config())).unwrap();
+    let pool = &stats["pools"]["litecoin"];
+    let zeros = json!({"validShares": 0, "validBlocks": 0, "invalidShares": 0, "totalPaid": 0});
+    assert_eq!(pool["poolStats"], zeros);
+    assert_eq!(pool["hashrateString"], json!("0.00 KH"));
+    assert_eq!(pool["workers"], json!({}));
+}
+
+#[test]
+fn pool_stats_go_from_old_to_new() {
+    let stats: Value = serde_json::from_str(&nomp::pool_stats(&snapshot())).unwrap();
+    let pool = |rate: f64, workers: u64, blocks: Value| json!({"litecoin": {"hashrate": rate, "workerCount": workers, "blocks": blocks}});
+    let wanted = json!([
+        // The block that was found 50 s before the end was not there yet.
+        {"time": 1_399_999_900,
+            "pools": pool(20_971.52, 3, json!({"pending": 1, "confirmed": 2, "orphaned": 1}))},
+        {"time": 1_400_000_000,
+            "pools": pool(20_971.52, 1, json!({"pending": 2, "confirmed": 2, "orphaned": 1}))},
+    ]);
+    assert_eq!(stats, wanted);
+}
+
+#[test]
+fn what_is_away_keeps_its_last_numbers() {
+    let mut kept = Kept::default();
+    kept.take::<String>("it", Ok(7), 1000);
+    kept.take("it", Err("gone"), 2000);
+    assert_eq!((kept.value, kept.at, kept.trouble.as_deref()), (Some(7), 1000, Some("gone")));
+    let mut snapshot = snapshot();
+    let at = snapshot.at;
+    assert!(snapshot.is_fresh(45_000, at + 45_000));
+    assert!(!snapshot.is_fresh(45_000, at + 45_001));
+    let ledger = &mut snapshot.coins.get_mut("litecoin").unwrap().ledger;
+    ledger.at -= 45_001;
+    assert!(!snapshot.is_fresh(45_000, at));
+}
+
+#[test]
+fn who_does_not_listen_is_dropped_and_who_does_hears_all() {
+    let second = Duration::from_secs(1);
+    let website = Website {
+        address: "127.0.0.1:80".parse().unwrap(),
+        title: "romp".to_owned(),
+        stratum_host: None,
+        interval: second,
+        retention: second,
+        window: second,
+    };
+    let site = Site::new(Arc::new(Config { website: Some(website), ..config() })).unwrap();
+    let (mut good, mut bad) = (site.listen().unwrap(), site.listen().unwrap());
+    assert_eq!(good.try_recv().unwrap(), "\n");
+    for number in 1..=6 {
+        let stats = format!("{{\"n\":{number}}}").into();
+        site.publish(Snapshot { at: number, stats, ..Snapshot::default() });
+        assert_eq!(good.try_recv().unwrap(), format!("data: {{\"n\":{number}}}\n\n"));
+    }
+    let heard = std::iter::from_fn(|| bad.try_recv().ok()).count();
+    assert_eq!(heard, 4, "what had been sent before it was dropped");
+    assert!(bad.is_closed());
+    let mut late = site.listen().unwrap();
+    assert_eq!(late.try_recv().unwrap(), "\n");
+    assert_eq!(late.try_recv().unwrap(), "data: {\"n\":6}\n\n", "the last numbers at once");
+}
+
+#[test]
+fn metrics_are_lines_that_prometheus_reads() {
+    let mut snapshot = snapshot();
+    let status = json!({
+        "uptime_seconds": 7, "bans": 0, "refused": {"banned": 3},
+        "children": [{"role": "worker", "slot": 0, "state": "ready", "miners": 3, "accepted": 10,
+            "rejected": 2, "restarts": 1, "generation": 1}],
+        "coins": {"litecoin": {"state": "fresh", "height": 431, "difficulty": 1.5, "miners": 3,
+            "accepted": 10, "blocks": 1, "rejected": {"stale": 2}, "waits": {"pay\"ments": "x"},
+            "daemons": [{"address": "secret:1", "fresh": true, "height": 431, "latency": 5}]}},
+    });
+    snapshot.master = kept(status);
+    let text = metrics::text(&snapshot, snapshot.at + 1500);
+    for line in [
+        "romp_snapshot_age_seconds 1.5",
+        "romp_master_up 1",
+        "romp_process_up{role=\"worker\",slot=\"0\"} 1",
+        "romp_process_miners{role=\"worker\",slot=\"0\"} 3",
+        "romp_refused_connections_total{cause=\"banned\"} 3",
+        "romp_pool_rejected_shares_total{coin=\"litecoin\",reason=\"stale\"} 2",
+        "romp_pool_waits{coin=\"litecoin\",part=\"pay\\\"ments\"} 1",
+        "romp_daemon_latency_seconds{coin=\"litecoin\",daemon=\"1\"} 0.005",
+        "romp_ledger_up{coin=\"litecoin\"} 1",
+        "romp_pool_hashrate{coin=\"litecoin\"} 20971.52",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line} in\n{text}");
+    }
+    assert!(!text.contains("secret"));
+    let helped = text.lines().filter(|line| line.starts_with("# TYPE ")).count();
+    let mut names: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")).collect();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), helped, "a family stands in one place");
+}
