@@ -41,17 +41,17 @@ pub(super) fn website(
     judge: &mut Judge<'_>,
 ) -> Option<Website> {
     let site = raw.website.as_ref()?;
-    let on = site.enabled == Some(true);
+    if site.enabled != Some(true) {
+        return None;
+    }
     let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let host = address(site.host.as_deref(), loopback, keys, &[NAME, "host"], judge);
     let port = judge.port(keys, &[NAME, "port"], site.port.unwrap_or(PORT));
-    if on {
-        ports.take(port, format!("config.json (`{NAME}`)"), keys, &[NAME, "port"], judge);
-    }
+    ports.take(port, format!("config.json (`{NAME}`)"), keys, &[NAME, "port"], judge);
     let stratum_host =
         site.stratum_host.as_deref().map(|host| judge.host(keys, &[NAME, "stratumHost"], host));
     let title = site.site_title.clone().unwrap_or_else(|| "romp".to_owned());
-    if title.is_empty() || title.len() > 100 || title.chars().any(char::is_control) {
+    if title.is_empty() || title.chars().count() > 100 || title.chars().any(char::is_control) {
         let place = keys.at(&[NAME, "siteTitle"]);
         judge.report.error(&place, "no title of a site", "must have 1 to 100 letters");
     }
@@ -70,7 +70,7 @@ pub(super) fn website(
     let interval = judge.duration(keys, &path, value, 15.0, &(SHORTEST..=3600.0), Scale::Seconds);
     let retention = stats.historical_retention.filter(|it| it.is_finite()).unwrap_or(RETENTION);
     let retention = Duration::from_secs_f64(retention.clamp(600.0, 366.0 * 86_400.0));
-    on.then(|| Website {
+    Some(Website {
         address: SocketAddr::new(host, port),
         title,
         stratum_host,

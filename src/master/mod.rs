@@ -287,7 +287,7 @@ impl Master {
     }
 
     fn wanted(&self) -> Vec<(crate::ipc::Role, usize)> {
-        roles::wanted(self.workers, self.config.pays(), self.config.website.is_some())
+        roles::wanted(self.workers, self.config.pays(), self.site.is_some())
     }
 
     /// Whether every child that is wanted serves.
@@ -331,7 +331,8 @@ fn warn_of_few_descriptors(descriptors: Descriptors) {
 /// What is bound at start: the stratum ports, and the web site's.
 type Bound = (BTreeMap<u16, TcpListener>, Option<(SocketAddr, TcpListener)>);
 
-/// Binds stratum ports, the web site's and the desk's. Reports every port that cannot be had, not the first only.
+/// Binds stratum ports, the desk's, and the web site's if it can be had. Reports every port that
+/// cannot, not the first only.
 fn bind_all(config: &Config, desk: &mut Desk, poll: &Poll) -> Result<Bound, Error> {
     let deadline = Instant::now() + PORTS_WAIT;
     let mut errors = Vec::new();
@@ -352,9 +353,10 @@ fn bind_all(config: &Config, desk: &mut Desk, poll: &Poll) -> Result<Bound, Erro
     }
     let mut site = None;
     if let Some(address) = config.website.as_ref().map(|site| site.address) {
-        match ports::listen_until(address, deadline) {
+        // Nobody stops mining for want of a site.
+        match ports::listen(address) {
             Ok(listener) => site = Some((address, listener)),
-            Err(error) => errors.push(error.to_string()),
+            Err(error) => log::error!("the web site is off: {error}"),
         }
     }
     if errors.is_empty() { Ok((bound, site)) } else { Err(Error::Words(errors.join("\n"))) }

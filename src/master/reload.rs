@@ -101,6 +101,10 @@ impl Master {
         if let Some(address) = wanted.filter(|_| wanted != open) {
             match self.listen_for_site(address, errors.is_empty()) {
                 Ok(listener) => sockets.site = Some((address, listener)),
+                // As at the start.
+                Err(error) if self.site.is_none() && self.config.website.is_some() => {
+                    log::error!("the web site is off: {error}");
+                }
                 Err(error) => errors.push(self.refused(address.port(), &error)),
             }
         }

@@ -1,5 +1,6 @@
 //! Connections of browsers: how many, how long they may take, how much they may send.
 
+use super::guard::network;
 use super::routes::{Peer, Site, router};
 use axum::body::Body;
 use hyper::body::Incoming;
@@ -88,7 +89,7 @@ async fn serve(site: &Arc<Site>, socket: TcpListener) -> io::Result<()> {
         };
         let address = peer.ip().to_canonical();
         let most = if site.config.limits.is_proxy(&address) { MOST } else { MOST_OF_ONE };
-        let Some(counted) = Counted::new(&counts, address, most) else { continue };
+        let Some(counted) = Counted::new(&counts, network(address), most) else { continue };
         let router = router.clone();
         tokio::spawn(async move {
             let _held = (permit, counted);

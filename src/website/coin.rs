@@ -173,9 +173,10 @@ impl CoinView {
     }
 
     /// Work of the current round in percent of what a block takes on average; `None`: unknown.
-    pub(super) fn effort(&self, network: f64) -> Option<f64> {
+    /// `network`: difficulty as the daemon counts it, in 2^32 hashes.
+    pub(super) fn effort(&self, pool: &Pool, network: f64) -> Option<f64> {
         let work: f64 = self.ledger.value.as_ref()?.round.values().sum();
-        (network > 0.0).then(|| work / network * 100.0)
+        (network > 0.0).then(|| work * hashes(pool) / (network * 32_f64.exp2()) * 100.0)
     }
 
     /// Reads everything anew; what cannot be read stays as it was.
@@ -241,8 +242,10 @@ fn read_history(
     let Some(history) = History::open_for_reading(dir, &pool.coin.id)? else { return Ok(None) };
     let Some(unit) = history.unit()? else { return Ok(None) };
     let now = now / 1000;
-    let window = site.window.as_secs().max(1);
-    let workers = history.workers(now.saturating_sub(window))?;
+    // History's slots are whole minutes: from the begin of one.
+    let since = now.saturating_sub(site.window.as_secs().max(60)) / 60 * 60;
+    let window = now.saturating_sub(since).max(1);
+    let workers = history.workers(since)?;
     let view = |weight: u64, shares, rejected| {
         let work = weight as f64 * unit.as_f64();
         WorkerView { work, shares, rejected, rate: work * hashes(pool) / window as f64 }

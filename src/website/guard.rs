@@ -35,7 +35,7 @@ impl Guard {
 }
 
 /// An IPv4 address, or the /64 of an IPv6 one: so much a single user has.
-fn network(address: IpAddr) -> IpAddr {
+pub(super) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
         address => address,

@@ -92,12 +92,17 @@ fn add_series(
     for (name, points) in series.map_err(|error| error.to_string())? {
         let rate = |point: &Point| {
             let work = point.sum.weight as f64 * unit.as_f64() * hashes(pool);
-            (point.at, work / point.length.max(1) as f64)
+            (point.at, work / passed(point, now) as f64)
         };
         let rig = rigs.entry(name.clone()).or_insert_with(|| Rig { name, ..Rig::default() });
         rig.series = points.iter().map(rate).collect();
     }
     Ok(())
+}
+
+/// Seconds of a slot that have passed: the running one is not over.
+pub(super) fn passed(point: &Point, now: u64) -> u64 {
+    point.length.min(now.saturating_sub(point.at)).max(1)
 }
 
 fn add_money(miner: &mut Miner, book: &Book, pool: &Pool, address: &str) -> Result<(), BookError> {
@@ -112,6 +117,10 @@ fn add_money(miner: &mut Miner, book: &Book, pool: &Pool, address: &str) -> Resu
         miner.minimum = book.minimum(address)?.or(written).or(Some(payments.minimum));
     }
     let fee = pool.payments.as_ref().map_or(0, |payments| payments.fee_ppm);
+    // Who was never heard of has no work in them; it is costly to look.
+    if miner.balance.is_none() && miner.rigs.is_empty() {
+        return Ok(());
+    }
     for block in book.blocks(&[State::Immature])?.iter().rev().take(IMMATURE) {
         let work = book.work_of(&block.hash)?;
         let all: u128 = work.values().sum();

@@ -32,7 +32,7 @@ const LISTENERS: usize = 3000;
 /// Messages that may wait for one of them; who is further behind is dropped.
 const WAITING: usize = 4;
 /// Questions to ledgers and books at once.
-const ASKING: usize = 4;
+const ASKING: usize = 2;
 /// How long a question may wait for its turn.
 const TURN: Duration = Duration::from_secs(2);
 

@@ -207,3 +207,15 @@ fn metrics_are_lines_that_prometheus_reads() {
     names.dedup();
     assert_eq!(names.len(), helped, "a family stands in one place");
 }
+
+#[test]
+fn a_rounds_effort_is_counted_in_hashes() {
+    let config = config();
+    let pool = &config.pools["litecoin"];
+    let round = [("a".to_owned(), 65_536.0), ("b".to_owned(), 32_768.0)].into();
+    let coin =
+        CoinView { ledger: kept(Ledger { round, ..Ledger::default() }), ..CoinView::default() };
+    // A scrypt share of difficulty 1 is 2^16 hashes, the network's difficulty 1 is 2^32.
+    assert_eq!(coin.effort(pool, 1.0), Some(150.0));
+    assert_eq!(coin.effort(pool, 0.0), None);
+}

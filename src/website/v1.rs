@@ -1,7 +1,7 @@
 //! `/api/v1`: romp's own API. Amounts are coins as text, times unix seconds, hash rates H/s.
 
 use super::coin::{CoinView, WorkerView, hashes, owner};
-use super::miner::{self, Miner};
+use super::miner::{self, Miner, passed};
 use super::reply::{error_json, json};
 use super::routes::Site;
 use super::text::{amount, coins};
@@ -91,7 +91,7 @@ fn summary(site: &Site, id: &str, pool: &Pool) -> Value {
         "round": {
             "started": ledger.and_then(|ledger| ledger.overview.round.started).map(|at| at / 1000),
             "work": ledger.map(|ledger| ledger.round.values().sum::<f64>() + 0.0),
-            "effort_percent": network.and_then(|network| coin.effort(network)),
+            "effort_percent": network.and_then(|network| coin.effort(pool, network)),
         },
         "blocks": {
             "found": ledger.map(|ledger| ledger.overview.blocks_found),
@@ -251,7 +251,8 @@ fn show_miner(address: &str, miner: &Miner) -> Value {
             "immature_estimate": coins(miner.immature),
             "unpaid": amount(balance.unpaid), "in_flight": amount(balance.in_flight),
             "paid": amount(balance.paid), "paid_before": amount(miner.before),
-            "held": balance.held,
+            // Why is the operator's affair.
+            "held": balance.held.is_some(),
             "minimum_payment": miner.minimum.map(amount),
         })
     });
@@ -313,7 +314,7 @@ pub(super) async fn history(
             let work = point.sum.weight as f64 * unit.as_f64();
             json!({
                 "time": point.at, "length": point.length,
-                "hashrate": work * hashes(&pool) / point.length.max(1) as f64,
+                "hashrate": work * hashes(&pool) / passed(point, unix_ms() / 1000) as f64,
                 "shares": point.sum.shares, "rejected": point.sum.rejected,
                 "workers": point.workers,
             })

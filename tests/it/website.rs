@@ -75,6 +75,12 @@ fn site(host: &str, port: u16) -> Value {
 }
 
 fn start(stub: &Stub, stratum: u16, port: u16) -> Romp {
+    let romp = start_pool(stub, stratum, port);
+    wait_until("the web site", seconds(20), || romp.pids("website").len() == 1);
+    romp
+}
+
+fn start_pool(stub: &Stub, stratum: u16, port: u16) -> Romp {
     // So that miners may have any name.
     let pool = Pool::new("bitcoin", stratum, json!({"diff": EASY}), stub.daemons())
         .with("validateWorkerUsername", json!(false));
@@ -82,7 +88,6 @@ fn start(stub: &Stub, stratum: u16, port: u16) -> Romp {
     romp.set("website", Some(site("127.0.0.1", port)));
     romp.run();
     romp.wait_ready(1);
-    wait_until("the web site", seconds(20), || romp.pids("website").len() == 1);
     romp
 }
 
@@ -425,4 +430,24 @@ fn while_the_ledger_is_away_its_last_numbers_stay_and_say_their_age() {
     redis.run();
     wait_until("the numbers to go on", seconds(60), || shown()["shares"]["accepted"] == json!(8));
     wait_until("readiness", seconds(30), || get(port, "/ready").status == 200);
+}
+
+/// NOMP's own configuration has a site on port 80, which not everybody may or can have.
+#[test]
+fn without_its_port_there_is_no_site_and_the_pool_works() {
+    let _alone = alone();
+    let stub = Stub::start(&["segwit"]);
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = taken.local_addr().expect("an address").port();
+    let stratum = free_port();
+    let mut romp = start_pool(&stub, stratum, port);
+    assert!(Client::login(stratum, ADDRESS).expect("login").mine().expect("an answer").0);
+    assert!(romp.output().contains("the web site is off: "), "{}", romp.output());
+    assert!(romp.pids("website").is_empty());
+    // A reload is not refused for that, and gives it one as soon as there is room.
+    drop(taken);
+    romp.process().signal(Signal::SIGHUP);
+    wait_until("the site", seconds(30), || {
+        ask(port, "GET", "/health", "").is_some_and(|answer| answer.status == 200)
+    });
 }

@@ -141,7 +141,7 @@ struct MinerView {
     in_flight: String,
     paid: String,
     minimum: String,
-    held: Option<String>,
+    held: bool,
     rigs: Vec<RigView>,
     payments: Vec<PayoutView>,
 }
@@ -347,7 +347,7 @@ fn miner_view(pool: &Pool, miner: &Miner, now: u64) -> MinerView {
         in_flight: of(|balance| balance.in_flight),
         paid: of(|balance| balance.paid),
         minimum: miner.minimum.map(|minimum| money(pool, minimum)).unwrap_or_default(),
-        held: balance.and_then(|balance| balance.held.as_deref()).map(shown),
+        held: balance.is_some_and(|balance| balance.held.is_some()),
         rigs: miner.rigs.iter().map(|rig| RigView::new(&rig.name, rig.window, rig.round)).collect(),
         payments: miner.payments.iter().map(payment).collect(),
     }

@@ -153,7 +153,7 @@ pub(super) fn pool(snapshot: &Snapshot, id: &str, pool: &Pool, now: u64) -> Pool
         },
         height: text(status, "height"),
         difficulty: network.map_or_else(|| UNKNOWN.to_owned(), difficulty),
-        effort: match network.and_then(|network| coin.effort(network)) {
+        effort: match network.and_then(|network| coin.effort(pool, network)) {
             Some(percent) => format!("{percent:.1} %"),
             None => UNKNOWN.to_owned(),
         },
