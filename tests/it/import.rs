@@ -2,9 +2,10 @@
 //! real MariaDB and a real chain, by the real binary.
 
 use crate::harness::{
-    ADDRESS, MariaDb, NO_MWEB, Pair, Pool, Redis, Romp, Stub, alone, free_port, seconds,
-    start_miner, to_satoshi, wait_until,
+    ADDRESS, Client, MariaDb, NO_MWEB, Pair, Pool, Redis, Romp, Stub, alone, free_port, seconds,
+    to_satoshi, wait_until,
 };
+use crate::payments::submit;
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::Output;
@@ -264,10 +265,12 @@ fn what_nomp_owes_is_paid_once_and_its_blocks_as_if_they_were_this_pools() {
         let blocks = scene.romp.json(&["blocks", "litecoin", "--json"]).unwrap_or_default();
         blocks.as_array().cloned().unwrap_or_default()
     };
-    let output = scene.romp.path().join("miner");
-    let miner = start_miner("scrypt", scene.port, &scene.carol, None, &output);
+    // One block only: a sibling would be an orphan.
+    let mut client = Client::login(scene.port, &scene.carol).expect("login").scrypt();
+    let tip = scene.pair.first.text("getbestblockhash", json!([]));
+    client.wait_for_work_on(&tip).expect("work on the tip");
+    submit(&mut client, true);
     wait_until("a block of this pool", seconds(90), || !blocks(&scene).is_empty());
-    drop(miner);
     // One that is on its way still would lose against those that bury it.
     wait_until("the pool's blocks in the chain", seconds(90), || {
         blocks(&scene).iter().all(|block| {
