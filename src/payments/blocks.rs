@@ -90,16 +90,14 @@ impl Coin {
     }
 
     /// Those that the book does not have.
-    fn unknown(book: &Book, mut rows: Vec<BlockRow>) -> Result<Vec<BlockRow>, Trouble> {
-        let mut trouble = None;
-        rows.retain(|row| match book.has_block(&row.found.hash) {
-            Ok(known) => !known,
-            Err(error) => {
-                trouble = Some(error);
-                false
+    fn unknown(book: &Book, rows: Vec<BlockRow>) -> Result<Vec<BlockRow>, Trouble> {
+        let mut new = Vec::new();
+        for row in rows {
+            if !book.has_block(&row.found.hash)? {
+                new.push(row);
             }
-        });
-        trouble.map_or(Ok(rows), |error| Err(error.into()))
+        }
+        Ok(new)
     }
 
     /// Asks the chain about every block that is not settled for good.
@@ -155,7 +153,7 @@ impl Coin {
                     book.lose(&block.hash, true, now())?;
                 }
                 (State::Lost, Fate::InChain(_)) => book.lose(&block.hash, false, now())?,
-                (_, Fate::InChain(depth)) => drop(book.note(&block.hash, depth, "")?),
+                (_, Fate::InChain(depth)) => book.note(&block.hash, depth, "")?,
                 (State::Found | State::Immature, Fate::Unsure) => {
                     let words = "not in the chain of every daemon, and not too deep to come back";
                     book.note(&block.hash, 0, words)?;

@@ -30,12 +30,10 @@ impl Unit {
     /// A difficulty, such as the network's, in whole units: at least 1, at most [`Self::MOST`].
     #[must_use]
     pub fn weight_of(self, difficulty: f64) -> Weight {
-        const MOST: f64 = 4_611_686_018_427_387_904.0;
         let units = (difficulty / self.as_f64()).round();
-        let units = if units.is_nan() { 1.0 } else { units.clamp(1.0, MOST) };
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped")]
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
         let weight = units as Weight;
-        weight
+        weight.clamp(1, Self::MOST)
     }
 
     /// The difficulty of one weight.

@@ -226,16 +226,15 @@ impl Book {
         })
     }
 
-    /// Notes how deep a block stands that is in the chain, or what it waits for. Whether that is
-    /// news.
+    /// Notes how deep a block stands that is in the chain, or what it waits for.
     ///
     /// # Errors
     /// [`BookError`].
-    pub fn note(&mut self, hash: &Hash, depth: u64, words: &str) -> Result<bool, BookError> {
+    pub fn note(&mut self, hash: &Hash, depth: u64, words: &str) -> Result<(), BookError> {
         let sql = "UPDATE block SET depth = ?2, words = ?3
             WHERE hash = ?1 AND (depth <> ?2 OR words <> ?3)";
         self.change(|change| change.execute(sql, params![hash.to_string(), number(depth)?, words]))
-            .map(|changed| changed > 0)
+            .map(drop)
     }
 
     /// Moves a block that is not credited between found, immature and orphaned. An orphan that

@@ -17,8 +17,6 @@ pub struct Due {
     pub script: Vec<u8>,
     /// What it is owed.
     pub balance: Amount,
-    /// Since when it has been owed anything, unix ms.
-    pub since: u64,
 }
 
 /// Money that is set aside.
@@ -122,7 +120,7 @@ impl Book {
     /// [`BookError`].
     pub fn due(&self, minimums: impl Into<Minimums>) -> Result<Vec<Due>, BookError> {
         let minimums = minimums.into();
-        let sql = "SELECT id, name, script, balance, since, minimum FROM account
+        let sql = "SELECT id, name, script, balance, minimum FROM account
             WHERE balance > 0 AND held IS NULL ORDER BY since, id";
         self.read(|book| {
             let mut query = book.prepare(sql)?;
@@ -134,9 +132,8 @@ impl Book {
                     name: row.get(1)?,
                     script: script(&row.get::<_, String>(2)?),
                     balance: amount(row, 3)?,
-                    since: row.get(4).map(natural)?,
                 };
-                let own: Option<i64> = row.get(5)?;
+                let own: Option<i64> = row.get(4)?;
                 let own = own.map(|units| Amount(natural(units)));
                 if due.balance >= minimums.of(&due.script, own) {
                     all.push(due);
