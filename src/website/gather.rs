@@ -1,6 +1,7 @@
 //! The thread that looks: every `updateInterval` it reads what there is to know and publishes it.
 
 use super::nomp;
+use super::reply::{Kind, Prepared};
 use super::routes::Site;
 use super::snapshot::Snapshot;
 use crate::ipc::control;
@@ -45,8 +46,8 @@ impl Gatherer {
             coin.refresh(pool, &config, &self.site.settings, now);
         }
         next.at = now;
-        next.stats = nomp::stats(next, &config).into();
-        next.pool_stats = nomp::pool_stats(next).into();
+        next.stats = Prepared::new(Kind::Json, nomp::stats(next, &config));
+        next.pool_stats = Prepared::new(Kind::Json, nomp::pool_stats(next));
         next.took = monotonic_ms().saturating_sub(begun);
         self.site.publish(next.clone());
     }

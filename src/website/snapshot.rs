@@ -1,7 +1,7 @@
 //! What the pool looked like at one moment. Made by the gatherer, read by everybody else.
 
 use super::coin::CoinView;
-use axum::body::Bytes;
+use super::reply::Prepared;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -61,9 +61,9 @@ pub(super) struct Snapshot {
     /// Each coin.
     pub(super) coins: BTreeMap<String, CoinView>,
     /// `/api/stats`.
-    pub(super) stats: Bytes,
+    pub(super) stats: Prepared,
     /// `/api/pool_stats`.
-    pub(super) pool_stats: Bytes,
+    pub(super) pool_stats: Prepared,
 }
 
 impl Snapshot {
