@@ -176,7 +176,9 @@ pub(super) fn algorithm(
     let missed =
         plain.iter().find(|(_, header, target)| !target.is_met_by(&configured.hash(header)));
     let missed = missed.map(|(id, ..)| id.to_string()).unwrap_or_default();
-    let mut others = Algorithm::ALL.into_iter().filter(|algorithm| *algorithm != configured);
+    // scrypt-jane with another coin's growth takes 512 MiB and seconds a header, to say nothing.
+    let guessed = |it: &Algorithm| it.name() != name && !matches!(it, Algorithm::ScryptJane(_));
+    let mut others = Algorithm::ALL.into_iter().filter(guessed);
     if let Some(other) = others.find(|algorithm| met(*algorithm) == all) {
         return fail(format!(
             "the coin file of {coin} says `{name}`, but block {missed} of daemon {address} does \

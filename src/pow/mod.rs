@@ -1,9 +1,15 @@
 //! Proof of work: one file per algorithm, behind one closed enum.
 
-mod scrypt;
+mod neoscrypt;
+mod parts;
+pub mod schedule;
+pub mod scrypt;
+mod scrypt_jane;
 mod sha256;
+mod yespower;
 
 use crate::chain::{Hash, Header};
+use schedule::{Growth, TimeTable};
 use serde::{Deserialize, Serialize};
 
 /// A proof-of-work algorithm, by NOMP's name (`algorithm` in a coin file).
@@ -14,11 +20,42 @@ pub enum Algorithm {
     Sha256,
     /// scrypt with N = 1024, r = p = 1, salt = header: Litecoin and its kin (RFC 7914).
     Scrypt,
+    /// scrypt with N = 64.
+    ScryptOg,
+    /// scrypt with an N that grows by a table: Vertcoin's first, and its kin.
+    ScryptN(TimeTable),
+    /// scrypt over ChaCha20/8 and Keccak-512, with an N that grows: YaCoin and its kin.
+    ScryptJane(Growth),
+    /// NeoScrypt: Feathercoin and its kin.
+    Neoscrypt,
+    /// yescrypt 0.5: GlobalBoost and its kin.
+    Yescrypt,
+    /// yespower 0.5: BitZeny.
+    #[serde(rename = "yespower-0.5-zny")]
+    YespowerZny,
+    /// yespower 1.0: Bellcoin.
+    YespowerBell,
+    /// yespower 1.0: Sugarchain.
+    YespowerSugar,
+    /// yespower 1.0: Tidecoin.
+    YespowerTdc,
 }
 
 impl Algorithm {
-    /// Every algorithm.
-    pub const ALL: [Self; 2] = [Self::Sha256, Self::Scrypt];
+    /// Every algorithm; those that need to know more of the coin with what most of their coins have.
+    pub const ALL: [Self; 11] = [
+        Self::Sha256,
+        Self::Scrypt,
+        Self::ScryptOg,
+        Self::ScryptN(TimeTable::VERTCOIN),
+        Self::ScryptJane(Growth::YACOIN),
+        Self::Neoscrypt,
+        Self::Yescrypt,
+        Self::YespowerZny,
+        Self::YespowerBell,
+        Self::YespowerSugar,
+        Self::YespowerTdc,
+    ];
 
     /// The algorithm of that NOMP name, if it is one that this build knows.
     #[must_use]
@@ -32,6 +69,15 @@ impl Algorithm {
         match self {
             Self::Sha256 => "sha256",
             Self::Scrypt => "scrypt",
+            Self::ScryptOg => "scrypt-og",
+            Self::ScryptN(_) => "scrypt-n",
+            Self::ScryptJane(_) => "scrypt-jane",
+            Self::Neoscrypt => "neoscrypt",
+            Self::Yescrypt => "yescrypt",
+            Self::YespowerZny => "yespower-0.5-zny",
+            Self::YespowerBell => "yespower-bell",
+            Self::YespowerSugar => "yespower-sugar",
+            Self::YespowerTdc => "yespower-tdc",
         }
     }
 
@@ -41,7 +87,17 @@ impl Algorithm {
     pub const fn multiplier_shift(self) -> u32 {
         match self {
             Self::Sha256 => 0,
-            Self::Scrypt => 16,
+            Self::Scrypt
+            | Self::ScryptOg
+            | Self::ScryptN(_)
+            | Self::ScryptJane(_)
+            | Self::Yescrypt
+            | Self::YespowerZny
+            | Self::YespowerBell
+            | Self::YespowerSugar
+            | Self::YespowerTdc => 16,
+            // NOMP's. Pools of other kin have 2^16.
+            Self::Neoscrypt => 5,
         }
     }
 
@@ -51,9 +107,36 @@ impl Algorithm {
     pub fn hash(self, header: &Header) -> Hash {
         match self {
             Self::Sha256 => sha256::hash(header),
-            Self::Scrypt => scrypt::hash(header),
+            Self::Scrypt => scrypt::hash(header, scrypt::LOG_N),
+            Self::ScryptOg => scrypt::hash(header, scrypt::LOG_N_OG),
+            Self::ScryptN(table) => scrypt::hash(header, table.log_n(time(header))),
+            Self::ScryptJane(growth) => scrypt_jane::hash(header, growth.factor(time(header))),
+            Self::Neoscrypt => neoscrypt::hash(header),
+            Self::Yescrypt => yespower::hash(header, &yespower::YESCRYPT),
+            Self::YespowerZny => yespower::hash(header, &yespower::ZNY),
+            Self::YespowerBell => yespower::hash(header, &yespower::BELL),
+            Self::YespowerSugar => yespower::hash(header, &yespower::SUGAR),
+            Self::YespowerTdc => yespower::hash(header, &yespower::TIDE),
         }
     }
+
+    /// log2 of N for the algorithms that are scrypt, whose headers [`scrypt::Several`] hashes many
+    /// at a time.
+    #[must_use]
+    pub fn scrypt_log_n(self, header: &Header) -> Option<u8> {
+        match self {
+            Self::Scrypt => Some(scrypt::LOG_N),
+            Self::ScryptOg => Some(scrypt::LOG_N_OG),
+            Self::ScryptN(table) => Some(table.log_n(time(header))),
+            _ => None,
+        }
+    }
+}
+
+/// A header's own time, Unix time in seconds.
+fn time(header: &Header) -> u32 {
+    let [.., a, b, c, d, _, _, _, _, _, _, _, _] = *header;
+    u32::from_le_bytes([a, b, c, d])
 }
 
 #[cfg(test)]
@@ -64,14 +147,19 @@ mod tests {
 
     /// Checks every header of a vector file: hashes as published, genesis blocks meet their target.
     fn agrees(algorithm: Algorithm, file: &str) {
+        agrees_by(|_| algorithm, file);
+    }
+
+    /// The same, with an algorithm for each case.
+    fn agrees_by(algorithm: impl Fn(&serde_json::Value) -> Algorithm, file: &str) {
         let json: serde_json::Value = serde_json::from_str(file).unwrap();
         let text = |case: &serde_json::Value, key: &str| case[key].as_str().unwrap().to_owned();
         let genesis = json["genesis"].as_array().unwrap();
         let vectors = json["vectors"].as_array().unwrap();
-        assert!(!genesis.is_empty() && vectors.len() >= 20);
+        assert!(vectors.len() >= 20);
         for case in genesis.iter().chain(vectors) {
             let header: Header = hex_array(&text(case, "header_hex")).unwrap();
-            let hash = algorithm.hash(&header);
+            let hash = algorithm(case).hash(&header);
             assert_eq!(hash, Hash(hex_array(&text(case, "hash_hex")).unwrap()), "{case}");
             if case["meets_nbits_target"] == true {
                 let bits = u32::from_le_bytes(header[72..76].try_into().unwrap());
@@ -88,6 +176,59 @@ mod tests {
     #[test]
     fn scrypt_agrees_with_published_headers() {
         agrees(Algorithm::Scrypt, include_str!("../../tests/vectors/pow/scrypt.json"));
+    }
+
+    #[test]
+    fn memory_hard_ones_agree_with_published_headers() {
+        macro_rules! agree {
+            ($($algorithm:ident $file:literal),+) => {
+                $(agrees(
+                    Algorithm::$algorithm,
+                    include_str!(concat!("../../tests/vectors/pow/", $file, ".json")),
+                );)+
+            };
+        }
+        agree!(Neoscrypt "neoscrypt", Yescrypt "yescrypt", YespowerZny "yespower-0.5-zny",
+            YespowerBell "yespower-bell", YespowerSugar "yespower-sugar",
+            YespowerTdc "yespower-tdc");
+    }
+
+    /// Whatever the header's time: the files say N, or the N factor.
+    #[test]
+    fn growing_ones_agree_with_published_headers() {
+        let number = |case: &serde_json::Value, key: &str| case["params"][key].as_u64().unwrap();
+        agrees_by(
+            |case| Algorithm::ScryptN(TimeTable::new([(number(case, "n"), 0)]).unwrap()),
+            include_str!("../../tests/vectors/pow/scrypt-n.json"),
+        );
+        agrees_by(
+            |case| {
+                let factor = u8::try_from(number(case, "n_factor")).unwrap();
+                Algorithm::ScryptJane(Growth { start: 0, least: factor, most: factor })
+            },
+            include_str!("../../tests/vectors/pow/scrypt-jane.json"),
+        );
+    }
+
+    /// The genesis blocks of Vertcoin and YaCoin, with the N that their own time asks for.
+    #[test]
+    fn growing_ones_begin_as_their_chains_did() {
+        for (algorithm, file) in [
+            (
+                Algorithm::ScryptN(TimeTable::VERTCOIN),
+                include_str!("../../tests/vectors/pow/scrypt-n.json"),
+            ),
+            (
+                Algorithm::ScryptJane(Growth::YACOIN),
+                include_str!("../../tests/vectors/pow/scrypt-jane.json"),
+            ),
+        ] {
+            let json: serde_json::Value = serde_json::from_str(file).unwrap();
+            let genesis = &json["genesis"][0];
+            let header: Header = hex_array(genesis["header_hex"].as_str().unwrap()).unwrap();
+            let hash = hex_array(genesis["hash_hex"].as_str().unwrap()).unwrap();
+            assert_eq!(algorithm.hash(&header), Hash(hash), "{}", algorithm.name());
+        }
     }
 
     /// NOMP's test header. The scrypt value is OpenSSL's: the one handed down for NOMP's
@@ -111,6 +252,9 @@ mod tests {
     fn names_are_found_again() {
         for algorithm in Algorithm::ALL {
             assert_eq!(Algorithm::from_name(algorithm.name()), Some(algorithm));
+            let written = serde_json::to_string(&algorithm).unwrap();
+            assert!(written.contains(&format!("\"{}\"", algorithm.name())), "{written}");
+            assert_eq!(serde_json::from_str::<Algorithm>(&written).unwrap(), algorithm);
         }
         assert_eq!(Algorithm::from_name("Scrypt"), None);
     }

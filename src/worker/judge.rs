@@ -30,7 +30,7 @@ impl Prepared {
     pub(crate) fn work_hash(&self, algorithm: Algorithm) -> Hash {
         match algorithm {
             Algorithm::Sha256 => self.id,
-            Algorithm::Scrypt => algorithm.hash(&self.header),
+            _ => algorithm.hash(&self.header),
         }
     }
 
