@@ -103,6 +103,10 @@ fn algorithm(
         judge.report.error(&keys.at(&["algorithm"]), &title, &hint);
         return None;
     };
+    if algorithm == Algorithm::Keccak && raw.normal_hashing == Some(true) {
+        let title = "keccak with `normalHashing` is not in this build yet";
+        judge.report.error(&keys.at(&["normalHashing"]), title, "it has: false");
+    }
     if algorithm == Algorithm::Scrypt {
         for (key, value, only) in [("nValue", raw.n_value, 1024), ("rValue", raw.r_value, 1)] {
             if value.is_some_and(|value| value != only) {

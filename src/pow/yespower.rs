@@ -52,6 +52,10 @@ pub(super) const SUGAR: Parameters = Parameters {
     personal: Some(b"Satoshi Nakamoto 31/Oct/2008 Proof-of-work is essentially one-CPU-one-vote"),
 };
 
+/// MinotaurX.
+pub(super) const MINOTAUR: Parameters =
+    Parameters { version: Version::V1_0, n: 2048, r: 8, personal: Some(b"et in arcadia ego") };
+
 /// Tidecoin.
 pub(super) const TIDE: Parameters =
     Parameters { version: Version::V1_0, n: 2048, r: 8, personal: None };
