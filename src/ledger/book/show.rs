@@ -57,6 +57,29 @@ fn hash(text: &str) -> Hash {
     Hash::from_display(text).unwrap_or(Hash([0; 32]))
 }
 
+/// From `txid, state, time, depth, amount`.
+pub(super) fn paid(row: &Row<'_>) -> rusqlite::Result<Paid> {
+    let state = row.get::<_, String>(1)?;
+    let known = PayoutState::ALL.into_iter().find(|known| known.name() == state);
+    Ok(Paid {
+        txid: hash(&row.get::<_, String>(0)?),
+        state: known.unwrap_or(PayoutState::Signed),
+        time: row.get(2).map(natural)?,
+        depth: row.get(3).map(natural)?,
+        amount: amount(row, 4)?,
+    })
+}
+
+/// From `height, hash, time, amount`.
+pub(super) fn earned(row: &Row<'_>) -> rusqlite::Result<Earned> {
+    Ok(Earned {
+        height: row.get(0).map(natural)?,
+        hash: hash(&row.get::<_, String>(1)?),
+        time: row.get(2).map(natural)?,
+        amount: amount(row, 3)?,
+    })
+}
+
 impl Book {
     /// So many blocks below a height, the highest first.
     ///
@@ -172,20 +195,7 @@ impl Book {
         let sql = "SELECT txid, state, time, depth, amount FROM output
             JOIN payout ON payout.id = payout JOIN account ON account.id = account
             WHERE name = ?1 AND txid IS NOT NULL ORDER BY payout.id DESC LIMIT ?2";
-        self.read(|book| {
-            let paid = |row: &Row<'_>| {
-                let state = row.get::<_, String>(1)?;
-                let known = PayoutState::ALL.into_iter().find(|known| known.name() == state);
-                Ok(Paid {
-                    txid: hash(&row.get::<_, String>(0)?),
-                    state: known.unwrap_or(PayoutState::Signed),
-                    time: row.get(2).map(natural)?,
-                    depth: row.get(3).map(natural)?,
-                    amount: amount(row, 4)?,
-                })
-            };
-            book.prepare(sql)?.query_map(params![name, most], paid)?.collect()
-        })
+        self.read(|book| book.prepare(sql)?.query_map(params![name, most], paid)?.collect())
     }
 
     /// What so many blocks brought to an account, newest first.
@@ -196,16 +206,6 @@ impl Book {
         let sql = "SELECT height, hash, block.time, amount FROM credit
             JOIN block ON block.id = block JOIN account ON account.id = account
             WHERE name = ?1 ORDER BY height DESC LIMIT ?2";
-        self.read(|book| {
-            let earned = |row: &Row<'_>| {
-                Ok(Earned {
-                    height: row.get(0).map(natural)?,
-                    hash: hash(&row.get::<_, String>(1)?),
-                    time: row.get(2).map(natural)?,
-                    amount: amount(row, 3)?,
-                })
-            };
-            book.prepare(sql)?.query_map(params![name, most], earned)?.collect()
-        })
+        self.read(|book| book.prepare(sql)?.query_map(params![name, most], earned)?.collect())
     }
 }
