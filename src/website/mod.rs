@@ -37,6 +37,12 @@ const SIGNALS: Token = Token(1);
 /// Longest turn of the main loop: the board's tick stays fresh.
 const TURN: Duration = Duration::from_millis(500);
 
+/// The description of the API at `/api/v1`: OpenAPI 3.1.
+#[must_use]
+pub fn api_description() -> &'static serde_json::Value {
+    v1::document()
+}
+
 /// Runs the role until it is told to stop or the master is gone; returns the exit code.
 #[must_use]
 pub fn run(seat: Seat) -> u8 {

@@ -147,17 +147,12 @@ pub(super) fn router(site: Arc<Site>) -> Router {
         .route("/api/stats", get(stats))
         .route("/api/pool_stats", get(pool_stats))
         .route("/api/live_stats", get(live_stats))
-        .route("/api/v1/pools", get(v1::pools))
-        .route("/api/v1/pools/{coin}", get(v1::pool))
-        .route("/api/v1/pools/{coin}/blocks", get(v1::blocks))
-        .route("/api/v1/pools/{coin}/payouts", get(v1::payouts))
-        .route("/api/v1/pools/{coin}/miners", get(v1::miners))
-        .route("/api/v1/pools/{coin}/miners/{address}", get(v1::miner))
-        .route("/api/v1/pools/{coin}/history", get(v1::history))
+        .merge(v1::router())
         .route("/health", get(|| async { "ok\n" }))
         .route("/ready", get(ready))
         .route("/metrics", get(metrics::metrics))
         .fallback(nothing)
+        .method_not_allowed_fallback(only_get)
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
         .layer(from_fn_with_state(site.clone(), watch))
         .with_state(site)
@@ -199,9 +194,13 @@ fn client(site: &Site, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
 
 async fn nothing(uri: Uri) -> Response {
     match uri.path().starts_with("/api/") {
-        true => error_json(StatusCode::NOT_FOUND, "there is nothing here"),
+        true => v1::nothing(),
         false => pages::not_found("There is nothing here."),
     }
+}
+
+async fn only_get() -> Response {
+    error_json(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are answered here")
 }
 
 async fn stats(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response {
