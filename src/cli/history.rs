@@ -165,7 +165,7 @@ mod tests {
     #[test]
     fn a_slot_that_is_not_over_counts_since_it_began() {
         let scale = |now| Scale { unit: Unit(-10), shift: 16, now };
-        let sum = Sum { weight: 1024, shares: 1, rejected: 2 };
+        let sum = Sum { weight: 1024, shares: 1, rejected: 2, ..Sum::default() };
         let point = Point { at: 600, length: 600, sum, workers: 3 };
         // One share of difficulty 1 of scrypt is 65,536 hashes.
         for (now, seconds) in [(600, 1.0), (700, 100.0), (1200, 600.0), (99_999, 600.0)] {

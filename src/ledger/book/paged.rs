@@ -94,10 +94,11 @@ impl Book {
         below: i64,
         most: u32,
     ) -> Result<Vec<(i64, Paid)>, BookError> {
-        let sql = "SELECT txid, state, time, depth, amount, payout.id FROM output
-            JOIN payout ON payout.id = payout JOIN account ON account.id = account
-            WHERE name = ?1 AND txid IS NOT NULL AND payout.id < ?2
-            ORDER BY payout.id DESC LIMIT ?3";
+        let sql = "SELECT txid, state, time, depth, amount, payout.id FROM account
+            CROSS JOIN output ON output.account = account.id
+            CROSS JOIN payout ON payout.id = output.payout
+            WHERE name = ?1 AND txid IS NOT NULL AND output.payout < ?2
+            ORDER BY output.payout DESC LIMIT ?3";
         self.read(|book| {
             let row = |row: &rusqlite::Row<'_>| Ok((row.get(5)?, paid(row)?));
             book.prepare(sql)?.query_map(params![name, below, most], row)?.collect()
@@ -114,8 +115,9 @@ impl Book {
         place: Place,
         most: u32,
     ) -> Result<Vec<Earned>, BookError> {
-        let sql = "SELECT height, hash, block.time, amount FROM credit
-            JOIN block ON block.id = block JOIN account ON account.id = account
+        let sql = "SELECT height, hash, block.time, amount FROM account
+            CROSS JOIN credit ON credit.account = account.id
+            CROSS JOIN block ON block.id = credit.block
             WHERE name = ?1 AND (height < ?2 OR (height = ?2 AND hash > ?3))
             ORDER BY height DESC, hash LIMIT ?4";
         let (height, hash) = place.columns();
