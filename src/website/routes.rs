@@ -10,9 +10,10 @@ use axum::Router;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{Request, State};
 use axum::http::header::{
-    ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER,
+    ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, LINK,
+    RETRY_AFTER,
 };
-use axum::http::{StatusCode, Uri};
+use axum::http::{Method, StatusCode, Uri};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -26,6 +27,7 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc};
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
+use tower_http::cors::{Any, CorsLayer};
 
 /// Listeners of live numbers at once.
 const LISTENERS: usize = 3000;
@@ -132,6 +134,24 @@ fn event(snapshot: &Snapshot) -> Bytes {
     [&b"data: "[..], snapshot.stats.plain(), b"\n\n"].concat().into()
 }
 
+/// Paths that programs read, from any origin.
+fn api() -> Router<Arc<Site>> {
+    let cors = CorsLayer::new()
+        .allow_origin(Any)
+        .allow_methods([Method::GET, Method::HEAD])
+        .allow_headers(Any)
+        .expose_headers([ETAG, LINK, RETRY_AFTER])
+        .max_age(Duration::from_secs(86_400))
+        .vary([]);
+    Router::new()
+        .route("/api/stats", get(stats))
+        .route("/api/pool_stats", get(pool_stats))
+        .route("/api/live_stats", get(live_stats))
+        .merge(v1::router())
+        .method_not_allowed_fallback(only_get)
+        .layer(cors)
+}
+
 /// Every path.
 pub(super) fn router(site: Arc<Site>) -> Router {
     Router::new()
@@ -144,15 +164,11 @@ pub(super) fn router(site: Arc<Site>) -> Router {
         .route("/miner", get(pages::find))
         .route("/miner/{address}", get(pages::miner))
         .route(&pages::style_path(), get(pages::style))
-        .route("/api/stats", get(stats))
-        .route("/api/pool_stats", get(pool_stats))
-        .route("/api/live_stats", get(live_stats))
-        .merge(v1::router())
+        .merge(api())
         .route("/health", get(|| async { "ok\n" }))
         .route("/ready", get(ready))
         .route("/metrics", get(metrics::metrics))
         .fallback(nothing)
-        .method_not_allowed_fallback(only_get)
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
         .layer(from_fn_with_state(site.clone(), watch))
         .with_state(site)

@@ -1,10 +1,15 @@
 //! A pool's blocks, rounds, payouts, miners and workers, in parts; and its history.
 
-use super::super::coin::{CoinView, WorkerView, hashes, owner};
+use super::super::coin::owner;
+use super::super::luck::Luck;
+use super::super::rigs::{Known, Owner};
 use super::super::routes::Site;
 use super::operation::{Failure, OfCoin};
 use super::query::{self, after_block};
-use super::shapes::{Address, Coins, Count, HashText, Next, Rate, Time, WorkDone, WorkerName};
+use super::shapes::{
+    Address, Coins, Count, HashText, Next, Rate, Time, WorkDone, WorkerName, by_reason,
+};
+use crate::chain::Hash;
 use crate::config::Pool;
 use crate::history::History;
 use crate::ledger::BlockRow;
@@ -13,6 +18,8 @@ use crate::stratum::Unit;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::sync::Arc;
 
 /// A coin's book, if there is one.
 pub(super) fn book(site: &Site, pool: &Pool) -> Result<Option<Book>, Failure> {
@@ -69,11 +76,29 @@ pub(super) struct Block {
     scheme: String,
     /// Id of its coinbase transaction.
     coinbase: HashText,
+    /// Work since the block before it in percent of what a block took on average. Null: unknown, as
+    /// of blocks that were found long ago.
+    #[schemars(extend("examples" = [71.5], "minimum" = 0))]
+    effort_percent: Option<f64>,
 }
 
-impl From<&BookBlock> for Block {
-    fn from(block: &BookBlock) -> Self {
+/// What the work before blocks is known from.
+struct Efforts(Option<Arc<Luck>>);
+
+impl Efforts {
+    fn new(site: &Site, pool: &Pool) -> Self {
+        Self(site.now().coins.get(&pool.coin.id).map(|coin| coin.luck.clone()))
+    }
+
+    fn of(&self, hash: &Hash) -> Option<f64> {
+        self.0.as_ref()?.effort(hash)
+    }
+}
+
+impl Block {
+    fn booked(block: &BookBlock, efforts: &Efforts) -> Self {
         Self {
+            effort_percent: efforts.of(&block.hash),
             height: block.height,
             hash: block.hash.into(),
             time: Time::of_ms(block.time),
@@ -85,12 +110,11 @@ impl From<&BookBlock> for Block {
             coinbase: block.coinbase.into(),
         }
     }
-}
 
-impl From<&BlockRow> for Block {
-    fn from(row: &BlockRow) -> Self {
+    fn tallied(row: &BlockRow, efforts: &Efforts) -> Self {
         let found = &row.found;
         Self {
+            effort_percent: efforts.of(&found.hash),
             height: found.height,
             hash: found.hash.into(),
             time: Time::of_ms(found.time),
@@ -125,15 +149,19 @@ fn tallied(site: &Site, pool: &Pool, place: crate::ledger::book::Place) -> Vec<B
 /// `/api/v1/pools/COIN/blocks`.
 pub(super) fn blocks(site: &Site, at: &OfCoin, asked: query::Blocks) -> Result<Blocks, Failure> {
     let (most, place) = (asked.limit()?, asked.place()?);
+    let efforts = Efforts::new(site, &at.0);
     if let Some(book) = book(site, &at.0)? {
         let mut found = book.blocks_after(place, most + 1)?;
         let next = cut(&mut found, most as usize).map(|it| Next(after_block(it.height, it.hash)));
-        return Ok(Blocks { blocks: found.iter().map(Block::from).collect(), next });
+        return Ok(Blocks {
+            blocks: found.iter().map(|it| Block::booked(it, &efforts)).collect(),
+            next,
+        });
     }
     let mut rows = tallied(site, &at.0, place);
     let next = cut(&mut rows, most as usize)
         .map(|row| Next(after_block(row.found.height, row.found.hash)));
-    Ok(Blocks { blocks: rows.iter().map(Block::from).collect(), next })
+    Ok(Blocks { blocks: rows.iter().map(|row| Block::tallied(row, &efforts)).collect(), next })
 }
 
 /// Rounds that a block closed.
@@ -158,27 +186,14 @@ struct ClosedRound {
     work: Option<WorkDone>,
     /// Workers that did it. Null: unknown.
     workers: Option<Count>,
-    /// Its work in percent of what a block took on average. Null: unknown, as of rounds that ended
-    /// long ago and under PPLNS.
-    #[schemars(extend("examples" = [71.5], "minimum" = 0))]
-    effort_percent: Option<f64>,
     /// The block.
     block: Block,
-}
-
-/// The work of a round in percent of what its block took on average, if its difficulty is known.
-fn effort(site: &Site, pool: &Pool, round: &Round, work: f64) -> Option<f64> {
-    let snapshot = site.now();
-    let ledger = snapshot.coins.get(&pool.coin.id)?.ledger.value.as_ref()?;
-    let mut rows = ledger.overview.blocks.iter();
-    let network = rows.find(|row| row.found.hash == round.block.hash)?.found.difficulty;
-    let fits = round.block.scheme == "prop" && network > 0.0;
-    fits.then(|| work * hashes(pool) / (network * 32_f64.exp2()) * 100.0)
 }
 
 /// `/api/v1/pools/COIN/rounds`.
 pub(super) fn rounds(site: &Site, at: &OfCoin, asked: query::Blocks) -> Result<Rounds, Failure> {
     let (most, place) = (asked.limit()?, asked.place()?);
+    let efforts = Efforts::new(site, &at.0);
     let Some(book) = book(site, &at.0)? else {
         let mut rows = tallied(site, &at.0, place);
         rows.retain(|row| row.found.scheme.name() != "solo");
@@ -189,8 +204,7 @@ pub(super) fn rounds(site: &Site, at: &OfCoin, asked: query::Blocks) -> Result<R
             to: Time::of_ms(row.found.time),
             work: None,
             workers: None,
-            effort_percent: None,
-            block: row.into(),
+            block: Block::tallied(row, &efforts),
         };
         return Ok(Rounds { rounds: rows.iter().map(closed).collect(), next });
     };
@@ -209,8 +223,7 @@ pub(super) fn rounds(site: &Site, at: &OfCoin, asked: query::Blocks) -> Result<R
             to: Time::of_ms(round.block.time),
             work: work.map(WorkDone),
             workers: known.map(|_| Count(round.workers)),
-            effort_percent: work.and_then(|work| effort(site, &at.0, round, work)),
-            block: (&round.block).into(),
+            block: Block::booked(&round.block, &efforts),
         }
     };
     Ok(Rounds { rounds: found.iter().map(closed).collect(), next })
@@ -301,6 +314,13 @@ struct MinerRow {
     shares: Count,
     /// Refused shares within `hashrateWindow`.
     rejected: Count,
+    /// The same by reason, as far as reasons are known.
+    rejected_by_reason: BTreeMap<&'static str, u64>,
+    /// When the last accepted share came, unix seconds. Null: unknown.
+    last_share: Option<Time>,
+    /// Difficulty of that share. Null: unknown.
+    #[schemars(extend("examples" = [32.0], "minimum" = 0))]
+    difficulty: Option<f64>,
     /// Work in the current round, as difficulty.
     round_work: WorkDone,
 }
@@ -310,25 +330,19 @@ pub(super) fn miners(site: &Site, at: &OfCoin, asked: query::Names) -> Result<Mi
     let most = asked.limit()?;
     let snapshot = site.now();
     let coin = snapshot.coins.get(&at.0.coin.id);
-    let workers = coin.map(CoinView::workers).unwrap_or_default();
-    let mut sums: BTreeMap<&str, (u64, WorkerView, f64)> = BTreeMap::new();
-    for (name, worker) in &workers {
-        let (count, sum, round) = sums.entry(owner(name)).or_default();
-        *count += 1;
-        sum.rate += worker.rate;
-        sum.shares += worker.shares;
-        sum.rejected += worker.rejected;
-        *round += coin.map_or(0.0, |coin| coin.in_round(name));
-    }
-    let count = Count(sums.len() as u64);
-    let left = sums.into_iter().filter(|(address, _)| asked.is_left(address));
-    let row = |(address, (workers, sum, round)): (&str, (u64, WorkerView, f64))| MinerRow {
-        address: Address(address.to_owned()),
-        workers: Count(workers),
-        hashrate: Rate(sum.rate),
-        shares: Count(sum.shares),
-        rejected: Count(sum.rejected),
-        round_work: WorkDone(round),
+    let rigs = coin.map(|coin| coin.rigs.clone()).unwrap_or_default();
+    let count = Count(rigs.owners.len() as u64);
+    let left = rigs.owners.range::<str, _>((asked.after(), Bound::Unbounded));
+    let row = |(address, owner): (&String, &Owner)| MinerRow {
+        address: Address(address.clone()),
+        workers: Count(owner.rigs.len() as u64),
+        hashrate: Rate(owner.window.rate),
+        shares: Count(owner.window.shares),
+        rejected: Count(owner.window.rejected),
+        rejected_by_reason: by_reason(&owner.window.reasons),
+        last_share: owner.window.last.map(Time),
+        difficulty: owner.window.difficulty,
+        round_work: WorkDone(owner.round),
     };
     let mut miners: Vec<MinerRow> = left.take(most + 1).map(row).collect();
     let next = cut(&mut miners, most).map(|miner| Next(miner.address.0.clone()));
@@ -362,6 +376,13 @@ struct WorkerRow {
     shares: Count,
     /// Refused shares within `hashrateWindow`.
     rejected: Count,
+    /// The same by reason, as far as reasons are known.
+    rejected_by_reason: BTreeMap<&'static str, u64>,
+    /// When the last accepted share came, unix seconds. Null: unknown.
+    last_share: Option<Time>,
+    /// Difficulty of that share. Null: unknown.
+    #[schemars(extend("examples" = [32.0], "minimum" = 0))]
+    difficulty: Option<f64>,
     /// Work in the current round, as difficulty.
     round_work: WorkDone,
 }
@@ -371,17 +392,21 @@ pub(super) fn workers(site: &Site, at: &OfCoin, asked: query::Names) -> Result<W
     let most = asked.limit()?;
     let snapshot = site.now();
     let coin = snapshot.coins.get(&at.0.coin.id);
-    let all = coin.map(CoinView::workers).unwrap_or_default();
-    let count = Count(all.len() as u64);
-    let row = |(name, worker): (&str, WorkerView)| WorkerRow {
-        name: WorkerName(name.to_owned()),
-        address: Address(owner(name).to_owned()),
-        hashrate: Rate(worker.rate),
-        shares: Count(worker.shares),
-        rejected: Count(worker.rejected),
-        round_work: WorkDone(coin.map_or(0.0, |coin| coin.in_round(name))),
+    let rigs = coin.map(|coin| coin.rigs.clone()).unwrap_or_default();
+    let count = Count(rigs.all.len() as u64);
+    let row = |rig: &Known| WorkerRow {
+        name: WorkerName(rig.name.clone()),
+        address: Address(owner(&rig.name).to_owned()),
+        hashrate: Rate(rig.window.rate),
+        shares: Count(rig.window.shares),
+        rejected: Count(rig.window.rejected),
+        rejected_by_reason: by_reason(&rig.window.reasons),
+        last_share: rig.window.last.map(Time),
+        difficulty: rig.window.difficulty,
+        round_work: WorkDone(rig.round),
     };
-    let left = all.into_iter().filter(|(name, _)| asked.is_left(name));
+    let first = rigs.all.partition_point(|rig| !asked.is_left(&rig.name));
+    let left = rigs.all.iter().skip(first);
     let mut workers: Vec<WorkerRow> = left.take(most + 1).map(row).collect();
     let next = cut(&mut workers, most).map(|worker| Next(worker.name.0.clone()));
     Ok(Workers { time: Time::of_ms(snapshot.at), count, workers, next })

@@ -1,6 +1,7 @@
 //! One miner: how it stands, what it was paid and what it earned.
 
 use super::super::miner::{self, Miner, Rig};
+use super::super::payday::Hold;
 use super::super::reply::Kind;
 use super::super::routes::Site;
 use super::super::text::utc;
@@ -9,7 +10,10 @@ use super::operation::{Answer, Failure, Nothing, OfMiner};
 use super::query::{self, after_block};
 use super::shapes::{Address, Coins, Count, HashText, Next, Rate, Time, WorkDone, WorkerName};
 use super::sheet;
+use crate::config::Pool;
+use crate::history::Reasons;
 use crate::ledger::book::{Earned, Paid};
+use crate::stratum::Reject;
 use axum::http::header::{CONTENT_DISPOSITION, LINK};
 use axum::http::{HeaderName, HeaderValue};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -28,8 +32,19 @@ pub(super) struct MinerNow {
     hashrate: Rate,
     /// Its money. Null: it has earned nothing yet, or nothing is paid.
     balance: Option<Money>,
-    /// Its workers: of the current round, of `hashrateWindow`, and of the last day.
+    /// Accepted shares of all its workers within `hashrateWindow`.
+    shares: Count,
+    /// Refused ones.
+    rejected: Count,
+    /// What its hash rate brings in a day on average, about, coins. Null: unknown.
+    daily_estimate: Option<Coins>,
+    /// What its next payout waits for, the weightiest first.
+    waits_for: Vec<WaitsFor>,
+    /// Its workers: of the current round, of `hashrateWindow`, and of the last day; 500 at most, the
+    /// fastest.
     workers: Vec<Worker>,
+    /// How many more there are.
+    workers_left_out: Count,
     /// The newest 100 payments to it; `payments` has all.
     payouts: Vec<Payment>,
     /// What the newest 100 blocks brought to it; `earnings` has all.
@@ -57,6 +72,52 @@ struct Money {
     minimum_payment: Option<Coins>,
 }
 
+/// Something that a payout waits for.
+#[derive(Debug, Serialize, JsonSchema)]
+struct WaitsFor {
+    /// `payments-off`, `held`, `in-flight`, `below-minimum`, `payments-waiting`, `ripening`, `due`
+    /// (nothing: it is paid next) or `nothing-earned`.
+    #[schemars(extend("examples" = ["below-minimum"]))]
+    reason: &'static str,
+    /// In plain words, with the amounts.
+    #[schemars(extend("examples" = ["0.00250000 LTC are missing to the 0.01000000 LTC from which on you are paid."]))]
+    words: String,
+}
+
+/// Refused shares of one kind.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Refused {
+    /// `stale`, `duplicate`, `low-difficulty`, `malformed`, `unknown-job`, `unauthorized`,
+    /// `not-subscribed`, `time`, `version`, `too-many` or `storage`.
+    #[schemars(extend("examples" = ["stale"]))]
+    reason: &'static str,
+    /// How many.
+    count: Count,
+    /// Why, in plain words, and what to do.
+    #[schemars(extend("examples" = ["too late: a new block had come. A few are normal"]))]
+    words: &'static str,
+}
+
+/// Shares of a day.
+#[derive(Debug, Serialize, JsonSchema)]
+struct DayOfShares {
+    /// Accepted ones.
+    shares: Count,
+    /// Refused ones.
+    rejected: Count,
+    /// Refused ones by reason, as far as reasons are known.
+    reasons: Vec<Refused>,
+}
+
+fn refused(reasons: &Reasons) -> Vec<Refused> {
+    let one = |(reject, count): (Reject, u64)| Refused {
+        reason: reject.name(),
+        count: Count(count),
+        words: miner::why(reject),
+    };
+    reasons.each().map(one).collect()
+}
+
 /// A worker of a miner.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Worker {
@@ -70,6 +131,13 @@ struct Worker {
     rejected: Count,
     /// Work in the current round, as difficulty.
     round_work: WorkDone,
+    /// When its last accepted share came, unix seconds. Null: unknown.
+    last_share: Option<Time>,
+    /// Difficulty of that share. Null: unknown.
+    #[schemars(extend("examples" = [32.0], "minimum" = 0))]
+    difficulty: Option<f64>,
+    /// Its shares of the last 24 hours.
+    day: DayOfShares,
     /// Its hash rates over a day, the oldest first; times without work are left out.
     history: Vec<PastRate>,
 }
@@ -145,13 +213,21 @@ impl From<&Rig> for Worker {
             shares: Count(rig.window.shares),
             rejected: Count(rig.window.rejected),
             round_work: WorkDone(rig.round),
+            last_share: rig.last.map(Time),
+            difficulty: rig.difficulty,
+            day: DayOfShares {
+                shares: Count(rig.day.shares),
+                rejected: Count(rig.day.rejected),
+                reasons: refused(&rig.day.reasons),
+            },
             history: rig.series.iter().map(past).collect(),
         }
     }
 }
 
 impl MinerNow {
-    fn new(address: &str, miner: &Miner) -> Self {
+    fn new(pool: &Pool, address: &str, miner: &Miner) -> Self {
+        let hold = |hold: &Hold| WaitsFor { reason: hold.name(), words: hold.words(pool) };
         let money = miner.balance.as_ref().map(|balance| Money {
             immature_estimate: miner.immature.into(),
             unpaid: balance.unpaid.into(),
@@ -166,7 +242,12 @@ impl MinerNow {
             address: Address(address.to_owned()),
             hashrate: Rate(miner.rate()),
             balance: money,
+            shares: Count(miner.window.shares),
+            rejected: Count(miner.window.rejected),
+            daily_estimate: miner.daily.map(Coins::from),
+            waits_for: miner.holds.iter().map(hold).collect(),
             workers: miner.rigs.iter().map(Worker::from).collect(),
+            workers_left_out: Count(miner.more as u64),
             payouts: miner.payments.iter().map(Payment::from).collect(),
             credits: miner.earned.iter().map(Credit::from).collect(),
         }
@@ -177,7 +258,7 @@ impl MinerNow {
 pub(super) fn miner(site: &Site, at: &OfMiner, _: Nothing) -> Result<MinerNow, Failure> {
     let miner = miner::ask(site, &at.pool, &at.address).map_err(Failure::Away)?;
     match miner.is_known() {
-        true => Ok(MinerNow::new(&at.address, &miner)),
+        true => Ok(MinerNow::new(&at.pool, &at.address, &miner)),
         false => Err(Failure::Unknown("nothing is known of this address")),
     }
 }

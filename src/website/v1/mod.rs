@@ -10,7 +10,7 @@ mod series;
 mod shapes;
 mod sheet;
 
-pub(super) use openapi::document;
+pub(super) use openapi::{document, resolved};
 
 use super::reply::error_json;
 use super::routes::Site;

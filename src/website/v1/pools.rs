@@ -51,6 +51,9 @@ pub(super) struct PoolNow {
     /// Difficulty of the network as daemons count it: in 2^32 hashes a block. Null: unknown.
     #[schemars(extend("examples" = [35_000_000.5]))]
     difficulty: Option<f64>,
+    /// About how many hashes a second the network does. Null: the coin's file has no `blockTime`, or
+    /// nothing is known.
+    network_hashrate: Option<Rate>,
     /// Hashes a second over `hashrateWindow`.
     hashrate: Rate,
     /// Connections of miners. Null: unknown.
@@ -63,6 +66,12 @@ pub(super) struct PoolNow {
     round: RoundNow,
     /// Blocks since ever.
     blocks: BlockCounts,
+    /// Luck over the newest 100 blocks in percent: 100 is the average, more is better. Null: of no
+    /// block it is known what it took.
+    #[schemars(extend("examples" = [104.2], "minimum" = 0))]
+    luck_percent: Option<f64>,
+    /// What the newest block brought to miners, coins. Null: none yet.
+    block_reward: Option<Coins>,
     /// Confirmed payouts since ever, coins. Null: nothing is paid.
     paid: Option<Coins>,
     /// What miners are owed, coins, without what is set aside. Null: nothing is paid.
@@ -161,7 +170,7 @@ impl PoolNow {
         let id = &pool.coin.id;
         let none = CoinView::default();
         let coin = snapshot.coins.get(id).unwrap_or(&none);
-        let master = snapshot.master.value.as_ref();
+        let master = snapshot.master.value.as_deref();
         let status = master.and_then(|it| it.get("coins")?.get(id)).unwrap_or(&Value::Null);
         let text = |name| status.get(name).and_then(Value::as_str).map(str::to_owned);
         let count = |name| status.get(name).and_then(Value::as_u64);
@@ -184,6 +193,7 @@ impl PoolNow {
             height: count("height"),
             tip: text("tip"),
             difficulty: network,
+            network_hashrate: coin.network.rate.map(Rate),
             hashrate: Rate(coin.rate()),
             connections: count("miners").map(Count),
             workers: coin.window().map(|history| Count(history.workers.len() as u64)),
@@ -205,6 +215,8 @@ impl PoolNow {
                 confirmed: Count(blocks.confirmed),
                 orphaned: Count(blocks.orphaned),
             },
+            luck_percent: coin.luck.over(100).map(|(percent, _)| percent),
+            block_reward: coin.reward(pool).map(Coins::from),
             paid: totals.map(|totals| totals.paid.into()),
             owed: totals.map(|totals| totals.owed.into()),
             fee_ppm: fee(pool),

@@ -6,11 +6,16 @@ use crate::ledger::book::Place;
 use crate::sys::clock::unix_ms;
 use schemars::JsonSchema;
 use serde::Deserialize;
+use std::ops::Bound;
 
 /// Entries of a list where nothing is said, and at most.
 const LIMIT: (u32, u32) = (50, 500);
-/// Points of a history at most.
+/// Rigs of a history at most.
+const RIGS: u32 = 100;
+/// Points of a pool's history at most.
 const POINTS: u64 = 2000;
+/// Points of each rig's at most.
+const RIG_POINTS: u64 = 500;
 /// The last second of the year 9999: later times are slips of the pen, such as milliseconds.
 const LAST: u64 = 253_402_300_799;
 
@@ -18,10 +23,10 @@ const fn fifty() -> u32 {
     LIMIT.0
 }
 
-fn limit(asked: u32) -> Result<u32, Failure> {
-    match asked {
-        1..=500 => Ok(asked),
-        _ => Err(Failure::Bad(format!("limit must be from 1 to {}", LIMIT.1))),
+fn limit(asked: u32, most: u32) -> Result<u32, Failure> {
+    match (1..=most).contains(&asked) {
+        true => Ok(asked),
+        false => Err(Failure::Bad(format!("limit must be from 1 to {most}"))),
     }
 }
 
@@ -41,7 +46,7 @@ pub(super) struct Blocks {
 
 impl Blocks {
     pub(super) fn limit(&self) -> Result<u32, Failure> {
-        limit(self.limit)
+        limit(self.limit, LIMIT.1)
     }
 
     /// Where the list goes on.
@@ -91,7 +96,7 @@ pub(super) struct Payouts {
 
 impl Payouts {
     pub(super) fn limit(&self) -> Result<u32, Failure> {
-        limit(self.limit)
+        limit(self.limit, LIMIT.1)
     }
 
     pub(super) fn below(&self) -> Result<i64, Failure> {
@@ -136,7 +141,12 @@ pub(super) struct Names {
 
 impl Names {
     pub(super) fn limit(&self) -> Result<usize, Failure> {
-        limit(self.limit).map(|limit| limit as usize)
+        limit(self.limit, LIMIT.1).map(|limit| limit as usize)
+    }
+
+    /// Where this part begins: behind a name, if any.
+    pub(super) fn after(&self) -> Bound<&str> {
+        if self.after.is_empty() { Bound::Unbounded } else { Bound::Excluded(&self.after) }
     }
 
     /// Whether a name is in this part, or a later one.
@@ -167,14 +177,63 @@ pub(super) struct Span {
 impl Span {
     /// From, to and step.
     pub(super) fn bounds(&self) -> Result<(u64, u64, u64), Failure> {
-        let to = self.to.unwrap_or(unix_ms() / 1000);
-        let from = self.from.unwrap_or(to.saturating_sub(86_400));
-        for (name, value) in [("from", from), ("to", to), ("step", self.step)] {
-            if value > LAST {
-                return Err(Failure::Bad(format!("{name} must be seconds, at most {LAST}")));
-            }
+        bounds((self.from, self.to, self.step), POINTS)
+    }
+}
+
+fn bounds(
+    (from, to, step): (Option<u64>, Option<u64>, u64),
+    points: u64,
+) -> Result<(u64, u64, u64), Failure> {
+    let to = to.unwrap_or(unix_ms() / 1000);
+    let from = from.unwrap_or(to.saturating_sub(86_400));
+    for (name, value) in [("from", from), ("to", to), ("step", step)] {
+        if value > LAST {
+            return Err(Failure::Bad(format!("{name} must be seconds, at most {LAST}")));
         }
-        Ok((from, to, self.step.max(to.saturating_sub(from).div_ceil(POINTS)).max(60)))
+    }
+    Ok((from, to, step.max(to.saturating_sub(from).div_ceil(points)).max(60)))
+}
+
+/// Which part of the history of a miner's rigs.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RigSpan {
+    /// From when on, unix seconds; a day before `to` where nothing is said.
+    #[serde(default)]
+    #[schemars(range(min = 0, max = 253_402_300_799_u64))]
+    from: Option<u64>,
+    /// Until when, unix seconds; now where nothing is said.
+    #[serde(default)]
+    #[schemars(range(min = 0, max = 253_402_300_799_u64))]
+    to: Option<u64>,
+    /// Seconds of one point at least: 60, 600, 3,600 and 86,400 are kept, the longer the older. It
+    /// is raised so far that each rig has 500 points at most.
+    #[serde(default)]
+    #[schemars(range(min = 0, max = 253_402_300_799_u64))]
+    step: u64,
+    /// Rigs at most.
+    #[serde(default = "fifty")]
+    #[schemars(range(min = 1, max = 100))]
+    limit: u32,
+    /// Only rigs with names behind this one; the `next` of an answer is such a name.
+    #[serde(default)]
+    after: String,
+}
+
+impl RigSpan {
+    /// From, to and step.
+    pub(super) fn bounds(&self) -> Result<(u64, u64, u64), Failure> {
+        bounds((self.from, self.to, self.step), RIG_POINTS)
+    }
+
+    pub(super) fn limit(&self) -> Result<usize, Failure> {
+        limit(self.limit, RIGS).map(|limit| limit as usize)
+    }
+
+    /// Whether a rig is in this part, or a later one.
+    pub(super) fn is_left(&self, name: &str) -> bool {
+        self.after.is_empty() || name > self.after.as_str()
     }
 }
 

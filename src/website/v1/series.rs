@@ -3,16 +3,17 @@
 use super::super::coin::hashes;
 use super::super::miner::passed;
 use super::super::routes::Site;
-use super::lists::history_of;
+use super::lists::{cut, history_of};
 use super::operation::{Failure, OfCoin, OfMiner};
-use super::query::Span;
-use super::shapes::{Count, Rate, Time, WorkerName};
+use super::query::{RigSpan, Span};
+use super::shapes::{Count, Next, Rate, Time, WorkerName, by_reason};
 use crate::config::Pool;
 use crate::history::Point;
 use crate::stratum::Unit;
 use crate::sys::clock::unix_ms;
 use schemars::JsonSchema;
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// A pool over time.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -43,8 +44,13 @@ struct PoolPoint {
     shares: Count,
     /// Refused shares.
     rejected: Count,
+    /// The same by reason, as far as reasons are known.
+    rejected_by_reason: BTreeMap<&'static str, u64>,
     /// Workers that did it.
     workers: Count,
+    /// Difficulty of the network then, in 2^32 hashes a block. Null: unknown.
+    #[schemars(extend("examples" = [35_000_000.5], "minimum" = 0))]
+    network_difficulty: Option<f64>,
 }
 
 /// A miner over time.
@@ -59,6 +65,8 @@ pub(super) struct MinerHistory {
     step: u64,
     /// By name, who worked in that time.
     workers: Vec<WorkerHistory>,
+    /// What to give as `after` for more. Null: there are no more.
+    next: Option<Next>,
 }
 
 /// A worker over time.
@@ -84,6 +92,8 @@ struct WorkerPoint {
     shares: Count,
     /// Refused shares.
     rejected: Count,
+    /// The same by reason, as far as reasons are known.
+    rejected_by_reason: BTreeMap<&'static str, u64>,
 }
 
 #[expect(clippy::cast_precision_loss, reason = "for display")]
@@ -97,12 +107,16 @@ pub(super) fn pool(site: &Site, at: &OfCoin, span: Span) -> Result<PoolHistory, 
     let (from, to, step) = span.bounds()?;
     let found = match history_of(site, &at.0)? {
         Some((history, unit)) => {
+            let network: BTreeMap<u64, f64> =
+                history.network(from, to, step)?.into_iter().collect();
             let point = |point: &Point| PoolPoint {
+                network_difficulty: network.get(&point.at).copied(),
                 time: Time(point.at),
                 length: point.length,
                 hashrate: rate(&at.0, unit, point),
                 shares: Count(point.sum.shares),
                 rejected: Count(point.sum.rejected),
+                rejected_by_reason: by_reason(&point.sum.reasons),
                 workers: Count(point.workers.into()),
             };
             history.pool(from, to, step)?.iter().map(point).collect()
@@ -113,9 +127,10 @@ pub(super) fn pool(site: &Site, at: &OfCoin, span: Span) -> Result<PoolHistory, 
 }
 
 /// `/api/v1/pools/COIN/miners/ADDRESS/history`.
-pub(super) fn miner(site: &Site, at: &OfMiner, span: Span) -> Result<MinerHistory, Failure> {
+pub(super) fn miner(site: &Site, at: &OfMiner, span: RigSpan) -> Result<MinerHistory, Failure> {
     let (from, to, step) = span.bounds()?;
-    let workers = match history_of(site, &at.pool)? {
+    let most = span.limit()?;
+    let mut workers: Vec<WorkerHistory> = match history_of(site, &at.pool)? {
         Some((history, unit)) => {
             let point = |point: &Point| WorkerPoint {
                 time: Time(point.at),
@@ -123,15 +138,18 @@ pub(super) fn miner(site: &Site, at: &OfMiner, span: Span) -> Result<MinerHistor
                 hashrate: rate(&at.pool, unit, point),
                 shares: Count(point.sum.shares),
                 rejected: Count(point.sum.rejected),
+                rejected_by_reason: by_reason(&point.sum.reasons),
             };
             let found = history.miner(&at.address, from, to, step)?.into_iter();
             let worker = |(name, points): (String, Vec<Point>)| WorkerHistory {
                 name: WorkerName(name),
                 points: points.iter().map(point).collect(),
             };
-            found.map(worker).collect()
+            let left = found.filter(|(name, _)| span.is_left(name));
+            left.take(most + 1).map(worker).collect()
         }
         None => Vec::new(),
     };
-    Ok(MinerHistory { from: Time(from), to: Time(to), step, workers })
+    let next = cut(&mut workers, most).map(|worker| Next(worker.name.0.clone()));
+    Ok(MinerHistory { from: Time(from), to: Time(to), step, workers, next })
 }

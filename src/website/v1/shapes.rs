@@ -1,9 +1,11 @@
 //! What answers are made of: each kind of value is written in one way.
 
 use super::super::text::coins;
+use crate::history::Reasons;
 use crate::rewards::Amount;
 use schemars::JsonSchema;
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// Coins as text, with eight places.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -78,6 +80,11 @@ pub(super) struct WorkerName(pub(super) String);
 #[serde(transparent)]
 #[schemars(inline, extend("examples" = ["LVg2kJoFNg45Nbpy53h7Fe1wKyeXVRhMH9"]))]
 pub(super) struct Address(pub(super) String);
+
+/// Counts by the name of a reason.
+pub(super) fn by_reason(reasons: &Reasons) -> BTreeMap<&'static str, u64> {
+    reasons.each().map(|(reason, count)| (reason.name(), count)).collect()
+}
 
 /// What to ask for next.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
