@@ -2,6 +2,7 @@
 
 mod lists;
 mod miner;
+mod names;
 mod openapi;
 mod operation;
 mod pools;
@@ -44,9 +45,9 @@ fn operations() -> Vec<Operation> {
         Operation::new("/api/v1/pools/{coin}/payouts", "payouts", Disk,
             "Payouts, the newest first.", lists::payouts),
         Operation::new("/api/v1/pools/{coin}/miners", "miners", Snapshot,
-            "Who mines, or has work in this round, by address.", lists::miners),
+            "Who mines, or has work in this round, by address.", names::miners),
         Operation::new("/api/v1/pools/{coin}/workers", "workers", Snapshot,
-            "The same by rig.", lists::workers),
+            "The same by rig.", names::workers),
         Operation::new("/api/v1/pools/{coin}/history", "history", Disk,
             "The pool over time.", series::pool),
         Operation::new("/api/v1/pools/{coin}/miners/{address}", "miner", Disk,

@@ -40,10 +40,14 @@ fn make() -> Value {
                 "operationId": operation.id,
                 "summary": operation.words,
                 "parameters": parameters,
-                "responses": responses(&operation, &schema, &wrong),
+                "responses": responses(&operation, &schema),
             }}),
         );
     }
+    let failures: Map<String, Value> = FAILURES
+        .iter()
+        .map(|(_, name, words)| ((*name).to_owned(), described(words, Kind::Json.media(), &wrong)))
+        .collect();
     let mut document = json!({
         "openapi": "3.1.0",
         "info": {
@@ -58,7 +62,7 @@ fn make() -> Value {
         },
         "servers": [{"url": "/"}],
         "paths": paths,
-        "components": {"schemas": answers.take_definitions(true)},
+        "components": {"schemas": answers.take_definitions(true), "responses": failures},
     });
     add_examples(&mut document);
     document
@@ -99,22 +103,28 @@ fn parameters(operation: &Operation, query: &Schema, generator: &SchemaGenerator
     all
 }
 
-fn responses(operation: &Operation, schema: &Schema, wrong: &Schema) -> Value {
+/// Answers that are not 200: status, name, when.
+const FAILURES: [(&str, &str, &str); 4] = [
+    ("400", "Bad", "The question makes no sense."),
+    ("404", "Unknown", "There is no such pool, or nothing is known of the miner."),
+    ("429", "TooMany", "Too many requests of one address; wait for `Retry-After` seconds."),
+    ("503", "Away", "It cannot be read now, or too many ask; try again."),
+];
+
+fn described(words: &str, media: &str, schema: &Schema) -> Value {
+    json!({"description": words, "content": {media: {"schema": schema}}})
+}
+
+fn responses(operation: &Operation, schema: &Schema) -> Value {
     let mut all = Map::new();
     let media = operation.kind.media().split(';').next().unwrap_or_default();
-    let described = |words: &str, media: &str, schema: &Schema| json!({"description": words, "content": {media: {"schema": schema}}});
     all.insert("200".to_owned(), described("The answer.", media, schema));
     all.insert("304".to_owned(), json!({"description": "It is what `If-None-Match` names."}));
-    let mut failures = vec![("400", "The question makes no sense.")];
-    if !operation.parts.is_empty() {
-        failures.push(("404", "There is no such pool, or nothing is known of the miner."));
-    }
-    failures.extend([
-        ("429", "Too many requests of one address; wait for `Retry-After` seconds."),
-        ("503", "It cannot be read now, or too many ask; try again."),
-    ]);
-    for (status, words) in failures {
-        all.insert(status.to_owned(), described(words, Kind::Json.media(), wrong));
+    // Only what has a name in its path can be unknown.
+    let failures = FAILURES.iter().filter(|it| it.0 != "404" || !operation.parts.is_empty());
+    for (status, name, _) in failures {
+        let place = format!("#/components/responses/{name}");
+        all.insert((*status).to_owned(), json!({"$ref": place}));
     }
     all.into()
 }
