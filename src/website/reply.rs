@@ -20,6 +20,7 @@ pub(super) enum Kind {
     Text,
     Css,
     Csv,
+    Svg,
 }
 
 impl Kind {
@@ -31,6 +32,7 @@ impl Kind {
             Self::Text => "text/plain; version=0.0.4; charset=utf-8",
             Self::Css => "text/css; charset=utf-8",
             Self::Csv => "text/csv; charset=utf-8; header=present",
+            Self::Svg => "image/svg+xml",
         }
     }
 

@@ -164,6 +164,7 @@ pub(super) fn router(site: Arc<Site>) -> Router {
         .route("/miner", get(pages::find))
         .route("/miner/{address}", get(pages::miner))
         .route(&pages::style_path(), get(pages::style))
+        .route("/icon.svg", get(pages::icon))
         .merge(api())
         .route("/health", get(|| async { "ok\n" }))
         .route("/ready", get(ready))
