@@ -4,9 +4,9 @@
 
 mod fees;
 mod intents;
-mod paged;
 mod show;
 mod thresholds;
+
 use super::*;
 use crate::chain::Hash;
 use crate::chain::transaction::{Output, Transaction, unfunded};

@@ -1,5 +1,7 @@
 //! What the web site shows of the book.
 
+mod paged;
+
 use super::*;
 
 #[test]

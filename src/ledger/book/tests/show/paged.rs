@@ -1,6 +1,6 @@
 //! Lists in parts.
 
-use super::*;
+use super::super::*;
 
 /// Every part, by asking on from the last place.
 fn all<T>(mut ask: impl FnMut(Place) -> Vec<T>, place: impl Fn(&T) -> Place) -> Vec<T> {
