@@ -17,9 +17,11 @@ use crate::sys::clock::{monotonic_ms, ms, unix_ms};
 use crate::sys::room;
 use crate::sys::signals::{SIGINT, SIGQUIT, SIGTERM, SIGUSR1, Signals};
 use coin::Coin;
+use history::Difficulty;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 use mpos::Follower;
+use std::collections::BTreeMap;
 use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::sync::Arc;
@@ -73,6 +75,7 @@ fn serve(mut seat: Seat) -> Result<u8, Box<dyn std::error::Error>> {
     let draining = Arc::new(AtomicBool::new(false));
     let troubles = Troubles::default();
     let mut threads = Vec::new();
+    let mut difficulties: BTreeMap<String, Difficulty> = BTreeMap::new();
     for (id, pool) in &seat.config.pools {
         let mut coin = Coin::new(pool.clone(), seat.config.data_dir.clone(), seat.config.instance);
         if let Some(mpos) = Follower::of(pool, &seat.config.data_dir, seat.config.instance) {
@@ -83,6 +86,7 @@ fn serve(mut seat: Seat) -> Result<u8, Box<dyn std::error::Error>> {
             threads.push(helper::spawn(&format!("mpos-{id}"), life)?);
         }
         let history = history::Follower::of(pool, &seat.config);
+        difficulties.insert(id.clone(), history.difficulty());
         coin.keep_for_history(history.written());
         let (board, flag) = (Arc::clone(&seat.board), Arc::clone(&draining));
         let said = troubles.clone();
@@ -127,7 +131,14 @@ fn serve(mut seat: Seat) -> Result<u8, Box<dyn std::error::Error>> {
         }
         loop {
             match seat.channel.receive() {
-                Ok(Received::Message(..)) => {} // nothing here depends on tips and bans
+                // Nothing else here depends on tips and bans.
+                Ok(Received::Message(message, _)) => {
+                    if let Message::CoinStatus(status) = *message
+                        && let Some(place) = difficulties.get(&status.coin)
+                    {
+                        place.set(status.difficulty);
+                    }
+                }
                 Ok(Received::Nothing) => break,
                 Ok(Received::Closed) | Err(_) => {
                     drain(&threads, &draining, ORPHANED, || false);
