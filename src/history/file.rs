@@ -15,7 +15,7 @@ const BUSY_READER: Duration = Duration::from_millis(250);
 const VERSION: i64 = 2;
 /// Slots are sorted by time, so that what is written and removed at once lies together; within a
 /// slot by account, so that all workers of an address lie together.
-const SCHEMA: &str = "
+pub(super) const SCHEMA: &str = "
 CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE position (stream TEXT PRIMARY KEY, offset INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE account (id INTEGER PRIMARY KEY, address TEXT NOT NULL UNIQUE) STRICT;

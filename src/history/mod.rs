@@ -353,4 +353,4 @@ fn last(row: &Row<'_>, first: usize) -> rusqlite::Result<Option<Last>> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -21,14 +21,16 @@ struct Allowance {
 }
 
 impl Allowance {
-    /// What is left at an hour; `known`: what was left, and at which hour.
-    fn left(&self, known: Option<(u64, u64)>, hour: u64) -> u64 {
+    /// What is left at an hour.
+    fn left(&self, known: Left, hour: u64) -> u64 {
         let Some((left, then)) = known else { return self.most };
         let more = hour.saturating_sub(then).saturating_mul(self.hourly);
         left.saturating_add(more).min(self.most)
     }
 }
 
+/// What was left of an allowance, and at which hour.
+type Left = Option<(u64, u64)>;
 /// Numbers of an account and of a worker.
 type Numbers = (i64, i64);
 
@@ -117,7 +119,7 @@ impl<'t, 'b> Names<'t, 'b> {
     }
 
     /// An account's number, and what was left of its allowance at which hour.
-    fn account(&self, address: &str) -> Result<Option<(i64, Option<(u64, u64)>)>, Fault> {
+    fn account(&self, address: &str) -> Result<Option<(i64, Left)>, Fault> {
         let sql = "SELECT id, names, hour FROM account WHERE address = ?1";
         let read = |row: &Row<'_>| {
             let [left, then]: [Option<i64>; 2] = [row.get(1)?, row.get(2)?];

@@ -8,6 +8,8 @@ use crate::stratum::Reject;
 use proptest::prelude::*;
 use std::time::Duration;
 
+mod beyond;
+
 const UNIT: Unit = Unit(-10);
 const DAY: u64 = 86_400;
 /// A day's begin, unix seconds.
@@ -258,20 +260,16 @@ fn another_unit_and_a_file_that_went_are_no_place_to_write_to() {
     assert_eq!(self::store(dir.path()).positions().unwrap(), BTreeMap::new());
 }
 
-/// How fast history is read: `cargo test --lib history_speed -- --ignored --nocapture`.
-#[test]
-#[ignore = "a measurement"]
-fn history_speed() {
+/// A year of 5,000 workers, two of each of 2,500 addresses (`0` and on), all in all slots: up to
+/// `now`, unix seconds.
+pub(crate) fn year(dir: &Path, now: u64) {
     const WORKERS: u64 = 5000;
-    let dir = tempfile::tempdir().unwrap();
-    drop(store(dir.path()));
-    let path = file::path(dir.path(), "litecoin");
-    let now = START + 400 * DAY;
-    let mut connection = Connection::open(&path).unwrap();
+    drop(store(dir));
+    let mut connection = Connection::open(file::path(dir, "litecoin")).unwrap();
     let transaction = connection.transaction().unwrap();
-    transaction.execute("INSERT INTO meta VALUES ('trimmed', ?1)", [stored(now)]).unwrap();
+    let sql = "INSERT INTO meta VALUES ('trimmed', ?1), ('unit', -10)";
+    transaction.execute(sql, [stored(now)]).unwrap();
     for worker in 0..WORKERS {
-        // Two workers an address.
         let row = params![stored(worker), stored(worker / 2), format!("{}.{worker}", worker / 2)];
         transaction
             .execute("INSERT INTO worker (id, account, name) VALUES (?, ?, ?)", row)
@@ -280,20 +278,31 @@ fn history_speed() {
         transaction
             .execute("INSERT OR IGNORE INTO account (id, address) VALUES (?, ?)", row)
             .unwrap();
+        let row = params![stored(worker), stored(now - 5)];
+        transaction.execute("INSERT INTO last VALUES (?, ?, 5000)", row).unwrap();
     }
     for (length, count) in [(60, 120), (600, 288), (3600, 720), (DAY, 365)] {
         let end = now / length * length;
         for slot in (0..count).rev() {
             let key = params![stored(length), stored(end - slot * length)];
-            let sql = "INSERT INTO slot SELECT ?1, ?2, account, id, 123456, 60, 1, x'0301' FROM worker \
-                       ORDER BY account, id";
+            let sql = "INSERT INTO slot SELECT ?1, ?2, account, id, 123456, 60, 1, x'0301' \
+                       FROM worker ORDER BY account, id";
             transaction.execute(sql, key).unwrap();
             let sql = "INSERT INTO pool VALUES (?1, ?2, 617280000, 300000, 5000, 5000, x'038827')";
             transaction.execute(sql, key).unwrap();
         }
     }
     transaction.commit().unwrap();
-    drop(connection);
+}
+
+/// How fast history is read: `cargo test --lib history_speed -- --ignored --nocapture`.
+#[test]
+#[ignore = "a measurement"]
+fn history_speed() {
+    let dir = tempfile::tempdir().unwrap();
+    let now = START + 400 * DAY;
+    year(dir.path(), now);
+    let path = file::path(dir.path(), "litecoin");
     eprintln!("{} MB", std::fs::metadata(&path).unwrap().len() / 1_000_000);
     let measure = |what: &str, ask: &dyn Fn(&History) -> usize| {
         for _ in 0..2 {

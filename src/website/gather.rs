@@ -37,7 +37,8 @@ impl Gatherer {
         }
     }
 
-    fn look(&mut self, now: u64) {
+    /// Looks once, at unix ms.
+    pub(super) fn look(&mut self, now: u64) {
         let begun = monotonic_ms();
         let config = self.site.config.clone();
         let socket = control::socket(&config.data_dir);

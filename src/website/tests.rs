@@ -16,6 +16,9 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
 
+mod numbers;
+mod speed;
+
 const NAME: &str = "<script>alert(1)</script>\"\u{202e}";
 
 fn config() -> Config {
