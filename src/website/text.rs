@@ -48,6 +48,11 @@ pub(super) fn shown(name: &str) -> String {
     out
 }
 
+/// A name without what hides, turns or breaks the text around it.
+pub(super) fn bare(name: &str) -> String {
+    name.chars().filter(|character| !is_unruly(*character)).collect()
+}
+
 /// JSON that can do no harm where somebody takes it for HTML or prints it: markup and what turns
 /// text stand as `\u` escapes. It means the same.
 pub(super) fn tame(json: &str) -> String {
