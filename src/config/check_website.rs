@@ -1,6 +1,8 @@
 //! The web site: `website` of `config.json`, in both of NOMP's spellings.
 
+use super::check_admin::{Admin, admin};
 use super::check_portal::{Ports, address};
+use super::check_tls::{Tls, tls};
 use super::raw::RawPortal;
 use super::values::{Judge, Keys, Scale};
 use serde::{Deserialize, Serialize};
@@ -31,6 +33,22 @@ pub struct Website {
     pub retention: Duration,
     /// `stats.hashrateWindow` (default 300 s): what hash rates are taken over.
     pub window: Duration,
+    /// `tls`; `None`: plain HTTP.
+    #[serde(default)]
+    pub tls: Option<Tls>,
+    /// `adminCenter`; `None` when it is off.
+    #[serde(default)]
+    pub admin: Option<Admin>,
+}
+
+impl Website {
+    /// Where it listens: `address` first, then the plain port that sends browsers there, if any.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        let plain = self.tls.as_ref().and_then(|tls| tls.redirect);
+        let plain = plain.map(|port| SocketAddr::new(self.address.ip(), port));
+        [Some(self.address), plain].into_iter().flatten().collect()
+    }
 }
 
 /// The web site; `None` when it is off.
@@ -70,8 +88,13 @@ pub(super) fn website(
     let interval = judge.duration(keys, &path, value, 15.0, &(SHORTEST..=3600.0), Scale::Seconds);
     let retention = stats.historical_retention.filter(|it| it.is_finite()).unwrap_or(RETENTION);
     let retention = Duration::from_secs_f64(retention.clamp(600.0, 366.0 * 86_400.0));
+    let tls = site.tls.as_ref().and_then(|raw| tls(raw, keys, ports, judge));
+    let plain = site.tls.is_none() && !host.is_loopback();
+    let admin = site.admin_center.as_ref().and_then(|raw| admin(raw, plain, keys, judge));
     Some(Website {
         address: SocketAddr::new(host, port),
+        tls,
+        admin,
         title,
         stratum_host,
         interval: interval.max(Duration::from_secs(5)),

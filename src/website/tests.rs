@@ -157,8 +157,10 @@ fn who_does_not_listen_is_dropped_and_who_does_hears_all() {
         interval: second,
         retention: second,
         window: second,
+        tls: None,
+        admin: None,
     };
-    let site = Site::new(Arc::new(Config { website: Some(website), ..config() })).unwrap();
+    let site = Site::new(Arc::new(Config { website: Some(website), ..config() }), "").unwrap();
     let (mut good, mut bad) = (site.listen().unwrap(), site.listen().unwrap());
     assert_eq!(good.try_recv().unwrap(), "\n");
     for number in 1..=6 {

@@ -7,7 +7,7 @@ use super::coin::{WorkerView, owner};
 use super::miner::{self, Miner};
 use super::reply::{Kind, send};
 use super::routes::Site;
-use super::text::{ago, coins, difficulty, in_path, rate, shown, utc};
+use super::text::{ago, coins, difficulty, host_of, in_path, rate, shown, utc};
 use crate::config::Pool;
 use crate::sys::clock::unix_ms;
 use askama::Template;
@@ -229,16 +229,8 @@ pub(super) async fn getting_started(State(site): State<Arc<Site>>, headers: Head
 
 /// The name by which the visitor came, without its port.
 fn visited(headers: &HeaderMap) -> String {
-    let host = headers.get(HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let name = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        Some((address, _)) => format!("[{address}]"),
-        None => host.split(':').next().unwrap_or_default().to_owned(),
-    };
-    let fine = |letter: char| letter.is_ascii_alphanumeric() || ".-[]:".contains(letter);
-    match !name.is_empty() && name.len() <= 255 && name.chars().all(fine) {
-        true => name,
-        false => "POOL".to_owned(),
-    }
+    let host = headers.get(HOST).and_then(|value| host_of(value.to_str().ok()?));
+    host.unwrap_or_else(|| "POOL".to_owned())
 }
 
 /// `/stats`.
