@@ -13,6 +13,7 @@ pub mod check;
 pub mod doctor;
 pub mod history;
 pub mod import;
+pub mod password;
 mod payouts;
 pub mod rebuild;
 mod resolve;
@@ -71,6 +72,8 @@ enum Command {
         /// Only that of one kind of file: config, coin or pool; or api: OpenAPI of `/api/v1`
         kind: Option<String>,
     },
+    /// Read a password and print its hash, for the Admin Center
+    Password,
     /// Show how the running pool is
     Status {
         /// As JSON
@@ -239,6 +242,7 @@ pub fn main() -> ExitCode {
         Command::Check => check::run(&dir),
         Command::Doctor { coin, json } => doctor::run(&dir, coin.as_deref(), json),
         Command::Schema { kind } => schema::run(kind.as_deref()),
+        Command::Password => password::run(),
         Command::Status { json } => status::run(&dir, json),
         Command::Bans { action, json } => {
             bans::run(&dir, &action.unwrap_or(bans::Action::List), json)
@@ -293,6 +297,8 @@ mod tests {
             ("romp blocknotify localhost:8117 test litecoin 00ff", true),
             ("romp bench pow --json", true),
             ("romp bench", false),
+            ("romp password", true),
+            ("romp password hunter2", false),
             ("romp miner -a scrypt -t 2 -o stratum+tcp://h:1 -u a.b -p x --seconds 5", true),
             ("romp", false),
             ("romp frobnicate", false),

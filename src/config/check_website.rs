@@ -1,7 +1,9 @@
 //! The web site: `website` of `config.json`, in both of NOMP's spellings.
 
+use super::check_admin::{Admin, admin};
 use super::check_own::{self, OwnFiles};
 use super::check_portal::{Ports, address};
+use super::check_tls::{Tls, tls};
 use super::raw::RawPortal;
 use super::values::{Judge, Keys, Scale};
 use serde::{Deserialize, Serialize};
@@ -39,6 +41,22 @@ pub struct Website {
     /// What is in it, when the configuration was read. Nobody but the site's own process has it.
     #[serde(skip)]
     pub own: OwnFiles,
+    /// `tls`; `None`: plain HTTP.
+    #[serde(default)]
+    pub tls: Option<Tls>,
+    /// `adminCenter`; `None` when it is off.
+    #[serde(default)]
+    pub admin: Option<Admin>,
+}
+
+impl Website {
+    /// Where it listens: `address` first, then the plain port that sends browsers there, if any.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        let plain = self.tls.as_ref().and_then(|tls| tls.redirect);
+        let plain = plain.map(|port| SocketAddr::new(self.address.ip(), port));
+        [Some(self.address), plain].into_iter().flatten().collect()
+    }
 }
 
 /// The web site; `None` when it is off.
@@ -80,8 +98,13 @@ pub(super) fn website(
     let retention = Duration::from_secs_f64(retention.clamp(600.0, 366.0 * 86_400.0));
     let folder = site.folder.as_ref().map(|folder| judge.dir.join(folder));
     let own = folder.as_deref().map(|folder| check_own::read(folder, keys, judge));
+    let tls = site.tls.as_ref().and_then(|raw| tls(raw, keys, ports, judge));
+    let plain = site.tls.is_none() && !host.is_loopback();
+    let admin = site.admin_center.as_ref().and_then(|raw| admin(raw, plain, keys, judge));
     Some(Website {
         address: SocketAddr::new(host, port),
+        tls,
+        admin,
         title,
         stratum_host,
         interval: interval.max(Duration::from_secs(5)),

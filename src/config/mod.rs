@@ -3,6 +3,7 @@
 //! Two stages: `raw` mirrors the files with every key of both NOMP schemas, [`checked`] is what the
 //! program sees. Every error names file, line and column, and all are reported at once.
 
+mod check_admin;
 mod check_coin;
 mod check_fee;
 mod check_mpos;
@@ -14,6 +15,7 @@ mod check_portal;
 mod check_ports;
 mod check_rewards;
 mod check_scheme;
+mod check_tls;
 mod check_website;
 pub mod checked;
 mod decode;
@@ -23,6 +25,7 @@ pub mod limits;
 mod load;
 mod mask;
 mod notes;
+pub mod phc;
 mod places;
 mod raw;
 mod secret;
@@ -30,8 +33,10 @@ mod secret;
 mod tests;
 mod values;
 
+pub use check_admin::Admin;
 pub use check_own::OwnFiles;
 pub use check_payments::DUST;
+pub use check_tls::Tls;
 pub use check_website::Website;
 pub use checked::{Banning, Coin, Config, Daemon, Forks, Logging, NotifyListener, Pool, Port};
 pub use checked::{
@@ -54,6 +59,24 @@ pub struct Loaded {
     pub errors: Vec<String>,
     /// Warnings and notes (keys without effect yet), rendered likewise.
     pub warnings: Vec<String>,
+}
+
+impl Loaded {
+    /// All that is to be said, warnings first.
+    #[must_use]
+    pub fn findings(&self) -> String {
+        let mut text = String::new();
+        for finding in self.warnings.iter().chain(&self.errors) {
+            text.push_str(finding);
+            text.push_str("\n\n");
+        }
+        match self.errors.len() {
+            0 => {}
+            1 => text.push_str("the configuration has 1 error\n"),
+            many => text.push_str(&format!("the configuration has {many} errors\n")),
+        }
+        text
+    }
 }
 
 /// Reads and checks the configuration of a folder (`config.json`, `coins/`, `pool_configs/`).

@@ -4,6 +4,9 @@ use crate::chain::{Hash, Work};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+/// Most bytes that the master remembers for the web site.
+pub const MOST_REMEMBERED: usize = 16 << 10;
+
 /// A message on a child's channel. Descriptors travel beside it, in the order stated.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "kebab-case")]
@@ -78,6 +81,11 @@ pub enum Message {
         part: String,
         /// What it waits for; `None`: nothing.
         words: Option<String>,
+    },
+    /// Website → master: what the next one in its place has to know, in its own words.
+    Remember {
+        /// At most [`MOST_REMEMBERED`] bytes.
+        text: String,
     },
     /// `templates` → master → bookkeeper: how a coin is doing; kept by the master for `status`.
     CoinStatus(CoinStatus),

@@ -10,7 +10,9 @@ mod troubles;
 mod watch;
 
 pub use channel::{Channel, ChannelError, Received};
-pub use message::{CoinStatus, DaemonStatus, Lag, Message, NoticeStatus, TipState};
+pub use message::{
+    CoinStatus, DaemonStatus, Lag, MOST_REMEMBERED, Message, NoticeStatus, TipState,
+};
 pub use seat::{Listener, Role, Seat};
 pub use troubles::Troubles;
 pub use watch::{Turn, Watch};

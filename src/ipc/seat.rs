@@ -81,4 +81,6 @@ pub struct Seat {
     pub config: Arc<Config>,
     /// Listening sockets: those of the stratum ports for workers, the web site's for `website`.
     pub listeners: Vec<Listener>,
+    /// What the last `website` asked the master to remember; empty for other roles.
+    pub remembered: String,
 }

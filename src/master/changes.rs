@@ -80,9 +80,15 @@ fn compare(path: &str, old: &Value, new: &Value, words: &mut Vec<String>) {
         (Value::Array(old), Value::Array(new)) => {
             words.push(format!("{path}: {} before, {} now", old.len(), new.len()));
         }
-        _ if path.ends_with("password") => words.push(format!("{path}: changed")),
+        _ if is_secret(path) => words.push(format!("{path}: changed")),
         _ => words.push(format!("{path}: {} before, {} now", show(old), show(new))),
     }
+}
+
+/// Whether a setting's value is not for the log: a secret, or a certificate's many letters.
+fn is_secret(path: &str) -> bool {
+    let name = path.rsplit('.').next().unwrap_or(path);
+    ["password", "token", "key", "cert", "secret"].contains(&name)
 }
 
 fn is_duration(object: &serde_json::Map<String, Value>) -> bool {

@@ -77,8 +77,12 @@ impl Master {
         match fork::fork().map_err(|error| super::Error::Os("fork", error))? {
             Forked::Child => {
                 let mut listeners = Vec::new();
-                if let (Role::Website, Some((address, socket))) = (role, self.site.take()) {
-                    listeners.push(Listener { port: address.port(), socket });
+                let mut remembered = String::new();
+                if role == Role::Website {
+                    remembered = std::mem::take(&mut self.kept.remembered);
+                    for (address, socket) in std::mem::take(&mut self.site) {
+                        listeners.push(Listener { port: address.port(), socket });
+                    }
                 }
                 if Kind::of(role).serves_miners {
                     for (port, socket) in std::mem::take(&mut self.ports) {
@@ -97,6 +101,7 @@ impl Master {
                     board: self.board.clone(),
                     config: self.config.clone(),
                     listeners,
+                    remembered,
                 }))
             }
             Forked::Parent(pid) => {

@@ -26,6 +26,8 @@ pub(crate) struct Kept {
     pub(crate) troubles: BTreeMap<String, BTreeMap<String, String>>,
     /// Living bans, and those that ended not long ago.
     pub(crate) bans: Bans,
+    /// What the web site wants its next process to know.
+    pub(crate) remembered: String,
 }
 
 impl Kept {

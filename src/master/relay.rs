@@ -7,7 +7,7 @@ use super::roles::Kind;
 use super::{Line, Master};
 use crate::chain::Hash;
 use crate::config::{Config, Secret};
-use crate::ipc::{Channel, ChannelError, Message, Received, Role};
+use crate::ipc::{Channel, ChannelError, MOST_REMEMBERED, Message, Received, Role};
 use crate::sys::clock;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -92,6 +92,9 @@ impl Master {
             }
             (Role::Worker, Message::Charge { network, time, most, reason }) => {
                 self.charged(row, network, (time, most), reason, clock::monotonic_ms());
+            }
+            (Role::Website, Message::Remember { text }) if text.len() <= MOST_REMEMBERED => {
+                self.kept.remembered = text;
             }
             (Role::Worker, Message::Vouch { network }) => self.vouched(&network),
             (Role::Worker, message @ Message::BlockFound { .. }) => {

@@ -47,6 +47,8 @@ enum Command {
         /// Network or address.
         network: String,
     },
+    /// As `SIGHUP`. What came of it is `reloaded` of the status, a moment later.
+    Reload,
 }
 
 impl Master {
@@ -63,6 +65,10 @@ impl Master {
                 self.add_ban(&network, seconds, &reason).to_string()
             }
             Ok(Command::Unban { network }) => self.remove_ban(&network).to_string(),
+            Ok(Command::Reload) => {
+                self.reload_wanted = true;
+                json!({ "reloads": self.reloaded.count, "generation": self.generation }).to_string()
+            }
             Err(error) => json!({ "error": error.to_string() }).to_string(),
         }
     }
@@ -91,6 +97,7 @@ impl Master {
             "pid": std::process::id(),
             "version": env!("CARGO_PKG_VERSION"),
             "generation": self.generation,
+            "reloaded": self.reloaded,
             "uptime_seconds": now.saturating_sub(self.started) / 1000,
             "workers": workers,
             "children": children,

@@ -106,6 +106,7 @@ impl Master {
             board: Board::new().unwrap(),
             config: Arc::new(config(dir, pool)),
             listeners: Vec::new(),
+            remembered: String::new(),
         };
         let role = Some(std::thread::spawn(move || run(seat)));
         Self { channel, works: Vec::new(), statuses: Vec::new(), ready: false, role }

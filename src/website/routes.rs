@@ -1,12 +1,15 @@
 //! The site: what every handler shares, and which path is whose.
 
+use super::accept::Counts;
+use super::admin::{self, Center};
+use super::forwarded::{Peer, asker};
 use super::guard::Guard;
 use super::live::Live;
 use super::own::Own;
 use super::reply::error_json;
 use super::snapshot::Snapshot;
 use super::wake::Wake;
-use super::{live, metrics, pages, v1};
+use super::{listeners, live, metrics, pages, v1};
 use crate::config::{Config, Website};
 use crate::sys::clock::{monotonic_ms, ms, unix_ms};
 use axum::Router;
@@ -16,10 +19,9 @@ use axum::http::{Method, StatusCode, Uri};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 use tower_http::cors::{Any, CorsLayer};
@@ -28,10 +30,6 @@ use tower_http::cors::{Any, CorsLayer};
 const ASKING: usize = 2;
 /// How long a question may wait for its turn.
 const TURN: Duration = Duration::from_secs(2);
-
-/// Who is at the other end of the connection.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Peer(pub(super) IpAddr);
 
 /// What every handler shares.
 #[derive(Debug)]
@@ -47,14 +45,23 @@ pub(super) struct Site {
     pub(super) own: Own,
     guard: Mutex<Guard>,
     asking: Arc<Semaphore>,
+    /// The Admin Center; `None`: it is off.
+    pub(super) admin: Option<Center>,
+    /// Whether the process is to end.
+    pub(super) ending: watch::Sender<bool>,
+    streams: Counts,
 }
 
 impl Site {
-    /// `None` when the configuration has no web site.
-    pub(super) fn new(config: Arc<Config>) -> Option<Self> {
+    /// `None` when the configuration has no web site. `remembered`: what the last process in this
+    /// place left.
+    pub(super) fn new(config: Arc<Config>, remembered: &str) -> Option<Self> {
         let settings = config.website.clone()?;
         let site = Self {
             own: Own::new(&settings.own),
+            admin: settings.admin.as_ref().map(|admin| Center::new(admin, remembered)),
+            ending: watch::Sender::new(false),
+            streams: Counts::default(),
             settings,
             config,
             snapshot: RwLock::default(),
@@ -156,20 +163,32 @@ pub(super) fn router(site: Arc<Site>) -> Router {
         .route("/metrics", get(metrics::metrics))
         .fallback(nothing)
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
+        // Not compressed: what is secret in a page could be guessed from its length.
+        .merge(admin::router(&site))
         .layer(from_fn_with_state(site.clone(), watch))
         .with_state(site)
 }
 
 /// Lets a request in, if its address has not sent too many, and tells browsers to be careful.
-async fn watch(State(site): State<Arc<Site>>, request: Request, next: Next) -> Response {
-    let peer = request.extensions().get::<Peer>().map(|peer| peer.0);
-    let address = peer.map(|peer| client(&site, peer, request.headers()));
-    let admitted = address.is_none_or(|address| {
+async fn watch(State(site): State<Arc<Site>>, mut request: Request, next: Next) -> Response {
+    let Some(peer) = request.extensions().get::<Peer>().copied() else {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    };
+    let limits = &site.config.limits;
+    let asker = asker(peer, request.headers(), |address| limits.is_proxy(address));
+    let address = asker.address;
+    request.extensions_mut().insert(asker);
+    let admitted = {
         let mut guard = site.guard.lock().unwrap_or_else(PoisonError::into_inner);
         guard.admits(address, monotonic_ms())
-    });
+    };
     let mut response = match admitted {
-        true => next.run(request).await,
+        true => {
+            let response = next.run(request).await;
+            let most = if limits.is_proxy(&address) { usize::MAX } else { listeners::MOST_OF_ONE };
+            let (counts, ending) = (&site.streams, site.ending.subscribe());
+            listeners::held(response, (address, most), counts, ending)
+        }
         false => {
             let words = "too many requests; wait a second";
             let mut response = error_json(StatusCode::TOO_MANY_REQUESTS, words);
@@ -179,26 +198,21 @@ async fn watch(State(site): State<Arc<Site>>, request: Request, next: Next) -> R
     };
     let headers = response.headers_mut();
     for (name, value) in super::reply::SAFE {
-        // A logo has a stricter policy of its own.
+        // The Admin Center is stricter, and so is a logo.
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
     response
 }
 
-/// Whose request it is: behind a trusted proxy the last address of `X-Forwarded-For`.
-fn client(site: &Site, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
-    if !site.config.limits.is_proxy(&peer) {
-        return peer;
-    }
-    let last = headers.get_all("x-forwarded-for").iter().next_back();
-    let named = last.and_then(|value| value.to_str().ok()?.rsplit(',').next()?.trim().parse().ok());
-    named.unwrap_or(peer)
+async fn nothing(State(site): State<Arc<Site>>, uri: Uri, headers: HeaderMap) -> Response {
+    nothing_at(&site, &uri, &headers)
 }
 
-async fn nothing(State(site): State<Arc<Site>>, uri: Uri, headers: HeaderMap) -> Response {
+/// The answer where nothing is.
+pub(super) fn nothing_at(site: &Site, uri: &Uri, headers: &HeaderMap) -> Response {
     match uri.path().starts_with("/api/") {
         true => v1::nothing(),
-        false => pages::other(&site, uri.path(), &headers),
+        false => pages::other(site, uri.path(), headers),
     }
 }
 

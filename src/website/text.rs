@@ -148,6 +148,16 @@ pub(super) fn percent(ppm: u64) -> String {
     format!("{} %", text.trim_end_matches('0').trim_end_matches('.'))
 }
 
+/// The name in a `Host` header, without its port; `None` when it is no name.
+pub(super) fn host_of(header: &str) -> Option<String> {
+    let name = match header.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((address, _)) => format!("[{address}]"),
+        None => header.split(':').next().unwrap_or_default().to_owned(),
+    };
+    let fine = |letter: char| letter.is_ascii_alphanumeric() || ".-[]:".contains(letter);
+    (!name.is_empty() && name.len() <= 255 && name.chars().all(fine)).then_some(name)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -56,6 +56,7 @@ impl Worker {
             | Message::Vouch { .. }
             | Message::BlockFound { .. }
             | Message::Trouble { .. }
+            | Message::Remember { .. }
             | Message::CoinStatus(_) => {}
         }
     }

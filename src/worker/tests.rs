@@ -94,6 +94,7 @@ fn start(dir: &Path, more: &str) -> Running {
         board: Arc::clone(&board),
         config: Arc::clone(&config),
         listeners: vec![Listener { port, socket }],
+        remembered: String::new(),
     };
     let (tell, told) = std::sync::mpsc::channel();
     helper::spawn("worker-test", move || tell.send(run(seat)).unwrap()).unwrap();

@@ -47,4 +47,6 @@ mod signals;
 mod stores;
 mod vardiff;
 mod website;
+mod website_admin;
 mod website_browser;
+mod website_tls;

@@ -13,4 +13,4 @@ pub(super) use coin::{RawBytes, RawCoin};
 pub(super) use limits::RawLimits;
 pub(super) use parts::{RawDaemon, RawForks, RawRedis, RawSecret};
 pub(super) use pool::{RawBanning, RawMpos, RawPool, RawVarDiff};
-pub(super) use portal::RawPortal;
+pub(super) use portal::{RawAdmin, RawPortal, RawTls};

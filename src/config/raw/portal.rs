@@ -120,6 +120,8 @@ pub(in crate::config) struct RawWebsite {
     pub(in crate::config) stats: Option<RawStats>,
     /// Pages for the operator.
     pub(in crate::config) admin_center: Option<RawAdmin>,
+    /// A certificate: the site speaks TLS.
+    pub(in crate::config) tls: Option<RawTls>,
     /// Live numbers on the pages (early NOMP; never read there).
     pub(in crate::config) live_stats: Option<bool>,
     /// Title of the pages; default romp.
@@ -146,10 +148,26 @@ pub(in crate::config) struct RawStats {
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(in crate::config) struct RawAdmin {
-    /// Serve them.
+    /// Serve them; default false.
     pub(in crate::config) enabled: Option<bool>,
-    /// Password of the operator.
+    /// The hash of the operator's password, as `romp password` prints it.
     pub(in crate::config) password: Option<RawSecret>,
+    /// For scripts: at least 32 letters.
+    pub(in crate::config) token: Option<RawSecret>,
+    /// Networks that may come here; default loopback and private ones.
+    pub(in crate::config) allow: Option<Vec<String>>,
+}
+
+/// The certificate of the web site.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub(in crate::config) struct RawTls {
+    /// File with the certificate and those that it is signed by, PEM.
+    pub(in crate::config) cert: Option<String>,
+    /// File with its private key, PEM.
+    pub(in crate::config) key: Option<String>,
+    /// Plain port that sends browsers to the TLS one; default none.
+    pub(in crate::config) redirect_port: Option<u16>,
 }
 
 /// A set of switching ports.

@@ -2,7 +2,7 @@
 //! to write where.
 
 use super::super::routes::Site;
-use super::super::text::shown;
+use super::super::text::{host_of, shown};
 use super::frame::Frame;
 use super::page_or_part;
 use super::view::{self, PoolView, PortView};
@@ -190,16 +190,8 @@ fn commands(algorithm: &str, hardware: &str, url: &str, user: &str) -> Vec<Comma
 
 /// The name by which the visitor came, without its port.
 fn visited(headers: &HeaderMap) -> String {
-    let host = headers.get(HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let name = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        Some((address, _)) => format!("[{address}]"),
-        None => host.split(':').next().unwrap_or_default().to_owned(),
-    };
-    let fine = |letter: char| letter.is_ascii_alphanumeric() || ".-[]:".contains(letter);
-    match !name.is_empty() && name.len() <= 255 && name.chars().all(fine) {
-        true => name,
-        false => "POOL".to_owned(),
-    }
+    let host = headers.get(HOST).and_then(|value| host_of(value.to_str().ok()?));
+    host.unwrap_or_else(|| "POOL".to_owned())
 }
 
 #[cfg(test)]

@@ -31,6 +31,7 @@ fn is_told_to_try_again(has_work: bool) {
         board: Board::new().unwrap(),
         config: Arc::new(config),
         listeners: vec![Listener { port, socket }],
+        remembered: String::new(),
     })
     .unwrap();
     if has_work {

@@ -86,6 +86,7 @@ impl Scene {
             board: Board::new().unwrap(),
             config: Arc::new(config.clone()),
             listeners: vec![Listener { port, socket }],
+            remembered: String::new(),
         };
         let worker = Worker::new(seat).unwrap();
         let (clients, _master, _dir) = (Vec::new(), master, dir);
