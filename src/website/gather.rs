@@ -1,8 +1,10 @@
 //! The thread that looks: every `updateInterval` it reads what there is to know and publishes it.
 
+use super::machine::Machine;
 use super::nomp;
 use super::routes::Site;
 use super::snapshot::Snapshot;
+use crate::ipc::board::Board;
 use crate::ipc::control;
 use crate::sys::clock::{monotonic_ms, ms, unix_ms};
 use serde_json::json;
@@ -13,13 +15,14 @@ use std::time::Duration;
 #[derive(Debug)]
 pub(super) struct Gatherer {
     site: Arc<Site>,
+    board: Arc<Board>,
     last: Snapshot,
 }
 
 impl Gatherer {
-    /// For a site; nothing is read yet.
-    pub(super) fn new(site: Arc<Site>) -> Self {
-        Self { site, last: Snapshot::default() }
+    /// For a site and its pool's board; nothing is read yet.
+    pub(super) fn new(site: Arc<Site>, board: Arc<Board>) -> Self {
+        Self { site, board, last: Snapshot::default() }
     }
 
     /// Looks for ever.
@@ -44,6 +47,7 @@ impl Gatherer {
             let coin = next.coins.entry(id.clone()).or_default();
             coin.refresh(pool, &config, &self.site.settings, now);
         }
+        next.machine = Machine::look(&self.board, config.pools.keys());
         next.at = now;
         next.stats = nomp::stats(next, &config).into();
         next.pool_stats = nomp::pool_stats(next).into();

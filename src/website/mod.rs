@@ -9,6 +9,7 @@ mod accept;
 mod coin;
 mod gather;
 mod guard;
+mod machine;
 mod metrics;
 mod miner;
 mod nomp;
@@ -60,7 +61,7 @@ fn serve(mut seat: Seat) -> Result<(), Box<dyn std::error::Error>> {
     row.tick.store(monotonic_ms(), Ordering::Release);
     let listener = seat.listeners.pop().ok_or("it has no listening socket")?;
     let site = Arc::new(Site::new(seat.config.clone()).ok_or("it is not configured")?);
-    let looking = Gatherer::new(site.clone());
+    let looking = Gatherer::new(site.clone(), seat.board.clone());
     let threads = [
         helper::spawn("site-look", move || looking.run())?,
         helper::spawn("site-http", move || accept::run(&site, listener.socket))?,

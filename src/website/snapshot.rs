@@ -1,6 +1,7 @@
 //! What the pool looked like at one moment. Made by the gatherer, read by everybody else.
 
 use super::coin::CoinView;
+use super::machine::Machine;
 use axum::body::Bytes;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -58,6 +59,8 @@ pub(super) struct Snapshot {
     pub(super) took: u64,
     /// The master's status.
     pub(super) master: Kept<Value>,
+    /// What the processes cost, and how long miners waited.
+    pub(super) machine: Machine,
     /// Each coin.
     pub(super) coins: BTreeMap<String, CoinView>,
     /// `/api/stats`.

@@ -3,9 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use super::coin::{BookView, CoinView, HistoryView, Ledger, WorkerView};
+use super::nomp;
 use super::routes::Site;
 use super::snapshot::{Kept, Snapshot};
-use super::{metrics, nomp};
 use crate::config::{Config, Website};
 use crate::history::{Point, Sum};
 use crate::ledger::Overview;
@@ -43,12 +43,12 @@ fn config() -> Config {
     .unwrap()
 }
 
-fn kept<T>(value: T) -> Kept<T> {
+pub(super) fn kept<T>(value: T) -> Kept<T> {
     Kept { value: Some(value), at: 1_400_000_000_000, trouble: None }
 }
 
 /// One coin: 96 of scrypt difficulty within 300 s, as in NOMP's example.
-fn snapshot() -> Snapshot {
+pub(super) fn snapshot() -> Snapshot {
     let overview = Overview {
         unit: Some(Unit(0)),
         accepted: 12,
@@ -171,41 +171,6 @@ fn who_does_not_listen_is_dropped_and_who_does_hears_all() {
     let mut late = site.listen().unwrap();
     assert_eq!(late.try_recv().unwrap(), "\n");
     assert_eq!(late.try_recv().unwrap(), "data: {\"n\":6}\n\n", "the last numbers at once");
-}
-
-#[test]
-fn metrics_are_lines_that_prometheus_reads() {
-    let mut snapshot = snapshot();
-    let status = json!({
-        "uptime_seconds": 7, "bans": 0, "refused": {"banned": 3},
-        "children": [{"role": "worker", "slot": 0, "state": "ready", "miners": 3, "accepted": 10,
-            "rejected": 2, "restarts": 1, "generation": 1}],
-        "coins": {"litecoin": {"state": "fresh", "height": 431, "difficulty": 1.5, "miners": 3,
-            "accepted": 10, "blocks": 1, "rejected": {"stale": 2}, "waits": {"pay\"ments": "x"},
-            "daemons": [{"address": "secret:1", "fresh": true, "height": 431, "latency": 5}]}},
-    });
-    snapshot.master = kept(status);
-    let text = metrics::text(&snapshot, snapshot.at + 1500);
-    for line in [
-        "romp_snapshot_age_seconds 1.5",
-        "romp_master_up 1",
-        "romp_process_up{role=\"worker\",slot=\"0\"} 1",
-        "romp_process_miners{role=\"worker\",slot=\"0\"} 3",
-        "romp_refused_connections_total{cause=\"banned\"} 3",
-        "romp_pool_rejected_shares_total{coin=\"litecoin\",reason=\"stale\"} 2",
-        "romp_pool_waits{coin=\"litecoin\",part=\"pay\\\"ments\"} 1",
-        "romp_daemon_latency_seconds{coin=\"litecoin\",daemon=\"1\"} 0.005",
-        "romp_ledger_up{coin=\"litecoin\"} 1",
-        "romp_pool_hashrate{coin=\"litecoin\"} 20971.52",
-    ] {
-        assert!(text.lines().any(|found| found == line), "{line} in\n{text}");
-    }
-    assert!(!text.contains("secret"));
-    let helped = text.lines().filter(|line| line.starts_with("# TYPE ")).count();
-    let mut names: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")).collect();
-    names.sort_unstable();
-    names.dedup();
-    assert_eq!(names.len(), helped, "a family stands in one place");
 }
 
 #[test]

@@ -24,13 +24,7 @@ pub(super) struct Rollout {
 
 impl Worker {
     /// Gives the coin's miners a job, from this turn on. One that is still on its way is overtaken.
-    pub(super) fn roll_out(
-        &mut self,
-        coin: &str,
-        issue: Issue,
-        clean: bool,
-        since: Option<u64>,
-    ) {
+    pub(super) fn roll_out(&mut self, coin: &str, issue: Issue, clean: bool, since: Option<u64>) {
         let before = self.rollouts.iter().position(|rollout| rollout.coin == coin);
         let overtaken = before.map(|place| self.rollouts.swap_remove(place));
         // Whoever has not heard of the tip that an overtaken job was for must drop older work, too.

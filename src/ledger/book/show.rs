@@ -19,6 +19,8 @@ pub struct Totals {
     pub holders: u64,
     /// Payouts that are not settled.
     pub open: u64,
+    /// When the oldest of them was made, unix ms.
+    pub open_since: Option<u64>,
     /// Intended, signed or sent, not confirmed.
     pub in_flight: u128,
     /// Confirmed.
@@ -129,8 +131,11 @@ impl Book {
                 let sum = part(1)? * 1_000_000_000 + part(2)?;
                 if row.get(0)? { totals.paid += sum } else { totals.in_flight += sum }
             }
-            let sql = "SELECT COUNT(*) FROM payout WHERE state IN ('intended', 'signed', 'sent')";
-            totals.open = book.query_row(sql, [], |row| row.get(0).map(natural))?;
+            let sql = "SELECT COUNT(*), MIN(time) FROM payout
+                WHERE state IN ('intended', 'signed', 'sent')";
+            let since = |row: &Row<'_>| row.get(1).map(|time: Option<i64>| time.map(natural));
+            (totals.open, totals.open_since) =
+                book.query_row(sql, [], |row| Ok((natural(row.get(0)?), since(row)?)))?;
             Ok(totals)
         })
     }
