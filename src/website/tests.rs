@@ -139,11 +139,16 @@ fn what_is_away_keeps_its_last_numbers() {
     assert_eq!((kept.value, kept.at, kept.trouble.as_deref()), (Some(7), 1000, Some("gone")));
     let mut snapshot = snapshot();
     let at = snapshot.at;
-    assert!(snapshot.is_fresh(45_000, at + 45_000));
-    assert!(!snapshot.is_fresh(45_000, at + 45_001));
+    assert!(snapshot.missing(45_000, at + 45_000).is_empty());
+    let all = ["the numbers are 45 s old", "the ledger of litecoin cannot be read (since 45 s)"];
+    assert_eq!(snapshot.missing(45_000, at + 45_001), all);
     let ledger = &mut snapshot.coins.get_mut("litecoin").unwrap().ledger;
     ledger.at -= 45_001;
-    assert!(!snapshot.is_fresh(45_000, at));
+    assert_eq!(snapshot.missing(45_000, at), all[1..]);
+    let ledger = &mut snapshot.coins.get_mut("litecoin").unwrap().ledger;
+    ledger.at = 0;
+    assert_eq!(snapshot.missing(45_000, at), ["the ledger of litecoin has not been read yet"]);
+    assert_eq!(Snapshot::default().missing(45_000, at), ["no numbers yet"]);
 }
 
 #[test]
