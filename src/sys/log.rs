@@ -113,12 +113,20 @@ pub fn set_file(path: Option<&Path>) -> io::Result<()> {
     Ok(())
 }
 
-/// Replaces control characters by escapes, so that a text stays on its line.
+/// Whether a character hides, turns or breaks the text around it.
+#[must_use]
+pub fn is_unruly(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{61c}' | '\u{feff}' | '\u{180e}')
+}
+
+/// Replaces unruly characters by escapes, so that a text stays on its line and reads as it is.
 #[must_use]
 pub fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for char in text.chars() {
-        if char.is_control() || matches!(char, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}') {
+        if is_unruly(char) {
             out.extend(char.escape_default());
         } else {
             out.push(char);
@@ -218,6 +226,7 @@ mod tests {
     #[test]
     fn outside_text_stays_on_its_line() {
         assert_eq!(escape("ok \u{e4}"), "ok \u{e4}");
+        assert_eq!(escape("a\u{200f}b"), "a\\u{200f}b");
         assert_eq!(escape("a\nb\u{1b}[31m\r"), "a\\nb\\u{1b}[31m\\r");
         assert_eq!(escape("\u{202e}evil"), "\\u{202e}evil");
     }

@@ -2,6 +2,7 @@
 
 use super::machine::Machine;
 use super::nomp;
+use super::reply::{Kind, Prepared};
 use super::routes::Site;
 use super::snapshot::Snapshot;
 use crate::ipc::board::Board;
@@ -49,8 +50,8 @@ impl Gatherer {
         }
         next.machine = Machine::look(&self.board, config.pools.keys());
         next.at = now;
-        next.stats = nomp::stats(next, &config).into();
-        next.pool_stats = nomp::pool_stats(next).into();
+        next.stats = Prepared::new(Kind::Json, nomp::stats(next, &config));
+        next.pool_stats = Prepared::new(Kind::Json, nomp::pool_stats(next));
         next.took = monotonic_ms().saturating_sub(begun);
         self.site.publish(next.clone());
     }

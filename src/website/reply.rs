@@ -2,11 +2,15 @@
 
 use axum::body::{Body, Bytes};
 use axum::http::header::{
-    ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH,
+    ACCEPT_ENCODING, ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE,
+    ETAG, IF_NONE_MATCH, VARY,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::Write as _;
 
 /// What is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +19,7 @@ pub(super) enum Kind {
     Json,
     Text,
     Css,
+    Svg,
 }
 
 impl Kind {
@@ -24,6 +29,7 @@ impl Kind {
             Self::Json => "application/json",
             Self::Text => "text/plain; version=0.0.4; charset=utf-8",
             Self::Css => "text/css; charset=utf-8",
+            Self::Svg => "image/svg+xml",
         }
     }
 
@@ -49,12 +55,74 @@ pub(super) const SAFE: [(HeaderName, &str); 5] = [
     (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
 ];
 
-/// A whole answer; 304 when the asker has it already.
-pub(super) fn send(asked: &HeaderMap, kind: Kind, body: impl Into<Bytes>) -> Response {
-    let body = body.into();
+/// An answer that is sent many times: what costs time is done once.
+#[derive(Debug, Clone)]
+pub(super) struct Prepared {
+    kind: Kind,
+    plain: Bytes,
+    gzip: Bytes,
+    tag: HeaderValue,
+}
+
+impl Default for Prepared {
+    /// Nothing, as NOMP has it before its first numbers.
+    fn default() -> Self {
+        Self::new(Kind::Json, Bytes::new())
+    }
+}
+
+impl Prepared {
+    /// Makes tag and gzip.
+    pub(super) fn new(kind: Kind, body: impl Into<Bytes>) -> Self {
+        let plain = body.into();
+        let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+        // Writing to memory does not fail.
+        let gzip = gzip.write_all(&plain).and_then(|()| gzip.finish()).unwrap_or_default();
+        Self { kind, tag: tag(&plain), gzip: gzip.into(), plain }
+    }
+
+    /// The body.
+    pub(super) fn plain(&self) -> &[u8] {
+        &self.plain
+    }
+
+    /// The answer; 304 when the asker has it already.
+    pub(super) fn send(&self, asked: &HeaderMap) -> Response {
+        let small = self.gzip.len() < self.plain.len() && takes_gzip(asked);
+        let body = if small { &self.gzip } else { &self.plain };
+        let mut response = answer(asked, self.kind, &self.tag, body.clone());
+        let packed = small && response.status() == StatusCode::OK;
+        let headers = response.headers_mut();
+        headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
+        if packed {
+            headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        }
+        response
+    }
+}
+
+/// Whether an asker takes gzip: named, or by `*`, and not with a weight of nothing (RFC 9110,
+/// 12.5.3).
+fn takes_gzip(asked: &HeaderMap) -> bool {
+    let lists = asked.get_all(ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
+    let each = lists.flat_map(|list| list.split(',')).filter_map(|one| {
+        let (name, weight) = one.split_once(';').unwrap_or((one, "q=1"));
+        let weight = weight.trim().strip_prefix("q=")?.trim().parse::<f32>().ok()?;
+        Some((name.trim().to_ascii_lowercase(), weight))
+    });
+    let all: Vec<_> = each.collect();
+    let of = |name: &str| all.iter().find(|(it, _)| it == name).map(|(_, weight)| *weight);
+    of("gzip").or_else(|| of("*")).is_some_and(|weight| weight > 0.0)
+}
+
+fn tag(body: &Bytes) -> HeaderValue {
     let mut hasher = DefaultHasher::new();
     body.hash(&mut hasher);
     let tag = format!("W/\"{:016x}\"", hasher.finish());
+    HeaderValue::from_str(&tag).unwrap_or(HeaderValue::from_static("W/\"\""))
+}
+
+fn answer(asked: &HeaderMap, kind: Kind, tag: &HeaderValue, body: Bytes) -> Response {
     let known = asked
         .get_all(IF_NONE_MATCH)
         .iter()
@@ -65,15 +133,20 @@ pub(super) fn send(asked: &HeaderMap, kind: Kind, body: impl Into<Bytes>) -> Res
         false => Response::new(Body::from(body)),
     };
     let headers = response.headers_mut();
-    if let Ok(tag) = HeaderValue::from_str(&tag) {
-        headers.insert(ETAG, tag);
-    }
+    headers.insert(ETAG, tag.clone());
     headers.insert(CACHE_CONTROL, HeaderValue::from_static(kind.cache()));
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind.media()));
     if kind == Kind::Json {
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     }
     response
+}
+
+/// A whole answer; 304 when the asker has it already.
+pub(super) fn send(asked: &HeaderMap, kind: Kind, body: impl Into<Bytes>) -> Response {
+    let body = body.into();
+    let tag = tag(&body);
+    answer(asked, kind, &tag, body)
 }
 
 /// JSON, its markup and control characters escaped.
@@ -96,4 +169,43 @@ pub(super) fn error_json(status: StatusCode, words: &str) -> Response {
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gzip_goes_to_those_who_take_it() {
+        for (accepts, takes) in [
+            ("gzip", true),
+            ("deflate, GZIP;q=0.5, br", true),
+            ("*", true),
+            ("gzip;q=0, *", false),
+            ("gzip; q=0.0", false),
+            ("br", false),
+            ("gzip;q=x", false),
+        ] {
+            let mut asked = HeaderMap::new();
+            asked.insert(ACCEPT_ENCODING, HeaderValue::from_str(accepts).unwrap());
+            assert_eq!(takes_gzip(&asked), takes, "{accepts}");
+        }
+        assert!(!takes_gzip(&HeaderMap::new()));
+    }
+
+    #[test]
+    fn a_prepared_answer_is_sent_whole_packed_or_not_at_all() {
+        let prepared = Prepared::new(Kind::Json, "0".repeat(1000));
+        let mut asked = HeaderMap::new();
+        let plain = prepared.send(&asked);
+        assert_eq!(plain.headers().get(CONTENT_ENCODING), None);
+        asked.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
+        let packed = prepared.send(&asked);
+        assert_eq!(packed.headers().get(CONTENT_ENCODING).unwrap(), "gzip");
+        asked.insert(IF_NONE_MATCH, packed.headers().get(ETAG).unwrap().clone());
+        let known = prepared.send(&asked);
+        assert_eq!(known.status(), StatusCode::NOT_MODIFIED);
+        assert_eq!(known.headers().get(CONTENT_ENCODING), None);
+    }
 }

@@ -1,7 +1,7 @@
 //! The site: what every handler shares, and which path is whose.
 
 use super::guard::Guard;
-use super::reply::{Kind, error_json, send};
+use super::reply::error_json;
 use super::snapshot::Snapshot;
 use super::{metrics, pages, v1};
 use crate::config::{Config, Website};
@@ -129,7 +129,7 @@ impl Site {
 
 /// The snapshot as an event.
 fn event(snapshot: &Snapshot) -> Bytes {
-    [&b"data: "[..], &snapshot.stats, b"\n\n"].concat().into()
+    [&b"data: "[..], snapshot.stats.plain(), b"\n\n"].concat().into()
 }
 
 /// Every path.
@@ -144,6 +144,7 @@ pub(super) fn router(site: Arc<Site>) -> Router {
         .route("/miner", get(pages::find))
         .route("/miner/{address}", get(pages::miner))
         .route(&pages::style_path(), get(pages::style))
+        .route("/icon.svg", get(pages::icon))
         .route("/api/stats", get(stats))
         .route("/api/pool_stats", get(pool_stats))
         .route("/api/live_stats", get(live_stats))
@@ -205,11 +206,11 @@ async fn nothing(uri: Uri) -> Response {
 }
 
 async fn stats(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response {
-    send(&headers, Kind::Json, site.now().stats.clone())
+    site.now().stats.send(&headers)
 }
 
 async fn pool_stats(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response {
-    send(&headers, Kind::Json, site.now().pool_stats.clone())
+    site.now().pool_stats.send(&headers)
 }
 
 async fn ready(State(site): State<Arc<Site>>) -> Response {

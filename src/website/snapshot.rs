@@ -2,7 +2,7 @@
 
 use super::coin::CoinView;
 use super::machine::Machine;
-use axum::body::Bytes;
+use super::reply::Prepared;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -64,9 +64,9 @@ pub(super) struct Snapshot {
     /// Each coin.
     pub(super) coins: BTreeMap<String, CoinView>,
     /// `/api/stats`.
-    pub(super) stats: Bytes,
+    pub(super) stats: Prepared,
     /// `/api/pool_stats`.
-    pub(super) pool_stats: Bytes,
+    pub(super) pool_stats: Prepared,
 }
 
 impl Snapshot {

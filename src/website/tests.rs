@@ -4,6 +4,7 @@
 
 use super::coin::{BookView, CoinView, HistoryView, Ledger, WorkerView};
 use super::nomp;
+use super::reply::{Kind, Prepared};
 use super::routes::Site;
 use super::snapshot::{Kept, Snapshot};
 use crate::config::{Config, Website};
@@ -166,7 +167,7 @@ fn who_does_not_listen_is_dropped_and_who_does_hears_all() {
     let (mut good, mut bad) = (site.listen().unwrap(), site.listen().unwrap());
     assert_eq!(good.try_recv().unwrap(), "\n");
     for number in 1..=6 {
-        let stats = format!("{{\"n\":{number}}}").into();
+        let stats = Prepared::new(Kind::Json, format!("{{\"n\":{number}}}"));
         site.publish(Snapshot { at: number, stats, ..Snapshot::default() });
         assert_eq!(good.try_recv().unwrap(), format!("data: {{\"n\":{number}}}\n\n"));
     }

@@ -1,6 +1,7 @@
 //! Numbers and names as people and NOMP's readers write them. Pure.
 
 use crate::rewards::Amount;
+use crate::sys::log::is_unruly;
 use std::fmt::Write as _;
 
 /// Longest name that a page shows, letters; the API tells the whole of it.
@@ -27,13 +28,6 @@ pub(super) fn rate(rate: f64) -> String {
     let mut text = nomp_rate(rate).replace("KH", "kH");
     text.push_str("/s");
     text
-}
-
-/// Whether a character hides, turns or breaks the text around it.
-fn is_unruly(character: char) -> bool {
-    character.is_control()
-        || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{61c}' | '\u{feff}' | '\u{180e}')
 }
 
 /// A name that somebody else chose, as a page shows it: without what hides or turns text. Markup

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, unused_imports, reason = "`it` and `chaos` use it, neither of them all of it")]
 
+mod browser;
 mod client;
 mod http;
 mod litecoin;
@@ -15,6 +16,7 @@ mod romp;
 mod rpc;
 mod stub;
 
+pub(crate) use browser::{Browser, View};
 pub(crate) use client::{Attempt, Client};
 pub(crate) use litecoin::{NO_MWEB, Pair, to_satoshi};
 pub(crate) use load::{Connector, Load};
