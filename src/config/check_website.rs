@@ -1,8 +1,10 @@
 //! The web site: `website` of `config.json`, in both of NOMP's spellings.
 
 use super::check_portal::{Ports, address};
+use super::limits::{holds, networks};
 use super::raw::RawPortal;
 use super::values::{Judge, Keys, Scale};
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -31,6 +33,17 @@ pub struct Website {
     pub retention: Duration,
     /// `stats.hashrateWindow` (default 300 s): what hash rates are taken over.
     pub window: Duration,
+    /// `metricsAllow`: who may read `/metrics`; `None`: everybody.
+    #[serde(default)]
+    pub metrics: Option<Vec<IpNet>>,
+}
+
+impl Website {
+    /// Whether an address may read `/metrics`.
+    #[must_use]
+    pub fn shows_metrics_to(&self, address: &IpAddr) -> bool {
+        self.metrics.as_ref().is_none_or(|networks| holds(networks, address))
+    }
 }
 
 /// The web site; `None` when it is off.
@@ -70,6 +83,10 @@ pub(super) fn website(
     let interval = judge.duration(keys, &path, value, 15.0, &(SHORTEST..=3600.0), Scale::Seconds);
     let retention = stats.historical_retention.filter(|it| it.is_finite()).unwrap_or(RETENTION);
     let retention = Duration::from_secs_f64(retention.clamp(600.0, 366.0 * 86_400.0));
+    let metrics = site.metrics_allow.as_ref().map(|written| {
+        let wide = "nearly everybody may read the metrics: without the key everybody may";
+        networks(written, keys, &[NAME, "metricsAllow"], wide, judge)
+    });
     Some(Website {
         address: SocketAddr::new(host, port),
         title,
@@ -77,5 +94,6 @@ pub(super) fn website(
         interval: interval.max(Duration::from_secs(5)),
         retention,
         window,
+        metrics,
     })
 }

@@ -82,7 +82,8 @@ impl Limits {
     }
 }
 
-fn holds(networks: &[IpNet], address: &IpAddr) -> bool {
+/// Whether an address is in one of the networks.
+pub(super) fn holds(networks: &[IpNet], address: &IpAddr) -> bool {
     networks.iter().any(|network| network.contains(address))
 }
 
@@ -255,7 +256,8 @@ pub(super) fn check(raw: &RawPortal, keys: &Keys<'_>, judge: &mut Judge<'_>) -> 
     }
 }
 
-fn networks(
+/// Networks of a list.
+pub(super) fn networks(
     written: &[String],
     keys: &Keys<'_>,
     path: &[&str],

@@ -189,7 +189,7 @@ async fn watch(State(site): State<Arc<Site>>, request: Request, next: Next) -> R
 }
 
 /// Whose request it is: behind a trusted proxy the last address of `X-Forwarded-For`.
-fn client(site: &Site, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+pub(super) fn client(site: &Site, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
     if !site.config.limits.is_proxy(&peer) {
         return peer;
     }

@@ -162,6 +162,7 @@ fn who_does_not_listen_is_dropped_and_who_does_hears_all() {
         interval: second,
         retention: second,
         window: second,
+        metrics: None,
     };
     let site = Site::new(Arc::new(Config { website: Some(website), ..config() })).unwrap();
     let (mut good, mut bad) = (site.listen().unwrap(), site.listen().unwrap());

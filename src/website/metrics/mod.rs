@@ -12,18 +12,27 @@ mod ledgers;
 mod tests;
 
 use super::reply::{Kind, send};
-use super::routes::Site;
+use super::routes::{Peer, Site, client};
 use super::snapshot::Snapshot;
 use crate::sys::clock::unix_ms;
+use axum::Extension;
 use axum::extract::State;
-use axum::http::HeaderMap;
-use axum::response::Response;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
 use family::Family;
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
-/// `/metrics`.
-pub(super) async fn metrics(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response {
+/// `/metrics`, for those who may read it.
+pub(super) async fn metrics(
+    State(site): State<Arc<Site>>,
+    Extension(Peer(peer)): Extension<Peer>,
+    headers: HeaderMap,
+) -> Response {
+    if !site.settings.shows_metrics_to(&client(&site, peer, &headers)) {
+        return (StatusCode::FORBIDDEN, "not for this address (website.metricsAllow)\n")
+            .into_response();
+    }
     send(&headers, Kind::Text, text(&site.now(), unix_ms()))
 }
 
