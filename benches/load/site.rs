@@ -89,13 +89,13 @@ struct Visited {
 }
 
 impl Visitors {
-    fn start(port: u16) -> Self {
+    fn start(port: u16, miners: usize) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let begun = Instant::now();
         let threads = (0..CONNECTIONS)
             .map(|thread| {
                 let stop = Arc::clone(&stop);
-                spawn(move || visit(port, thread, begun, &stop))
+                spawn(move || visit((port, miners), thread, begun, &stop))
             })
             .collect();
         Self { threads, stop }
@@ -117,7 +117,7 @@ impl Visitors {
     }
 }
 
-fn visit(port: u16, thread: u64, begun: Instant, stop: &AtomicBool) -> Visited {
+fn visit((port, miners): (u16, usize), thread: u64, begun: Instant, stop: &AtomicBool) -> Visited {
     let agent = ureq::Agent::new_with_config(
         ureq::config::Config::builder()
             .http_status_as_error(false)
@@ -130,7 +130,7 @@ fn visit(port: u16, thread: u64, begun: Instant, stop: &AtomicBool) -> Visited {
         let due = begun + Duration::from_nanos(number * 1_000_000_000 / REQUESTS);
         sleep(due.saturating_duration_since(Instant::now()));
         // Which account is looked at: all of them in an order that jumps about.
-        let account = number * 7919 % (MINERS as u64 / 2);
+        let account = number * 7919 % (miners as u64 / 2);
         let (kind, path) = match number / CONNECTIONS % 3 {
             0 => ("home", "/".to_owned()),
             1 => ("miner", format!("/miner/{account}")),
@@ -333,7 +333,7 @@ impl Bench {
                 continue;
             }
             let listeners = Listeners::start(server.site(), path);
-            let visitors = Visitors::start(server.site());
+            let visitors = Visitors::start(server.site(), miners);
             let (beside, beside_p99) = shares(&mut load, &server, time);
             let memory = server.site_memory();
             let visited = visitors.finish();
