@@ -4,8 +4,10 @@ use super::check_admin::{Admin, admin};
 use super::check_own::{self, OwnFiles};
 use super::check_portal::{Ports, address};
 use super::check_tls::{Tls, tls};
+use super::limits::{holds, networks};
 use super::raw::RawPortal;
 use super::values::{Judge, Keys, Scale};
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -47,6 +49,9 @@ pub struct Website {
     /// `adminCenter`; `None` when it is off.
     #[serde(default)]
     pub admin: Option<Admin>,
+    /// `metricsAllow`: who may read `/metrics`; `None`: everybody.
+    #[serde(default)]
+    pub metrics: Option<Vec<IpNet>>,
 }
 
 impl Website {
@@ -56,6 +61,12 @@ impl Website {
         let plain = self.tls.as_ref().and_then(|tls| tls.redirect);
         let plain = plain.map(|port| SocketAddr::new(self.address.ip(), port));
         [Some(self.address), plain].into_iter().flatten().collect()
+    }
+
+    /// Whether an address may read `/metrics`.
+    #[must_use]
+    pub fn shows_metrics_to(&self, address: &IpAddr) -> bool {
+        self.metrics.as_ref().is_none_or(|networks| holds(networks, address))
     }
 }
 
@@ -101,6 +112,10 @@ pub(super) fn website(
     let tls = site.tls.as_ref().and_then(|raw| tls(raw, keys, ports, judge));
     let plain = site.tls.is_none() && !host.is_loopback();
     let admin = site.admin_center.as_ref().and_then(|raw| admin(raw, plain, keys, judge));
+    let metrics = site.metrics_allow.as_ref().map(|written| {
+        let wide = "nearly everybody may read the metrics: without the key everybody may";
+        networks(written, keys, &[NAME, "metricsAllow"], wide, judge)
+    });
     Some(Website {
         address: SocketAddr::new(host, port),
         tls,
@@ -112,5 +127,6 @@ pub(super) fn website(
         window,
         folder,
         own: own.unwrap_or_default(),
+        metrics,
     })
 }

@@ -26,6 +26,10 @@ pub enum Message {
     Work {
         /// The work.
         work: Box<Work>,
+        /// Monotonic milliseconds at which `templates` first heard of the tip, with the first work
+        /// on it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        told: Option<u64>,
     },
     /// Master → every child: a daemon or an operator says that a coin has a new block.
     Blocknotify {

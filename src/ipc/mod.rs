@@ -4,6 +4,7 @@ pub mod board;
 mod channel;
 pub mod control;
 pub mod crowd;
+pub mod histogram;
 mod message;
 mod seat;
 mod troubles;

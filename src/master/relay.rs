@@ -59,13 +59,13 @@ impl Master {
         let Some(role) = self.fleet.slot(row).map(|slot| slot.role) else { return Ok(()) };
         match (role, message) {
             (_, Message::Ready) => self.fleet.ready(row),
-            (Role::Templates, Message::Work { work }) => {
+            (Role::Templates, Message::Work { work, told }) => {
                 let coin = work.plan.coin.clone();
                 let Some(body) = fds.into_iter().next() else {
                     return Err("work without a body".to_owned());
                 };
                 if self.config.pools.contains_key(&coin) {
-                    let message = Message::Work { work };
+                    let message = Message::Work { work, told };
                     self.kept.works.insert(coin.clone(), KeptWork { message, body });
                     for row in self.workers_but(None) {
                         if let Some(line) = self.lines.get_mut(&row) {
@@ -301,7 +301,7 @@ mod tests {
         };
         let built = Work::build(&Template::parse(&template).unwrap(), &plan).unwrap();
         KeptWork {
-            message: Message::Work { work: Box::new(built.work) },
+            message: Message::Work { work: Box::new(built.work), told: None },
             body: memfd::sealed("body", &built.body).unwrap(),
         }
     }

@@ -19,6 +19,7 @@ pub mod limits;
 pub mod log;
 pub mod memfd;
 pub mod privileges;
+pub mod process;
 pub mod random;
 pub mod room;
 pub mod shared;

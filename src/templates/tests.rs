@@ -123,7 +123,7 @@ impl Master {
             match self.channel.receive().unwrap() {
                 Received::Message(message, fds) => match *message {
                     Message::Ready => self.ready = true,
-                    Message::Work { work } => {
+                    Message::Work { work, .. } => {
                         let body = memfd::contents(fds[0].as_fd()).unwrap();
                         self.works.push((*work, body));
                     }

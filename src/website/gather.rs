@@ -2,10 +2,12 @@
 
 use super::found::{Fate, newest};
 use super::look::Memory;
+use super::machine::Machine;
 use super::nomp;
 use super::reply::{Kind, Prepared};
 use super::routes::Site;
 use super::snapshot::Snapshot;
+use crate::ipc::board::Board;
 use crate::ipc::control;
 use crate::sys::clock::{monotonic_ms, ms, unix_ms};
 use serde_json::{Value, json};
@@ -16,14 +18,15 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(super) struct Gatherer {
     site: Arc<Site>,
+    board: Arc<Board>,
     last: Snapshot,
     memories: BTreeMap<String, Memory>,
 }
 
 impl Gatherer {
-    /// For a site; nothing is read yet.
-    pub(super) fn new(site: Arc<Site>) -> Self {
-        Self { site, last: Snapshot::default(), memories: BTreeMap::new() }
+    /// For a site and its pool's board; nothing is read yet.
+    pub(super) fn new(site: Arc<Site>, board: Arc<Board>) -> Self {
+        Self { site, board, last: Snapshot::default(), memories: BTreeMap::new() }
     }
 
     /// Looks for ever: at all, and in between at coins that cannot wait.
@@ -84,6 +87,7 @@ impl Gatherer {
             let memory = self.memories.entry(id.clone()).or_default();
             memory.refresh(coin, pool, (&config, &self.site.settings), status, now);
         }
+        next.machine = Machine::look(&self.board, config.pools.keys());
         next.took = monotonic_ms().saturating_sub(begun);
         self.show(now);
     }

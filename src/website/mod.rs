@@ -17,6 +17,7 @@ mod listeners;
 mod live;
 mod look;
 mod luck;
+mod machine;
 mod metrics;
 mod miner;
 mod nomp;
@@ -74,7 +75,7 @@ fn serve(mut seat: Seat) -> Result<(), Box<dyn std::error::Error>> {
     let remembered = std::mem::take(&mut seat.remembered);
     let site = Site::new(seat.config.clone(), &remembered).ok_or("it is not configured")?;
     let site = Arc::new(site);
-    let (looking, serving) = (Gatherer::new(site.clone()), site.clone());
+    let (looking, serving) = (Gatherer::new(site.clone(), seat.board.clone()), site.clone());
     let threads = [
         helper::spawn("site-look", move || looking.run())?,
         helper::spawn("site-http", move || accept::run(&serving, sockets))?,

@@ -91,10 +91,10 @@ impl Site {
         self.live.publish(self, &before, &snapshot);
     }
 
-    /// Whether every coin's numbers are younger than three intervals.
-    fn is_ready(&self) -> bool {
+    /// What is older than three intervals, or was never read.
+    fn missing(&self) -> Vec<String> {
         let most = ms(self.settings.interval).saturating_mul(3);
-        self.now().is_fresh(most, unix_ms())
+        self.now().missing(most, unix_ms())
     }
 
     /// Asks a ledger or a book on a thread that may wait for a disk. `Err`: an answer that says
@@ -229,8 +229,9 @@ async fn pool_stats(State(site): State<Arc<Site>>, headers: HeaderMap) -> Respon
 }
 
 async fn ready(State(site): State<Arc<Site>>) -> Response {
-    match site.is_ready() {
+    let missing = site.missing();
+    match missing.is_empty() {
         true => "ready\n".into_response(),
-        false => (StatusCode::SERVICE_UNAVAILABLE, "numbers are missing or old\n").into_response(),
+        false => (StatusCode::SERVICE_UNAVAILABLE, missing.join("\n") + "\n").into_response(),
     }
 }

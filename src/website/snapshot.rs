@@ -1,6 +1,7 @@
 //! What the pool looked like at one moment. Made by the gatherer, read by everybody else.
 
 use super::coin::CoinView;
+use super::machine::Machine;
 use super::pages::Written;
 use super::reply::Prepared;
 use serde_json::Value;
@@ -66,6 +67,8 @@ pub(super) struct Snapshot {
     pub(super) took: u64,
     /// The master's status.
     pub(super) master: Kept<Value>,
+    /// What the processes cost, and how long miners waited.
+    pub(super) machine: Machine,
     /// Each coin.
     pub(super) coins: BTreeMap<String, CoinView>,
     /// `/api/stats`.
@@ -77,9 +80,22 @@ pub(super) struct Snapshot {
 }
 
 impl Snapshot {
-    /// Whether it, and every coin in it, is at most so old (ms) at `now`.
-    pub(super) fn is_fresh(&self, most: u64, now: u64) -> bool {
-        let fresh = |at: u64| now.saturating_sub(at) <= most;
-        fresh(self.at) && self.coins.values().all(|coin| fresh(coin.ledger.at))
+    /// What is missing, or older than `most` (ms) at `now`, a line each; none: the site is ready.
+    pub(super) fn missing(&self, most: u64, now: u64) -> Vec<String> {
+        let old = |at: u64| now.saturating_sub(at) > most;
+        let age = |at: u64| now.saturating_sub(at) / 1000;
+        let mut missing = Vec::new();
+        if self.at == 0 {
+            missing.push("no numbers yet".to_owned());
+        } else if old(self.at) {
+            missing.push(format!("the numbers are {} s old", age(self.at)));
+        }
+        for (id, coin) in self.coins.iter().filter(|(_, coin)| old(coin.ledger.at)) {
+            missing.push(match coin.ledger.at {
+                0 => format!("the ledger of {id} has not been read yet"),
+                at => format!("the ledger of {id} cannot be read (since {} s)", age(at)),
+            });
+        }
+        missing
     }
 }

@@ -31,6 +31,7 @@ mod hostile;
 mod import;
 mod limits;
 mod master;
+mod metrics;
 mod mpos;
 mod names;
 mod notices;

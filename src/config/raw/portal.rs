@@ -124,6 +124,8 @@ pub(in crate::config) struct RawWebsite {
     pub(in crate::config) tls: Option<RawTls>,
     /// Live numbers on the pages (early NOMP; never read there).
     pub(in crate::config) live_stats: Option<bool>,
+    /// Networks that may read /metrics; default all.
+    pub(in crate::config) metrics_allow: Option<Vec<String>>,
     /// Title of the pages; default romp.
     pub(in crate::config) site_title: Option<String>,
     /// Seconds between statistics (early NOMP).

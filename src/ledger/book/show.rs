@@ -19,6 +19,8 @@ pub struct Totals {
     pub holders: u64,
     /// Payouts that are not settled.
     pub open: u64,
+    /// When the oldest of them was made, unix ms.
+    pub open_since: Option<u64>,
     /// Intended, signed or sent, not confirmed.
     pub in_flight: u128,
     /// Confirmed.
@@ -185,6 +187,9 @@ impl Book {
                 totals.open += 1;
             }
         }
+        let sql = "SELECT MIN(time) FROM payout WHERE state IN ('intended', 'signed', 'sent')";
+        let since = |row: &Row<'_>| row.get(0).map(|time: Option<i64>| time.map(natural));
+        totals.open_since = self.read(|book| book.query_row(sql, [], since))?;
         Ok(totals)
     }
 

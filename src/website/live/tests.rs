@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::chain::Hash;
-use crate::config::{Config, Website};
+use crate::config::Config;
 use crate::journal::BlockFound;
 use crate::ledger::{BlockRow, BlockState};
 use crate::rewards::{Amount, Scheme};
@@ -10,24 +10,13 @@ use crate::website::coin::{CoinView, HistoryView, Ledger, WorkerView};
 use crate::website::reply::{Kind, Prepared};
 use crate::website::rigs::Rigs;
 use crate::website::snapshot::Kept;
-use crate::website::tests::config;
-use std::time::Duration;
+use crate::website::tests::{config, settings};
 
 const MINER: &str = "one";
 
 fn site() -> Site {
-    let second = Duration::from_secs(1);
-    let website = Website {
-        address: "127.0.0.1:80".parse().unwrap(),
-        title: "romp".to_owned(),
-        stratum_host: None,
-        interval: second,
-        retention: second,
-        window: second,
-        folder: None,
-        own: crate::config::OwnFiles::default(),
-    };
-    Site::new(Arc::new(Config { website: Some(website), ..config() })).unwrap()
+    let config = Config { website: Some(settings([1, 1, 1])), ..config() };
+    Site::new(Arc::new(config), "").unwrap()
 }
 
 fn kept<T>(value: T) -> Kept<T> {

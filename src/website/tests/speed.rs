@@ -4,31 +4,22 @@
 #![allow(clippy::print_stderr)]
 
 use super::*;
+use crate::ipc::board::Board;
 use crate::journal::Record;
 use crate::ledger::{self, Batch};
 use crate::rewards::Scheme;
 use crate::sys::clock::unix_ms;
+use crate::website::forwarded::Peer;
 use crate::website::gather::Gatherer;
-use crate::website::routes::router;
+use crate::website::routes::{Site, router};
 use axum::body::{Body, HttpBody};
 use axum::http::Request;
 use std::future::poll_fn;
+use std::net::IpAddr;
 use std::path::Path;
 use std::pin::Pin;
 use std::time::Instant;
 use tower_service::Service;
-
-fn settings() -> Website {
-    let days = |days: u64| Duration::from_secs(days * 86_400);
-    Website {
-        address: "127.0.0.1:80".parse().unwrap(),
-        title: "romp".to_owned(),
-        stratum_host: None,
-        interval: Duration::from_secs(15),
-        retention: days(365),
-        window: Duration::from_secs(300),
-    }
-}
 
 /// A round with work of all workers.
 fn round(dir: &Path, now: u64) {
@@ -58,10 +49,10 @@ fn site_speed() {
     round(dir.path(), now);
     let mut config = config();
     config.data_dir = dir.path().to_owned();
-    config.website = Some(settings());
+    config.website = Some(settings([15, 365 * 86_400, 300]));
     config.pools.get_mut("litecoin").unwrap().payments = Some(numbers::paying());
-    let site = Arc::new(Site::new(Arc::new(config)).unwrap());
-    let mut gatherer = Gatherer::new(site.clone());
+    let site = Arc::new(Site::new(Arc::new(config), "").unwrap());
+    let mut gatherer = Gatherer::new(site.clone(), Board::new().unwrap());
     memory("before");
     for _ in 0..8 {
         let begun = Instant::now();
@@ -93,7 +84,9 @@ fn site_speed() {
             // Another miner each time.
             let path = path.replace('M', &(number * 7 % 2500).to_string());
             let request = Request::get(path).header("accept-encoding", "gzip");
-            let request = request.body(Body::empty()).unwrap();
+            // Each of an address of its own: one alone would be told to wait.
+            let peer = Peer { address: IpAddr::from(number.to_be_bytes()), tls: false };
+            let request = request.extension(peer).body(Body::empty()).unwrap();
             let begun = Instant::now();
             runtime.block_on(async {
                 let response = router.call(request).await.unwrap();

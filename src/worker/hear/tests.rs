@@ -37,7 +37,7 @@ fn is_told_to_try_again(has_work: bool) {
     if has_work {
         let body = memfd::sealed("body", b"").unwrap();
         let now = worker.now();
-        worker.post(Posted { work: work(), body }, now);
+        worker.post(Posted { work: work(), body }, None, now);
     }
     let mut client = TcpStream::connect(("127.0.0.1", port)).unwrap();
     client.set_nonblocking(true).unwrap();
