@@ -7,6 +7,7 @@ mod check_coin;
 mod check_fee;
 mod check_mpos;
 mod check_notice;
+mod check_notifications;
 mod check_payments;
 mod check_pool;
 mod check_portal;
@@ -22,6 +23,7 @@ pub mod limits;
 mod load;
 mod mask;
 mod notes;
+mod notifications;
 mod places;
 mod raw;
 mod secret;
@@ -37,6 +39,7 @@ pub use checked::{
     RewardScheme, Store, VarDiff,
 };
 pub use limits::Limits;
+pub use notifications::{EventKind, HookFormat, Mail, MailTls, Notifications, Webhook};
 pub use places::{Key, Places};
 pub use secret::Secret;
 

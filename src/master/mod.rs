@@ -287,7 +287,8 @@ impl Master {
     }
 
     fn wanted(&self) -> Vec<(crate::ipc::Role, usize)> {
-        roles::wanted(self.workers, self.config.pays(), self.site.is_some())
+        let tells = self.config.notifications.is_some();
+        roles::wanted(self.workers, self.config.pays(), self.site.is_some(), tells)
     }
 
     /// Whether every child that is wanted serves.

@@ -33,6 +33,7 @@ mod master;
 mod mpos;
 mod names;
 mod notices;
+mod notify;
 mod payments;
 mod payouts;
 #[cfg(debug_assertions)] // a release has no fail points
