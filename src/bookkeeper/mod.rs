@@ -11,24 +11,18 @@ pub mod rebuild;
 mod tail;
 
 use crate::ipc::board::Board;
-use crate::ipc::{Message, Received, Seat, Troubles};
+use crate::ipc::{Message, Seat, Troubles, Turn, Watch};
 use crate::net::helper;
 use crate::sys::clock::{monotonic_ms, ms, unix_ms};
 use crate::sys::room;
-use crate::sys::signals::{SIGINT, SIGQUIT, SIGTERM, SIGUSR1, Signals};
 use coin::Coin;
-use mio::unix::SourceFd;
-use mio::{Events, Interest, Poll, Token};
 use mpos::Follower;
-use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{JoinHandle, Thread};
 use std::time::Duration;
 
-const CHANNEL: Token = Token(0);
-const SIGNALS: Token = Token(1);
 /// Longest turn of the main loop: the board's tick stays fresh.
 const TURN: Duration = Duration::from_millis(500);
 /// Pause of a coin's thread that found nothing more to add.
@@ -61,15 +55,7 @@ pub fn run(seat: Seat) -> u8 {
 }
 
 fn serve(mut seat: Seat) -> Result<u8, Box<dyn std::error::Error>> {
-    let mut signals = Signals::new(&[SIGTERM, SIGINT, SIGQUIT, SIGUSR1])?;
-    let mut poll = Poll::new()?;
-    poll.registry().register(&mut signals, SIGNALS, Interest::READABLE)?;
-    let descriptor = seat.channel.as_raw_fd();
-    poll.registry().register(&mut SourceFd(&descriptor), CHANNEL, Interest::READABLE)?;
-    let row = seat.board.row(seat.slot).ok_or("its seat is not on the board")?;
-    row.generation.store(seat.generation, Ordering::Relaxed);
-    row.tick.store(monotonic_ms(), Ordering::Release);
-
+    let mut watch = Watch::new(&seat)?;
     let draining = Arc::new(AtomicBool::new(false));
     let troubles = Troubles::default();
     let mut threads = Vec::new();
@@ -100,45 +86,27 @@ fn serve(mut seat: Seat) -> Result<u8, Box<dyn std::error::Error>> {
     seat.channel.send(&Message::Ready, &[])?;
 
     let mut room = Room::default();
-    let mut events = Events::with_capacity(16);
     loop {
         room.look(&seat.config.data_dir, monotonic_ms());
-        if let Err(error) = poll.poll(&mut events, Some(TURN))
-            && error.kind() != std::io::ErrorKind::Interrupted
-        {
-            return Err(error.into());
-        }
-        row.tick.store(monotonic_ms(), Ordering::Release);
-        for signal in signals.pending() {
-            match signal {
-                SIGUSR1 => crate::sys::log::reopen(),
-                SIGTERM => {
-                    drain(&threads, &draining, ms(seat.config.shutdown_timeout), || {
-                        row.tick.store(monotonic_ms(), Ordering::Release);
-                        signals
-                            .pending()
-                            .iter()
-                            .any(|&signal| signal == SIGINT || signal == SIGQUIT)
-                    });
-                    return Ok(0);
-                }
-                _ => return Ok(0), // what is not in the tally is in the journals
+        // Nothing here depends on tips and bans.
+        match watch.turn(&mut seat, TURN, |_| ())? {
+            Turn::On => {}
+            Turn::Finish => {
+                drain(&threads, &draining, ms(seat.config.shutdown_timeout), || {
+                    watch.tick(&seat);
+                    watch.signalled() == Turn::Stop
+                });
+                return Ok(0);
             }
-        }
-        loop {
-            match seat.channel.receive() {
-                Ok(Received::Message(..)) => {} // nothing here depends on tips and bans
-                Ok(Received::Nothing) => break,
-                Ok(Received::Closed) | Err(_) => {
-                    drain(&threads, &draining, ORPHANED, || false);
-                    return Ok(0);
-                }
+            Turn::Stop => return Ok(0), // what is not in the tally is in the journals
+            Turn::Gone => {
+                drain(&threads, &draining, ORPHANED, || false);
+                return Ok(0);
             }
         }
         for message in troubles.news() {
             seat.channel.send(&message, &[])?;
         }
-        seat.channel.flush()?;
         if threads.iter().any(JoinHandle::is_finished) {
             return Err("the thread of a coin has ended".into());
         }

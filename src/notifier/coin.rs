@@ -132,7 +132,8 @@ impl Known {
             let found = &row.found;
             let open = matches!(row.state, BlockState::Found | BlockState::Unknown);
             if open && !is_first && now.saturating_sub(found.time) < ANSWER {
-                continue;
+                // Nor what was found after it: blocks are told in their order.
+                break;
             }
             // Which of these it is makes no difference to the operator.
             let state = if row.state == BlockState::Rejected { "refused" } else { "found" };

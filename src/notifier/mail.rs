@@ -10,6 +10,7 @@ use lettre::message::Mailbox;
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
+use lettre::transport::smtp::extension::ClientId;
 use lettre::{Address, Message, SmtpTransport, Transport};
 use std::fmt::{self, Write as _};
 use std::time::{Duration, UNIX_EPOCH};
@@ -54,12 +55,18 @@ impl Mailer {
         Ok(excerpt(&format!("{} {said}", answer.code())))
     }
 
+    /// Of the sender's address: as whom romp greets, and whose its message ids are.
+    fn domain(&self) -> &str {
+        self.mail.from.rsplit_once('@').map_or("localhost", |(_, domain)| domain)
+    }
+
     fn transport(&self) -> Result<SmtpTransport, String> {
         let mail = &self.mail;
         let host = mail.host.trim_matches(['[', ']']);
         let mut builder = SmtpTransport::builder_dangerous(host)
             .port(mail.port)
             .timeout(Some(PATIENCE))
+            .hello_name(ClientId::Domain(self.domain().to_owned()))
             .tls(match mail.tls {
                 MailTls::None => Tls::None,
                 MailTls::Starttls => Tls::Required(self.parameters(host)?),
@@ -89,8 +96,7 @@ impl Mailer {
             let address = text.parse::<Address>().map_err(|error| format!("{text}: {error}"))?;
             Ok::<_, String>(Mailbox::new(None, address))
         };
-        let from = &self.mail.from;
-        let domain = from.rsplit_once('@').map_or("localhost", |(_, domain)| domain);
+        let (from, domain) = (&self.mail.from, self.domain());
         // The same in every repetition: mail programs drop repeats.
         let id: String = sha256d(event.id.as_bytes()).to_string().chars().take(40).collect();
         let mut builder = Message::builder()

@@ -19,25 +19,17 @@ mod pool;
 mod target;
 
 use crate::config::EventKind;
-use crate::ipc::{Message, Received, Seat, Troubles};
+use crate::ipc::{Message, Seat, Troubles, Turn, Watch};
 use crate::net::helper;
-use crate::sys::clock::monotonic_ms;
-use crate::sys::signals::{SIGINT, SIGQUIT, SIGTERM, SIGUSR1, Signals};
 use deliver::{Deliverer, Shared};
 pub use event::Event;
 use look::Looker;
-use mio::unix::SourceFd;
-use mio::{Events, Interest, Poll, Token};
 pub use outbox::{Outbox, OutboxError, Standing};
-use std::os::fd::AsRawFd;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::Duration;
 pub use target::{Failure, Target, targets};
 
-const CHANNEL: Token = Token(0);
-const SIGNALS: Token = Token(1);
 /// Longest turn of the main loop: the board's tick stays fresh.
 const TURN: Duration = Duration::from_millis(500);
 
@@ -88,43 +80,18 @@ fn start(
 }
 
 fn serve(mut seat: Seat) -> Result<(), Box<dyn std::error::Error>> {
-    let mut signals = Signals::new(&[SIGTERM, SIGINT, SIGQUIT, SIGUSR1])?;
-    let mut poll = Poll::new()?;
-    poll.registry().register(&mut signals, SIGNALS, Interest::READABLE)?;
-    let descriptor = seat.channel.as_raw_fd();
-    poll.registry().register(&mut SourceFd(&descriptor), CHANNEL, Interest::READABLE)?;
-    let row = seat.board.row(seat.slot).ok_or("its seat is not on the board")?;
-    row.generation.store(seat.generation, Ordering::Relaxed);
-    row.tick.store(monotonic_ms(), Ordering::Release);
+    let mut watch = Watch::new(&seat)?;
     let troubles = Troubles::default();
     let threads = start(&seat, &troubles)?;
     seat.channel.send(&Message::Ready, &[])?;
-    let mut events = Events::with_capacity(16);
     loop {
-        if let Err(error) = poll.poll(&mut events, Some(TURN))
-            && error.kind() != std::io::ErrorKind::Interrupted
-        {
-            return Err(error.into());
-        }
-        row.tick.store(monotonic_ms(), Ordering::Release);
-        for signal in signals.pending() {
-            match signal {
-                SIGUSR1 => crate::sys::log::reopen(),
-                // What waits is on disk.
-                _ => return Ok(()),
-            }
-        }
-        loop {
-            match seat.channel.receive() {
-                Ok(Received::Message(..)) => {} // nothing here depends on tips and bans
-                Ok(Received::Nothing) => break,
-                Ok(Received::Closed) | Err(_) => return Ok(()),
-            }
+        // What waits is on disk: the process may end at any time.
+        if watch.turn(&mut seat, TURN, |_| ())? != Turn::On {
+            return Ok(());
         }
         for message in troubles.news() {
             seat.channel.send(&message, &[])?;
         }
-        seat.channel.flush()?;
         if threads.iter().any(JoinHandle::is_finished) {
             return Err("a thread has ended".into());
         }

@@ -19,28 +19,20 @@ mod stuck;
 mod thresholds;
 
 use crate::config::Pool;
-use crate::ipc::{Received, Seat, Troubles};
+use crate::ipc::{Seat, Troubles, Turn, Watch};
 use crate::net::helper;
-use crate::sys::clock::monotonic_ms;
-use crate::sys::signals::{SIGINT, SIGQUIT, SIGTERM, SIGUSR1, Signals};
 pub use blocks::BEGUN;
 use coin::Coin;
 pub use coin::{FIRST_BLOCK, PATIENCE};
 pub use history::known;
-use mio::unix::SourceFd;
-use mio::{Events, Interest, Poll, Token};
 pub use owners::{Owners, account_of};
 pub use replaced::replaced;
 pub use resolve::{Fact, resolve};
-use std::os::fd::AsRawFd;
 use std::path::Path;
-use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::Duration;
 pub use stuck::void;
 
-const CHANNEL: Token = Token(0);
-const SIGNALS: Token = Token(1);
 /// Longest turn of the main loop: the board's tick stays fresh.
 const TURN: Duration = Duration::from_millis(500);
 
@@ -67,14 +59,7 @@ pub fn run(seat: Seat) -> u8 {
 }
 
 fn serve(mut seat: Seat) -> Result<(), Box<dyn std::error::Error>> {
-    let mut signals = Signals::new(&[SIGTERM, SIGINT, SIGQUIT, SIGUSR1])?;
-    let mut poll = Poll::new()?;
-    poll.registry().register(&mut signals, SIGNALS, Interest::READABLE)?;
-    let descriptor = seat.channel.as_raw_fd();
-    poll.registry().register(&mut SourceFd(&descriptor), CHANNEL, Interest::READABLE)?;
-    let row = seat.board.row(seat.slot).ok_or("its seat is not on the board")?;
-    row.generation.store(seat.generation, Ordering::Relaxed);
-    row.tick.store(monotonic_ms(), Ordering::Release);
+    let mut watch = Watch::new(&seat)?;
     let troubles = Troubles::default();
     let mut threads = Vec::new();
     for (id, pool) in &seat.config.pools {
@@ -84,32 +69,14 @@ fn serve(mut seat: Seat) -> Result<(), Box<dyn std::error::Error>> {
         threads.push(helper::spawn(&format!("pay-{id}"), move || coin.run(&troubles))?);
     }
     seat.channel.send(&crate::ipc::Message::Ready, &[])?;
-    let mut events = Events::with_capacity(16);
     loop {
-        if let Err(error) = poll.poll(&mut events, Some(TURN))
-            && error.kind() != std::io::ErrorKind::Interrupted
-        {
-            return Err(error.into());
-        }
-        row.tick.store(monotonic_ms(), Ordering::Release);
-        for signal in signals.pending() {
-            match signal {
-                SIGUSR1 => crate::sys::log::reopen(),
-                // Every step is whole in the book: the process may end between any two.
-                _ => return Ok(()),
-            }
-        }
-        loop {
-            match seat.channel.receive() {
-                Ok(Received::Message(..)) => {} // nothing here depends on tips and bans
-                Ok(Received::Nothing) => break,
-                Ok(Received::Closed) | Err(_) => return Ok(()),
-            }
+        // Every step is whole in the book: the process may end between any two.
+        if watch.turn(&mut seat, TURN, |_| ())? != Turn::On {
+            return Ok(());
         }
         for message in troubles.news() {
             seat.channel.send(&message, &[])?;
         }
-        seat.channel.flush()?;
         if threads.iter().any(JoinHandle::is_finished) {
             return Err("the thread of a coin has ended".into());
         }

@@ -40,6 +40,6 @@ pub use reject::Reject;
 pub use rules::{PortRules, SessionLimits, VarDiffRules};
 pub use seen::{Inserted, Seen};
 pub use session::{Action, Authorize, Session};
-pub use shown::{shown, tame};
+pub use shown::{is_unruly, shown, tame};
 pub use start::Start;
 pub use submit::{Extranonce2, Submit};

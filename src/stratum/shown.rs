@@ -6,7 +6,8 @@ use std::fmt::Write as _;
 const LONGEST: usize = 128;
 
 /// Whether a character hides, turns or breaks the text around it.
-fn is_unruly(character: char) -> bool {
+#[must_use]
+pub fn is_unruly(character: char) -> bool {
     character.is_control()
         || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
             | '\u{2060}'..='\u{206f}' | '\u{61c}' | '\u{feff}' | '\u{180e}')

@@ -7,6 +7,7 @@
 //! Text from outside is escaped: no line break or terminal code of a miner reaches the operator.
 
 use crate::config::{LogLevel, Logging};
+use crate::stratum::is_unruly;
 use env_logger::fmt::style::{AnsiColor, Style};
 use env_logger::{Builder, Target, WriteStyle};
 use log::{Level, LevelFilter, Log, Metadata, Record};
@@ -113,12 +114,12 @@ pub fn set_file(path: Option<&Path>) -> io::Result<()> {
     Ok(())
 }
 
-/// Replaces control characters by escapes, so that a text stays on its line.
+/// Replaces unruly characters by escapes, so that a text stays on its line and reads as it is.
 #[must_use]
 pub fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for char in text.chars() {
-        if char.is_control() || matches!(char, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}') {
+        if is_unruly(char) {
             out.extend(char.escape_default());
         } else {
             out.push(char);
@@ -218,6 +219,7 @@ mod tests {
     #[test]
     fn outside_text_stays_on_its_line() {
         assert_eq!(escape("ok \u{e4}"), "ok \u{e4}");
+        assert_eq!(escape("a\u{200f}b"), "a\\u{200f}b");
         assert_eq!(escape("a\nb\u{1b}[31m\r"), "a\\nb\\u{1b}[31m\\r");
         assert_eq!(escape("\u{202e}evil"), "\\u{202e}evil");
     }

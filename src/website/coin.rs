@@ -175,7 +175,8 @@ impl CoinView {
     /// Work of the current round in percent of what a block takes on average; `None`: unknown.
     /// `network`: difficulty as the daemon counts it, in 2^32 hashes.
     pub(super) fn effort(&self, pool: &Pool, network: f64) -> Option<f64> {
-        let work: f64 = self.ledger.value.as_ref()?.round.values().sum();
+        // A sum of nothing is -0.
+        let work = self.ledger.value.as_ref()?.round.values().sum::<f64>() + 0.0;
         (network > 0.0).then(|| work * hashes(pool) / (network * 32_f64.exp2()) * 100.0)
     }
 

@@ -19,6 +19,7 @@ pub(super) enum Kind {
     Json,
     Text,
     Css,
+    Svg,
 }
 
 impl Kind {
@@ -28,6 +29,7 @@ impl Kind {
             Self::Json => "application/json",
             Self::Text => "text/plain; version=0.0.4; charset=utf-8",
             Self::Css => "text/css; charset=utf-8",
+            Self::Svg => "image/svg+xml",
         }
     }
 

@@ -144,6 +144,7 @@ pub(super) fn router(site: Arc<Site>) -> Router {
         .route("/miner", get(pages::find))
         .route("/miner/{address}", get(pages::miner))
         .route(&pages::style_path(), get(pages::style))
+        .route("/icon.svg", get(pages::icon))
         .route("/api/stats", get(stats))
         .route("/api/pool_stats", get(pool_stats))
         .route("/api/live_stats", get(live_stats))

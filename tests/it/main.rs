@@ -47,3 +47,4 @@ mod signals;
 mod stores;
 mod vardiff;
 mod website;
+mod website_browser;

@@ -13,7 +13,7 @@ const SECRET: &str = "a-secret-of-the-operator";
 const TOKEN: &str = "a-token-in-the-path";
 const EASY: f64 = 1e-9;
 /// What a miner may call itself.
-const HOSTILE: &str = "<script>x</script>\r\nBcc: evil@evil.example\r\n\r\n@everyone\u{202e}`";
+const HOSTILE: &str = "<script>x Bcc: evil@evil \u{202e}@everyone`\u{2028}*";
 
 /// HMAC-SHA256 (RFC 2104), by hand.
 fn hmac(key: &[u8], text: &[u8]) -> String {
@@ -226,7 +226,7 @@ fn daemons_processes_and_ledgers_that_fail_are_told_and_their_return() {
 /// killed again and again: each is told, in order, and what is told twice has one id.
 #[test]
 fn whatever_dies_each_block_is_told_in_order_under_one_id() {
-    const BLOCKS: usize = 24;
+    const BLOCKS: usize = 22;
     let _alone = alone();
     let stub = Stub::start(&["segwit"]);
     stub.make_easy();
@@ -279,7 +279,8 @@ fn whatever_dies_each_block_is_told_in_order_under_one_id() {
     } else {
         mine(6);
     }
-    for round in 0..6 {
+    // At any time.
+    for round in 0..4 {
         mine(1);
         std::thread::sleep(Duration::from_millis(700 * round));
         revived();

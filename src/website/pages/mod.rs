@@ -20,6 +20,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use view::{PayoutView, PoolView, link, money};
 
+const ICON: &str = include_str!("../html/icon.svg");
 const STYLE: &str = include_str!("../html/style.css");
 /// Pages of the menu.
 const PAGES: [(&str, &str); 5] = [
@@ -42,6 +43,11 @@ pub(super) fn style_path() -> String {
 /// The style.
 pub(super) async fn style(headers: HeaderMap) -> Response {
     send(&headers, Kind::Css, STYLE)
+}
+
+/// The sign in a browser's tab.
+pub(super) async fn icon(headers: HeaderMap) -> Response {
+    send(&headers, Kind::Svg, ICON)
 }
 
 /// What stands around every page.

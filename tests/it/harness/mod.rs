@@ -2,6 +2,7 @@
 
 #![allow(dead_code, unused_imports, reason = "`it` and `chaos` use it, neither of them all of it")]
 
+mod browser;
 mod client;
 mod http;
 mod litecoin;
@@ -16,6 +17,7 @@ mod rpc;
 mod sink;
 mod stub;
 
+pub(crate) use browser::{Browser, View};
 pub(crate) use client::{Attempt, Client};
 pub(crate) use litecoin::{NO_MWEB, Pair, to_satoshi};
 pub(crate) use load::{Connector, Load};
