@@ -17,6 +17,8 @@ const OLDEST: u64 = super::coin::NEWS;
 const REFUSALS: u64 = 10;
 /// Failures in a row from which on `romp status` shows it.
 const TROUBLE: u64 = 3;
+/// As what `romp status` shows the outbox.
+const OUTBOX: &str = "notifications";
 /// Longest time without a look: word of a new message that comes just before the wait is missed.
 const LOOK: Duration = Duration::from_secs(2);
 
@@ -51,6 +53,11 @@ fn back_off(failures: u64) -> u64 {
     (BACK_OFF.0 << doublings).min(BACK_OFF.1)
 }
 
+/// What `romp status` shows of a target that fails.
+fn waits(words: &str) -> String {
+    format!("{words}; messages wait")
+}
+
 /// Delivers to one target.
 #[derive(Debug)]
 pub(super) struct Deliverer {
@@ -68,16 +75,22 @@ impl Deliverer {
 
     /// Delivers for ever.
     pub(super) fn run(mut self) {
+        // The master has what a process before this one has said.
+        if let Ok(standing) = self.shared.lock().standing(&self.target.name) {
+            let fails = standing.failures >= TROUBLE;
+            self.say(fails.then(|| waits(&standing.error)).as_deref());
+        }
         loop {
             match self.turn() {
                 Ok(Some(next)) => {
+                    self.troubles.say("", OUTBOX, None);
                     let wait = Duration::from_millis(next.saturating_sub(unix_ms()));
                     self.shared.wait(wait.clamp(Duration::from_millis(1), LOOK));
                 }
                 Ok(None) => return self.idle(),
                 Err(error) => {
                     log::error!("{error}");
-                    self.troubles.say("", "notifications", Some(&error.to_string()));
+                    self.troubles.say("", OUTBOX, Some(&error.to_string()));
                     std::thread::sleep(Duration::from_secs(10));
                 }
             }
@@ -173,7 +186,7 @@ impl Deliverer {
             log::debug!("{label}: {words}; next try in {} s", (next - now) / 1000);
         }
         if failures >= TROUBLE {
-            self.say(Some(&format!("{words}; messages wait")));
+            self.say(Some(&waits(words)));
         }
         Ok(Some(next))
     }
