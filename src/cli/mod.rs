@@ -67,9 +67,9 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Print the JSON Schema of the configuration files
+    /// Print the JSON Schema of the configuration files, or the description of the API
     Schema {
-        /// Only that of one kind of file: config, coin or pool
+        /// Only that of one kind of file: config, coin or pool; or api: OpenAPI of `/api/v1`
         kind: Option<String>,
     },
     /// Show how the running pool is

@@ -79,7 +79,7 @@ pub enum Message {
         /// What it waits for; `None`: nothing.
         words: Option<String>,
     },
-    /// `templates` → master: how a coin is doing; kept by the master for `status`.
+    /// `templates` → master → bookkeeper: how a coin is doing; kept by the master for `status`.
     CoinStatus(CoinStatus),
 }
 

@@ -77,6 +77,7 @@ impl Master {
             }
             (Role::Templates, Message::CoinStatus(status)) => {
                 if self.config.pools.contains_key(&status.coin) {
+                    self.send_to_role(Role::Bookkeeper, &Message::CoinStatus(status.clone()));
                     self.kept.coins.insert(status.coin.clone(), status);
                 }
             }

@@ -1,12 +1,14 @@
 //! The thread that looks: every `updateInterval` it reads what there is to know and publishes it.
 
+use super::look::Memory;
 use super::nomp;
 use super::reply::{Kind, Prepared};
 use super::routes::Site;
 use super::snapshot::Snapshot;
 use crate::ipc::control;
 use crate::sys::clock::{monotonic_ms, ms, unix_ms};
-use serde_json::json;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,12 +17,13 @@ use std::time::Duration;
 pub(super) struct Gatherer {
     site: Arc<Site>,
     last: Snapshot,
+    memories: BTreeMap<String, Memory>,
 }
 
 impl Gatherer {
     /// For a site; nothing is read yet.
     pub(super) fn new(site: Arc<Site>) -> Self {
-        Self { site, last: Snapshot::default() }
+        Self { site, last: Snapshot::default(), memories: BTreeMap::new() }
     }
 
     /// Looks for ever.
@@ -34,7 +37,8 @@ impl Gatherer {
         }
     }
 
-    fn look(&mut self, now: u64) {
+    /// Looks once, at unix ms.
+    pub(super) fn look(&mut self, now: u64) {
         let begun = monotonic_ms();
         let config = self.site.config.clone();
         let socket = control::socket(&config.data_dir);
@@ -43,7 +47,10 @@ impl Gatherer {
         next.master.take("the master's status", status, now);
         for (id, pool) in &config.pools {
             let coin = next.coins.entry(id.clone()).or_default();
-            coin.refresh(pool, &config, &self.site.settings, now);
+            let status = next.master.value.as_deref();
+            let status = status.and_then(|it| it.get("coins")?.get(id)).unwrap_or(&Value::Null);
+            let memory = self.memories.entry(id.clone()).or_default();
+            memory.refresh(coin, pool, (&config, &self.site.settings), status, now);
         }
         next.at = now;
         next.stats = Prepared::new(Kind::Json, nomp::stats(next, &config));

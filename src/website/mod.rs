@@ -9,11 +9,16 @@ mod accept;
 mod coin;
 mod gather;
 mod guard;
+mod immature;
+mod look;
+mod luck;
 mod metrics;
 mod miner;
 mod nomp;
 mod pages;
+mod payday;
 mod reply;
+mod rigs;
 mod routes;
 mod snapshot;
 mod text;
@@ -28,6 +33,12 @@ use std::time::Duration;
 
 /// Longest turn of the main loop: the board's tick stays fresh.
 const TURN: Duration = Duration::from_millis(500);
+
+/// The description of the API at `/api/v1`: OpenAPI 3.1.
+#[must_use]
+pub fn api_description() -> &'static serde_json::Value {
+    v1::document()
+}
 
 /// Runs the role until it is told to stop or the master is gone; returns the exit code.
 #[must_use]

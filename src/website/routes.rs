@@ -10,9 +10,10 @@ use axum::Router;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{Request, State};
 use axum::http::header::{
-    ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER,
+    ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, LINK,
+    RETRY_AFTER,
 };
-use axum::http::{StatusCode, Uri};
+use axum::http::{Method, StatusCode, Uri};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -26,6 +27,7 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc};
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
+use tower_http::cors::{Any, CorsLayer};
 
 /// Listeners of live numbers at once.
 const LISTENERS: usize = 3000;
@@ -132,6 +134,24 @@ fn event(snapshot: &Snapshot) -> Bytes {
     [&b"data: "[..], snapshot.stats.plain(), b"\n\n"].concat().into()
 }
 
+/// Paths that programs read, from any origin.
+fn api() -> Router<Arc<Site>> {
+    let cors = CorsLayer::new()
+        .allow_origin(Any)
+        .allow_methods([Method::GET, Method::HEAD])
+        .allow_headers(Any)
+        .expose_headers([ETAG, LINK, RETRY_AFTER])
+        .max_age(Duration::from_secs(86_400))
+        .vary([]);
+    Router::new()
+        .route("/api/stats", get(stats))
+        .route("/api/pool_stats", get(pool_stats))
+        .route("/api/live_stats", get(live_stats))
+        .merge(v1::router())
+        .method_not_allowed_fallback(only_get)
+        .layer(cors)
+}
+
 /// Every path.
 pub(super) fn router(site: Arc<Site>) -> Router {
     Router::new()
@@ -145,16 +165,7 @@ pub(super) fn router(site: Arc<Site>) -> Router {
         .route("/miner/{address}", get(pages::miner))
         .route(&pages::style_path(), get(pages::style))
         .route("/icon.svg", get(pages::icon))
-        .route("/api/stats", get(stats))
-        .route("/api/pool_stats", get(pool_stats))
-        .route("/api/live_stats", get(live_stats))
-        .route("/api/v1/pools", get(v1::pools))
-        .route("/api/v1/pools/{coin}", get(v1::pool))
-        .route("/api/v1/pools/{coin}/blocks", get(v1::blocks))
-        .route("/api/v1/pools/{coin}/payouts", get(v1::payouts))
-        .route("/api/v1/pools/{coin}/miners", get(v1::miners))
-        .route("/api/v1/pools/{coin}/miners/{address}", get(v1::miner))
-        .route("/api/v1/pools/{coin}/history", get(v1::history))
+        .merge(api())
         .route("/health", get(|| async { "ok\n" }))
         .route("/ready", get(ready))
         .route("/metrics", get(metrics::metrics))
@@ -200,9 +211,13 @@ fn client(site: &Site, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
 
 async fn nothing(uri: Uri) -> Response {
     match uri.path().starts_with("/api/") {
-        true => error_json(StatusCode::NOT_FOUND, "there is nothing here"),
+        true => v1::nothing(),
         false => pages::not_found("There is nothing here."),
     }
+}
+
+async fn only_get() -> Response {
+    error_json(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are answered here")
 }
 
 async fn stats(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response {

@@ -4,12 +4,13 @@ use super::coin::CoinView;
 use super::reply::Prepared;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-/// Something that may be away: the last of it stays.
-#[derive(Debug, Clone)]
+/// Something that may be away: the last of it stays. Copies share it.
+#[derive(Debug)]
 pub(super) struct Kept<T> {
     /// The last that was read; `None`: nothing yet.
-    pub(super) value: Option<T>,
+    pub(super) value: Option<Arc<T>>,
     /// When, unix ms; 0: never.
     pub(super) at: u64,
     /// Why it cannot be read now.
@@ -19,6 +20,12 @@ pub(super) struct Kept<T> {
 impl<T> Default for Kept<T> {
     fn default() -> Self {
         Self { value: None, at: 0, trouble: None }
+    }
+}
+
+impl<T> Clone for Kept<T> {
+    fn clone(&self) -> Self {
+        Self { value: self.value.clone(), at: self.at, trouble: self.trouble.clone() }
     }
 }
 
@@ -35,7 +42,7 @@ impl<T> Kept<T> {
                 if self.trouble.is_some() {
                     log::info!("{what} can be read again");
                 }
-                *self = Self { value: Some(value), at: now, trouble: None };
+                *self = Self { value: Some(Arc::new(value)), at: now, trouble: None };
             }
             Err(error) => {
                 if self.trouble.is_none() {

@@ -1,6 +1,7 @@
 //! Numbers and names as people and NOMP's readers write them. Pure.
 
 use crate::rewards::Amount;
+use crate::stratum::is_unruly;
 pub(super) use crate::stratum::{shown, tame};
 use std::fmt::Write as _;
 
@@ -25,6 +26,11 @@ pub(super) fn rate(rate: f64) -> String {
     let mut text = nomp_rate(rate).replace("KH", "kH");
     text.push_str("/s");
     text
+}
+
+/// A name without what hides, turns or breaks the text around it.
+pub(super) fn bare(name: &str) -> String {
+    name.chars().filter(|character| !is_unruly(*character)).collect()
 }
 
 /// A name as a part of a path.

@@ -15,6 +15,7 @@
 
 mod harness;
 
+mod api;
 mod architecture;
 mod bans;
 mod blocknotify;

@@ -16,18 +16,18 @@ const HOSTILE: &str = "<script>alert(1)</script>\"'&:\u{202e}\u{200f}rig";
 const PAGES: [&str; 6] = ["/", "/getting_started", "/stats", "/tbs", "/workers", "/api"];
 
 /// An answer: status, head in lower case, body.
-struct Answer {
-    status: u16,
-    head: String,
-    body: Vec<u8>,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Answer {
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
     }
 }
@@ -47,7 +47,7 @@ fn exchange(port: u16, request: &[u8]) -> Option<Answer> {
 }
 
 /// Each question from an address of its own, so that asking again and again is not refused.
-fn ask(port: u16, method: &str, path: &str, headers: &str) -> Option<Answer> {
+pub(crate) fn ask(port: u16, method: &str, path: &str, headers: &str) -> Option<Answer> {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     let address = std::net::Ipv4Addr::from_bits(0x0a00_0000 + number);
@@ -58,16 +58,16 @@ fn ask(port: u16, method: &str, path: &str, headers: &str) -> Option<Answer> {
     exchange(port, request.as_bytes())
 }
 
-fn get(port: u16, path: &str) -> Answer {
+pub(crate) fn get(port: u16, path: &str) -> Answer {
     ask(port, "GET", path, "").unwrap_or_else(|| panic!("no answer to GET {path}"))
 }
 
-fn json_of(port: u16, path: &str) -> Option<Value> {
+pub(crate) fn json_of(port: u16, path: &str) -> Option<Value> {
     let answer = ask(port, "GET", path, "")?;
     serde_json::from_slice(&answer.body).ok()
 }
 
-fn site(host: &str, port: u16) -> Value {
+pub(crate) fn site(host: &str, port: u16) -> Value {
     json!({
         "enabled": true, "host": host, "port": port, "siteTitle": "My <Pool>",
         "stats": {"updateInterval": 5},

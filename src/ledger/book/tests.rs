@@ -6,6 +6,7 @@ mod fees;
 mod intents;
 mod show;
 mod thresholds;
+pub(crate) mod year;
 
 use super::*;
 use crate::chain::Hash;

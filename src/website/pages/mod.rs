@@ -1,7 +1,10 @@
 //! The pages. They are whole without scripts, and everything that others chose is escaped by the
 //! templates.
 
+mod api;
 mod view;
+
+pub(super) use api::api;
 
 use super::coin::{WorkerView, owner};
 use super::miner::{self, Miner};
@@ -183,13 +186,6 @@ impl RigView {
 }
 
 #[derive(Template)]
-#[template(path = "api.html")]
-struct Api {
-    frame: Frame,
-    paths: &'static [(&'static str, &'static str)],
-}
-
-#[derive(Template)]
 #[template(path = "message.html")]
 struct Message {
     frame: Frame,
@@ -358,30 +354,6 @@ fn miner_view(pool: &Pool, miner: &Miner, now: u64) -> MinerView {
         payments: miner.payments.iter().map(payment).collect(),
     }
 }
-
-/// `/api`.
-pub(super) async fn api(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response {
-    let frame = Frame::new(&site, "/api", "API", unix_ms());
-    page(&headers, &Api { frame, paths: &PATHS })
-}
-
-/// The paths of the API.
-const PATHS: [(&str, &str); 11] = [
-    ("/api/stats", "Every pool and its workers now."),
-    ("/api/pool_stats", "Every pool over time, oldest first."),
-    ("/api/live_stats", "/api/stats as server-sent events, at each update."),
-    ("/api/v1/pools", "Every pool: rates, round, blocks, ports, fee."),
-    ("/api/v1/pools/COIN", "One of them."),
-    ("/api/v1/pools/COIN/blocks?limit=50&before=HEIGHT", "Found blocks, the highest first."),
-    ("/api/v1/pools/COIN/payouts?limit=50&before=ID", "Payouts, newest first."),
-    (
-        "/api/v1/pools/COIN/miners?limit=50&after=ADDRESS",
-        "Who mines, or has work in this round, by address.",
-    ),
-    ("/api/v1/pools/COIN/miners/ADDRESS", "A miner: balance, workers, payments."),
-    ("/api/v1/pools/COIN/history?from=TIME&to=TIME&step=SECONDS", "The pool over time."),
-    ("/metrics", "For Prometheus; /health and /ready for who watches the process."),
-];
 
 /// A page that is not there; it needs no numbers.
 pub(super) fn not_found(words: &str) -> Response {
