@@ -1,10 +1,12 @@
 //! The web site: `website` of `config.json`, in both of NOMP's spellings.
 
+use super::check_own::{self, OwnFiles};
 use super::check_portal::{Ports, address};
 use super::raw::RawPortal;
 use super::values::{Judge, Keys, Scale};
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// NOMP's port.
@@ -31,6 +33,12 @@ pub struct Website {
     pub retention: Duration,
     /// `stats.hashrateWindow` (default 300 s): what hash rates are taken over.
     pub window: Duration,
+    /// `folder`: where the operator's own texts, logo and style are.
+    #[serde(default)]
+    pub folder: Option<PathBuf>,
+    /// What is in it, when the configuration was read. Nobody but the site's own process has it.
+    #[serde(skip)]
+    pub own: OwnFiles,
 }
 
 /// The web site; `None` when it is off.
@@ -70,6 +78,8 @@ pub(super) fn website(
     let interval = judge.duration(keys, &path, value, 15.0, &(SHORTEST..=3600.0), Scale::Seconds);
     let retention = stats.historical_retention.filter(|it| it.is_finite()).unwrap_or(RETENTION);
     let retention = Duration::from_secs_f64(retention.clamp(600.0, 366.0 * 86_400.0));
+    let folder = site.folder.as_ref().map(|folder| judge.dir.join(folder));
+    let own = folder.as_deref().map(|folder| check_own::read(folder, keys, judge));
     Some(Website {
         address: SocketAddr::new(host, port),
         title,
@@ -77,5 +87,7 @@ pub(super) fn website(
         interval: interval.max(Duration::from_secs(5)),
         retention,
         window,
+        folder,
+        own: own.unwrap_or_default(),
     })
 }

@@ -8,6 +8,7 @@ mod check_fee;
 mod check_mpos;
 mod check_notice;
 mod check_notifications;
+mod check_own;
 mod check_payments;
 mod check_pool;
 mod check_portal;
@@ -31,6 +32,7 @@ mod secret;
 mod tests;
 mod values;
 
+pub use check_own::OwnFiles;
 pub use check_payments::DUST;
 pub use check_website::Website;
 pub use checked::{Banning, Coin, Config, Daemon, Forks, Logging, NotifyListener, Pool, Port};

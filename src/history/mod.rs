@@ -286,25 +286,33 @@ impl History {
     ) -> Result<BTreeMap<String, Vec<Point>>, HistoryError> {
         let level = self.level(from, step)?;
         self.explained(|connection| {
-            // By the pool's slots: a slot's workers of one address lie together.
-            let reasons = if self.is_old() { "NULL" } else { "slot.reasons" };
+            let mut found: BTreeMap<String, Vec<Point>> = BTreeMap::new();
+            let find = "SELECT id FROM account WHERE address = ?1";
+            let account = connection
+                .prepare_cached(find)?
+                .query_row([address_part(address)], |row| row.get::<_, i64>(0));
+            let Some(account) = account.optional()? else { return Ok(found) };
+            // One by one of the pool's slots: a slot's workers of one address lie together, and no
+            // planner of joins can take it into its head to look at those of all others.
+            let mut slots = connection.prepare_cached(
+                "SELECT at FROM pool WHERE length = ?1 AND at >= ?2 AND at < ?3 ORDER BY at",
+            )?;
             let sql = format!(
-                "SELECT pool.at, slot.weight, slot.shares, slot.rejected, {reasons}, name \
-                 FROM account CROSS JOIN pool CROSS JOIN slot \
-                 ON slot.length = pool.length AND slot.at = pool.at AND slot.account = account.id \
+                "SELECT weight, shares, rejected, {}, name FROM slot \
                  CROSS JOIN worker ON worker.id = slot.worker \
-                 WHERE address = ?1 AND pool.length = ?2 AND pool.at >= ?3 AND pool.at < ?4 \
-                 ORDER BY pool.at"
+                 WHERE length = ?1 AND at = ?2 AND slot.account = ?3",
+                self.reasons()
             );
             let mut statement = connection.prepare_cached(&sql)?;
             let (begin, length) = (stored(level.begin(from)), level.length);
-            let span = params![address_part(address), stored(length), begin, stored(to)];
-            let mut rows = statement.query(span)?;
-            let mut found: BTreeMap<String, Vec<Point>> = BTreeMap::new();
-            while let Some(row) = rows.next()? {
-                let at = natural(row.get(0)?);
-                let point = Point { at, length, sum: sum(row, 1)?, workers: 1 };
-                found.entry(row.get(5)?).or_default().push(point);
+            let mut begins = slots.query(params![stored(length), begin, stored(to)])?;
+            while let Some(slot) = begins.next()? {
+                let at: i64 = slot.get(0)?;
+                let mut rows = statement.query(params![stored(length), at, account])?;
+                while let Some(row) = rows.next()? {
+                    let point = Point { at: natural(at), length, sum: sum(row, 0)?, workers: 1 };
+                    found.entry(row.get(4)?).or_default().push(point);
+                }
             }
             Ok(found)
         })

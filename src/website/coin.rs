@@ -68,6 +68,8 @@ pub(super) struct HistoryView {
     pub(super) workers: BTreeMap<String, WorkerView>,
     /// The pool over `historicalRetention`.
     pub(super) points: Vec<Point>,
+    /// The pool over a day, in slots of ten minutes.
+    pub(super) day: Vec<Point>,
     /// Hashes that a weight of one stands for.
     pub(super) hashes: f64,
     /// The newest blocks, and the work that each took.

@@ -17,6 +17,8 @@ use std::sync::Arc;
 const NEWEST: u32 = 50;
 /// Points of `/api/pool_stats`.
 const POINTS: u64 = 720;
+/// What the charts of a pool show: seconds before now, and of a slot.
+const DAY: (u64, u64) = (86_400, 600);
 /// Blocks whose luck is told.
 const MINED: u32 = 100;
 
@@ -130,6 +132,7 @@ fn read_history(
     let retention = site.retention.as_secs();
     let step = (retention / POINTS).max(60);
     let points = history.pool(now.saturating_sub(retention), now, step)?;
+    let day = history.pool(now.saturating_sub(DAY.0), now, DAY.1)?;
     let (mined, hashes) = (history.blocks(MINED)?, unit.as_f64() * hashes(pool));
-    Ok(Some(HistoryView { workers, points, hashes, mined }))
+    Ok(Some(HistoryView { workers, points, day, hashes, mined }))
 }

@@ -1,8 +1,6 @@
 //! What blocks took against what they take on average, what the network does, and what a hash rate
 //! brings.
 
-#![allow(dead_code, reason = "what pages and the API take of it comes with them")]
-
 use super::coin::{CoinView, hashes};
 use crate::chain::Hash;
 use crate::config::Pool;

@@ -15,8 +15,10 @@ use std::collections::BTreeMap;
 
 /// Payments and credits that are shown.
 const NEWEST: u32 = 100;
-/// How far back a worker's hash rates go, seconds, and their step.
-const SERIES: (u64, u64) = (86_400, 1800);
+/// How far back a worker's hash rates go, seconds, their step, and that of somebody with few rigs.
+const SERIES: (u64, u64, u64) = (86_400, 1800, 600);
+/// So many rigs are few.
+const FEW: usize = 20;
 /// Rigs of one answer.
 pub(super) const RIGS: usize = 500;
 
@@ -75,7 +77,6 @@ impl Miner {
 }
 
 /// Why shares are refused, in words for the miner, and what to do.
-#[allow(dead_code, reason = "what pages and the API take of it comes with them")]
 pub(super) const fn why(reject: Reject) -> &'static str {
     match reject {
         Reject::Malformed => "not written as the protocol wants it: look at the miner's software",
@@ -157,7 +158,8 @@ fn add_series(
     let Some(history) = history.map_err(words)? else { return Ok(()) };
     let Some(unit) = history.unit().map_err(words)? else { return Ok(()) };
     let now = unix_ms() / 1000;
-    let series = history.miner(address, now.saturating_sub(SERIES.0), now, SERIES.1);
+    let step = if rigs.len() <= FEW { SERIES.2 } else { SERIES.1 };
+    let series = history.miner(address, now.saturating_sub(SERIES.0), now, step);
     let last: BTreeMap<String, Last> = history.last(address).map_err(words)?;
     let full = miner.more > 0;
     for (name, points) in series.map_err(words)? {

@@ -7,14 +7,17 @@
 
 mod accept;
 mod coin;
+mod found;
 mod gather;
 mod guard;
 mod immature;
+mod live;
 mod look;
 mod luck;
 mod metrics;
 mod miner;
 mod nomp;
+mod own;
 mod pages;
 mod payday;
 mod reply;
@@ -23,16 +26,20 @@ mod routes;
 mod snapshot;
 mod text;
 mod v1;
+mod wake;
 
 use crate::ipc::{Seat, Turn, Watch};
 use crate::net::helper;
+use crate::sys::clock::monotonic_ms;
 use gather::Gatherer;
 use routes::Site;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Longest turn of the main loop: the board's tick stays fresh.
-const TURN: Duration = Duration::from_millis(500);
+/// Longest turn of the main loop: the board's tick stays fresh, and a block that a worker has found
+/// is on the pages within two seconds.
+const TURN: Duration = Duration::from_millis(250);
 
 /// The description of the API at `/api/v1`: OpenAPI 3.1.
 #[must_use]
@@ -56,16 +63,30 @@ fn serve(mut seat: Seat) -> Result<(), Box<dyn std::error::Error>> {
     let mut watch = Watch::new(&seat)?;
     let listener = seat.listeners.pop().ok_or("it has no listening socket")?;
     let site = Arc::new(Site::new(seat.config.clone()).ok_or("it is not configured")?);
-    let looking = Gatherer::new(site.clone());
+    let (looking, serving) = (Gatherer::new(site.clone()), site.clone());
     let threads = [
         helper::spawn("site-look", move || looking.run())?,
-        helper::spawn("site-http", move || accept::run(&site, listener.socket))?,
+        helper::spawn("site-http", move || accept::run(&serving, listener.socket))?,
     ];
+    let blocks = |id: &String| (id.clone(), wake::found(&seat.board, id));
+    let mut found: BTreeMap<String, u64> = site.config.pools.keys().map(blocks).collect();
+    let mut beat = monotonic_ms();
     seat.channel.send(&crate::ipc::Message::Ready, &[])?;
     loop {
         // It owes nobody anything, and bans and tips are no affair of browsers.
         if watch.turn(&mut seat, TURN, |_| ())? != Turn::On {
             return Ok(());
+        }
+        let now = monotonic_ms();
+        for (id, known) in &mut found {
+            let count = wake::found(&seat.board, id);
+            if count != std::mem::replace(known, count) {
+                site.wake.hurry(id, now);
+            }
+        }
+        if now.saturating_sub(beat) >= live::BEAT {
+            site.live.beat();
+            beat = now;
         }
         if threads.iter().any(std::thread::JoinHandle::is_finished) {
             return Err("a thread has ended".into());

@@ -20,7 +20,9 @@ pub(super) enum Kind {
     Text,
     Css,
     Csv,
+    Script,
     Svg,
+    Png,
 }
 
 impl Kind {
@@ -32,14 +34,18 @@ impl Kind {
             Self::Text => "text/plain; version=0.0.4; charset=utf-8",
             Self::Css => "text/css; charset=utf-8",
             Self::Csv => "text/csv; charset=utf-8; header=present",
+            Self::Script => "text/javascript; charset=utf-8",
             Self::Svg => "image/svg+xml",
+            Self::Png => "image/png",
         }
     }
 
     const fn cache(self) -> &'static str {
         match self {
             // Its hash is in its name.
-            Self::Css => "public, max-age=31536000, immutable",
+            Self::Css | Self::Script | Self::Svg | Self::Png => {
+                "public, max-age=31536000, immutable"
+            }
             _ => "no-cache",
         }
     }

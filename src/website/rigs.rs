@@ -1,7 +1,5 @@
 //! Every worker that is known now, ordered once for all who ask. Pure.
 
-#![allow(dead_code, reason = "what pages and the API take of it comes with them")]
-
 use super::coin::{CoinView, WorkerView, owner};
 use std::collections::BTreeMap;
 

@@ -1,38 +1,29 @@
 //! The site: what every handler shares, and which path is whose.
 
 use super::guard::Guard;
+use super::live::Live;
+use super::own::Own;
 use super::reply::error_json;
 use super::snapshot::Snapshot;
-use super::{metrics, pages, v1};
+use super::wake::Wake;
+use super::{live, metrics, pages, v1};
 use crate::config::{Config, Website};
 use crate::sys::clock::{monotonic_ms, ms, unix_ms};
 use axum::Router;
-use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{Request, State};
-use axum::http::header::{
-    ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, LINK,
-    RETRY_AFTER,
-};
+use axum::http::header::{ETAG, HeaderMap, HeaderValue, LINK, RETRY_AFTER};
 use axum::http::{Method, StatusCode, Uri};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use hyper::body::Frame;
-use std::convert::Infallible;
 use std::net::IpAddr;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::Semaphore;
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 use tower_http::cors::{Any, CorsLayer};
 
-/// Listeners of live numbers at once.
-const LISTENERS: usize = 3000;
-/// Messages that may wait for one of them; who is further behind is dropped.
-const WAITING: usize = 4;
 /// Questions to ledgers and books at once.
 const ASKING: usize = 2;
 /// How long a question may wait for its turn.
@@ -48,7 +39,12 @@ pub(super) struct Site {
     pub(super) config: Arc<Config>,
     pub(super) settings: Website,
     snapshot: RwLock<Arc<Snapshot>>,
-    listeners: Mutex<Vec<mpsc::Sender<Bytes>>>,
+    /// Who listens to live numbers.
+    pub(super) live: Live,
+    /// Which coins are to be looked at before their time.
+    pub(super) wake: Wake,
+    /// The operator's own texts and files.
+    pub(super) own: Own,
     guard: Mutex<Guard>,
     asking: Arc<Semaphore>,
 }
@@ -56,14 +52,20 @@ pub(super) struct Site {
 impl Site {
     /// `None` when the configuration has no web site.
     pub(super) fn new(config: Arc<Config>) -> Option<Self> {
-        Some(Self {
-            settings: config.website.clone()?,
+        let settings = config.website.clone()?;
+        let site = Self {
+            own: Own::new(&settings.own),
+            settings,
             config,
             snapshot: RwLock::default(),
-            listeners: Mutex::default(),
+            live: Live::default(),
+            wake: Wake::default(),
             guard: Mutex::default(),
             asking: Arc::new(Semaphore::new(ASKING)),
-        })
+        };
+        // Until somebody has looked, pages say so.
+        site.publish(Snapshot::default());
+        Some(site)
     }
 
     /// The latest numbers.
@@ -72,12 +74,14 @@ impl Site {
     }
 
     /// Shows new numbers to everybody.
-    pub(super) fn publish(&self, snapshot: Snapshot) {
-        let event = event(&snapshot);
+    pub(super) fn publish(&self, mut snapshot: Snapshot) {
+        snapshot.pages = pages::write(self, &snapshot);
         let snapshot = Arc::new(snapshot);
-        *self.snapshot.write().unwrap_or_else(PoisonError::into_inner) = snapshot;
-        let mut listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
-        listeners.retain(|listener| listener.try_send(event.clone()).is_ok());
+        let before = {
+            let mut shown = self.snapshot.write().unwrap_or_else(PoisonError::into_inner);
+            std::mem::replace(&mut *shown, snapshot.clone())
+        };
+        self.live.publish(self, &before, &snapshot);
     }
 
     /// Whether every coin's numbers are younger than three intervals.
@@ -110,28 +114,6 @@ impl Site {
             Err(_) => Err(busy()),
         }
     }
-
-    /// The way of events to one who listens; `None`: there are too many.
-    pub(super) fn listen(&self) -> Option<mpsc::Receiver<Bytes>> {
-        let mut listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
-        listeners.retain(|listener| !listener.is_closed());
-        if listeners.len() >= LISTENERS {
-            return None;
-        }
-        let (tell, told) = mpsc::channel(WAITING);
-        let snapshot = self.now();
-        let _ = tell.try_send(Bytes::from_static(b"\n"));
-        if snapshot.at > 0 {
-            let _ = tell.try_send(event(&snapshot));
-        }
-        listeners.push(tell);
-        Some(told)
-    }
-}
-
-/// The snapshot as an event.
-fn event(snapshot: &Snapshot) -> Bytes {
-    [&b"data: "[..], snapshot.stats.plain(), b"\n\n"].concat().into()
 }
 
 /// Paths that programs read, from any origin.
@@ -146,7 +128,8 @@ fn api() -> Router<Arc<Site>> {
     Router::new()
         .route("/api/stats", get(stats))
         .route("/api/pool_stats", get(pool_stats))
-        .route("/api/live_stats", get(live_stats))
+        .route("/api/live_stats", get(live::live_stats))
+        .route("/api/v1/events", get(live::events))
         .merge(v1::router())
         .method_not_allowed_fallback(only_get)
         .layer(cors)
@@ -159,12 +142,14 @@ pub(super) fn router(site: Arc<Site>) -> Router {
         .route("/getting_started", get(pages::getting_started))
         .route("/stats", get(pages::stats))
         .route("/tbs", get(pages::stats))
-        .route("/workers", get(pages::workers))
+        .route("/workers", get(pages::workers_page))
         .route("/api", get(pages::api))
         .route("/miner", get(pages::find))
         .route("/miner/{address}", get(pages::miner))
-        .route(&pages::style_path(), get(pages::style))
-        .route("/icon.svg", get(pages::icon))
+        .route("/get_page", get(pages::get_page))
+        .route(pages::style_path(), get(pages::style))
+        .route(pages::script_path(), get(pages::script))
+        .route(pages::icon_path(), get(pages::icon))
         .merge(api())
         .route("/health", get(|| async { "ok\n" }))
         .route("/ready", get(ready))
@@ -194,7 +179,8 @@ async fn watch(State(site): State<Arc<Site>>, request: Request, next: Next) -> R
     };
     let headers = response.headers_mut();
     for (name, value) in super::reply::SAFE {
-        headers.insert(name, HeaderValue::from_static(value));
+        // A logo has a stricter policy of its own.
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
     response
 }
@@ -209,10 +195,10 @@ fn client(site: &Site, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
     named.unwrap_or(peer)
 }
 
-async fn nothing(uri: Uri) -> Response {
+async fn nothing(State(site): State<Arc<Site>>, uri: Uri, headers: HeaderMap) -> Response {
     match uri.path().starts_with("/api/") {
         true => v1::nothing(),
-        false => pages::not_found("There is nothing here."),
+        false => pages::other(&site, uri.path(), &headers),
     }
 }
 
@@ -232,33 +218,5 @@ async fn ready(State(site): State<Arc<Site>>) -> Response {
     match site.is_ready() {
         true => "ready\n".into_response(),
         false => (StatusCode::SERVICE_UNAVAILABLE, "numbers are missing or old\n").into_response(),
-    }
-}
-
-async fn live_stats(State(site): State<Arc<Site>>) -> Response {
-    let Some(told) = site.listen() else {
-        return error_json(StatusCode::SERVICE_UNAVAILABLE, "too many listeners");
-    };
-    let mut response = Response::new(Body::new(Events(told)));
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
-    response
-}
-
-/// A body that ends when its listener is dropped.
-struct Events(mpsc::Receiver<Bytes>);
-
-impl HttpBody for Events {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        self.0.poll_recv(context).map(|event| event.map(|event| Ok(Frame::data(event))))
     }
 }

@@ -1,6 +1,7 @@
 //! What the pool looked like at one moment. Made by the gatherer, read by everybody else.
 
 use super::coin::CoinView;
+use super::pages::Written;
 use super::reply::Prepared;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -71,6 +72,8 @@ pub(super) struct Snapshot {
     pub(super) stats: Prepared,
     /// `/api/pool_stats`.
     pub(super) pool_stats: Prepared,
+    /// The pages that are the same for everybody.
+    pub(super) pages: Written,
 }
 
 impl Snapshot {

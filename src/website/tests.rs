@@ -3,25 +3,22 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use super::coin::{BookView, CoinView, HistoryView, Ledger, WorkerView};
-use super::reply::{Kind, Prepared};
-use super::routes::Site;
 use super::snapshot::{Kept, Snapshot};
 use super::{metrics, nomp};
-use crate::config::{Config, Website};
+use crate::config::Config;
 use crate::history::{Point, Sum};
 use crate::ledger::Overview;
 use crate::ledger::book::{State, Totals};
 use crate::stratum::{Reject, Unit};
 use serde_json::{Value, json};
 use std::sync::Arc;
-use std::time::Duration;
 
 mod numbers;
 mod speed;
 
 const NAME: &str = "<script>alert(1)</script>\"\u{202e}";
 
-fn config() -> Config {
+pub(super) fn config() -> Config {
     let second = json!({"secs": 1, "nanos": 0});
     serde_json::from_value(json!({
         "dir": "/srv/pool", "data_dir": "/srv/pool/data",
@@ -157,33 +154,6 @@ fn what_is_away_keeps_its_last_numbers() {
     let ledger = &mut snapshot.coins.get_mut("litecoin").unwrap().ledger;
     ledger.at -= 45_001;
     assert!(!snapshot.is_fresh(45_000, at));
-}
-
-#[test]
-fn who_does_not_listen_is_dropped_and_who_does_hears_all() {
-    let second = Duration::from_secs(1);
-    let website = Website {
-        address: "127.0.0.1:80".parse().unwrap(),
-        title: "romp".to_owned(),
-        stratum_host: None,
-        interval: second,
-        retention: second,
-        window: second,
-    };
-    let site = Site::new(Arc::new(Config { website: Some(website), ..config() })).unwrap();
-    let (mut good, mut bad) = (site.listen().unwrap(), site.listen().unwrap());
-    assert_eq!(good.try_recv().unwrap(), "\n");
-    for number in 1..=6 {
-        let stats = Prepared::new(Kind::Json, format!("{{\"n\":{number}}}"));
-        site.publish(Snapshot { at: number, stats, ..Snapshot::default() });
-        assert_eq!(good.try_recv().unwrap(), format!("data: {{\"n\":{number}}}\n\n"));
-    }
-    let heard = std::iter::from_fn(|| bad.try_recv().ok()).count();
-    assert_eq!(heard, 4, "what had been sent before it was dropped");
-    assert!(bad.is_closed());
-    let mut late = site.listen().unwrap();
-    assert_eq!(late.try_recv().unwrap(), "\n");
-    assert_eq!(late.try_recv().unwrap(), "data: {\"n\":6}\n\n", "the last numbers at once");
 }
 
 #[test]

@@ -117,6 +117,8 @@ pub(in crate::config) struct RawWebsite {
     pub(in crate::config) port: Option<u16>,
     /// Host name of the stratum ports, as shown to miners.
     pub(in crate::config) stratum_host: Option<String>,
+    /// Folder with the operator's own texts, logo and style.
+    pub(in crate::config) folder: Option<String>,
     /// Statistics.
     pub(in crate::config) stats: Option<RawStats>,
     /// Pages for the operator.

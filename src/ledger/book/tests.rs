@@ -1,5 +1,4 @@
 //! What the book holds, through all that happens to blocks and payouts.
-
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 mod fees;

@@ -1,7 +1,7 @@
 //! The page about the API: what its description says, for people. Made once; it needs no numbers.
 
 use super::super::v1::{document, resolved};
-use super::{Frame, page};
+use super::{Frame, page_or_part};
 use crate::sys::clock::unix_ms;
 use crate::website::routes::Site;
 use askama::Template;
@@ -37,9 +37,14 @@ struct Row {
 
 /// `/api`.
 pub(in crate::website) async fn api(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response {
+    page_of(&site, &headers, false)
+}
+
+/// The page, or what is within its `main`.
+pub(super) fn page_of(site: &Site, headers: &HeaderMap, part: bool) -> Response {
     static OPERATIONS: LazyLock<Vec<Operation>> = LazyLock::new(operations);
-    let frame = Frame::new(&site, "/api", "API", unix_ms());
-    page(&headers, &Api { frame, operations: &OPERATIONS })
+    let frame = Frame::new(site, "/api", "API", unix_ms());
+    page_or_part(headers, part, &Api { frame, operations: &OPERATIONS })
 }
 
 fn text(of: &Value, key: &str) -> String {

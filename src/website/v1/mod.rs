@@ -22,6 +22,12 @@ use axum::response::Response;
 use operation::{Operation, Source};
 use std::sync::Arc;
 
+/// What `/api/v1/pools` says, as JSON: for live numbers.
+pub(super) fn pools_now(site: &Site) -> String {
+    let now = pools::all(site);
+    serde_json::to_string(&now).unwrap_or_default()
+}
+
 /// What the pool keeps, parts per million: in the coinbase, or of the credits.
 pub(super) fn fee(pool: &Pool) -> u32 {
     let coinbase: u32 = pool.recipients.iter().map(|recipient| recipient.ppm).sum();

@@ -230,8 +230,13 @@ impl PoolNow {
 
 /// `/api/v1/pools`.
 pub(super) fn pools(site: &Site, _: &Whole, _: Nothing) -> Result<Pools, Failure> {
+    Ok(all(site))
+}
+
+/// Every pool now.
+pub(super) fn all(site: &Site) -> Pools {
     let pools = site.config.pools.values().map(|pool| PoolNow::new(site, pool)).collect();
-    Ok(Pools { time: Time::of_ms(site.now().at), pools })
+    Pools { time: Time::of_ms(site.now().at), pools }
 }
 
 /// `/api/v1/pools/COIN`.
