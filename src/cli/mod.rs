@@ -13,6 +13,7 @@ pub mod check;
 pub mod doctor;
 pub mod history;
 pub mod import;
+pub mod notify;
 pub mod password;
 mod payouts;
 pub mod rebuild;
@@ -166,6 +167,11 @@ enum Command {
         #[command(subcommand)]
         from: import::From,
     },
+    /// Try and show how the operator is told what happens
+    Notify {
+        #[command(subcommand)]
+        action: notify::Action,
+    },
     /// Empty a coin's ledger and fill it anew, exactly, from journals and checkpoint; also while
     /// the pool runs
     Rebuild {
@@ -261,6 +267,7 @@ pub fn main() -> ExitCode {
             book::verify(&dir, &coin, &block, address.as_deref(), json)
         }
         Command::Import { from } => import::run(&dir, &from),
+        Command::Notify { action } => notify::run(&dir, &action),
         Command::Rebuild { coin, accept_loss } => rebuild::run(&dir, &coin, accept_loss),
         Command::Bench { what: Bench::Pow { json } } => bench::pow(json),
         Command::Blocknotify { pool, password, coin, hash } => {
@@ -328,6 +335,12 @@ mod tests {
             ("romp import mpos litecoin --apply --json", true),
             ("romp import mpos litecoin --mysql h:1", false),
             ("romp import mpos litecoin --mysql h:1 --user u --database d", true),
+            ("romp notify", false),
+            ("romp notify test", true),
+            ("romp notify test --event block-found --event daemon-up --to 2", true),
+            ("romp notify test --to mail", true),
+            ("romp notify test --event nothing", false),
+            ("romp notify list --json", true),
             ("romp bans add 192.0.2.7 --for 10w", false),
             ("romp miner -a md5 -o x -u y", false),
             ("romp miner -a scrypt -t 0 -o x -u y", false),

@@ -2,7 +2,7 @@
 
 mod money;
 
-use super::{Limits, Secret, Website};
+use super::{Limits, Notifications, Secret, Website};
 use crate::chain::Network;
 use crate::chain::address::Rules;
 use crate::pow::Algorithm;
@@ -48,6 +48,9 @@ pub struct Config {
     /// `website`; `None` when it is off.
     #[serde(default)]
     pub website: Option<Website>,
+    /// `notifications`; `None` when nobody is told anything.
+    #[serde(default)]
+    pub notifications: Option<Notifications>,
     /// `historicalRetention` (default a year; at least 30 days count): of history's slots of a day.
     #[serde(default)]
     pub historical_retention: Duration,

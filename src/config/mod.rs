@@ -8,6 +8,7 @@ mod check_coin;
 mod check_fee;
 mod check_mpos;
 mod check_notice;
+mod check_notifications;
 mod check_own;
 mod check_payments;
 mod check_pool;
@@ -25,6 +26,7 @@ pub mod limits;
 mod load;
 mod mask;
 mod notes;
+mod notifications;
 pub mod phc;
 mod places;
 mod raw;
@@ -44,6 +46,7 @@ pub use checked::{
     RewardScheme, Store, VarDiff,
 };
 pub use limits::Limits;
+pub use notifications::{EventKind, HookFormat, Mail, MailTls, Notifications, Webhook};
 pub use places::{Key, Places};
 pub use secret::Secret;
 

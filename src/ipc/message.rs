@@ -77,9 +77,9 @@ pub enum Message {
         /// Network.
         network: IpNet,
     },
-    /// Bookkeeper, payments → master: what a part of a coin waits for; kept for `status`.
+    /// Bookkeeper, payments, notifier → master: what a part of a coin waits for; kept for `status`.
     Trouble {
-        /// Coin id.
+        /// Coin id; empty: it is of no coin.
         coin: String,
         /// Which part: `the tally`, `MPOS`, `payments`.
         part: String,

@@ -13,6 +13,12 @@ use std::os::fd::AsRawFd;
 use std::sync::atomic::Ordering;
 
 impl Master {
+    /// The fleet that the configuration wants.
+    pub(super) fn wanted(&self) -> Vec<(Role, usize)> {
+        let (pays, tells) = (self.config.pays(), self.config.notifications.is_some());
+        roles::wanted(self.workers, pays, !self.site.is_empty(), tells)
+    }
+
     /// Makes the fleet what is wanted. In a child: its seat.
     pub(super) fn converge(&mut self, now: u64) -> Option<Seat> {
         let wanted = self.wanted();

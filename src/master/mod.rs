@@ -288,10 +288,6 @@ impl Master {
         }
     }
 
-    fn wanted(&self) -> Vec<(crate::ipc::Role, usize)> {
-        roles::wanted(self.workers, self.config.pays(), !self.site.is_empty())
-    }
-
     /// Whether every child that is wanted serves.
     fn is_whole(&self) -> bool {
         let wanted: usize = self.wanted().into_iter().map(|(_, count)| count).sum();

@@ -81,8 +81,11 @@ impl Master {
                     self.kept.coins.insert(status.coin.clone(), status);
                 }
             }
-            (Role::Bookkeeper | Role::Payments, Message::Trouble { coin, part, words }) => {
-                if self.config.pools.contains_key(&coin) {
+            (
+                Role::Bookkeeper | Role::Payments | Role::Notifier,
+                Message::Trouble { coin, part, words },
+            ) => {
+                if coin.is_empty() || self.config.pools.contains_key(&coin) {
                     let parts = self.kept.troubles.entry(coin).or_default();
                     match words {
                         Some(words) => parts.insert(part, words),

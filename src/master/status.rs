@@ -103,6 +103,7 @@ impl Master {
             "children": children,
             "coins": coins,
             "ports": ports,
+            "waits": self.kept.troubles.get("").cloned().unwrap_or_default(),
             "bans": self.kept.bans.living(unix_ms()).count(),
             "refused": self.show_refused(),
             "wrong_passwords": self.guard.wrong,
@@ -131,6 +132,7 @@ impl Master {
             "tick_ms_ago": (tick > 0).then(|| now.saturating_sub(tick)),
             "uptime_seconds": child.map(|child| now.saturating_sub(child.started) / 1000),
             "restarts": slot.restarts,
+            "deaths": slot.deaths,
         })
     }
 

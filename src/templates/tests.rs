@@ -68,6 +68,7 @@ fn config(dir: &Path, pool: Pool) -> Config {
     Config {
         limits: crate::config::Limits::default(),
         website: None,
+        notifications: None,
         historical_retention: Duration::ZERO,
         dir: dir.to_owned(),
         data_dir: dir.to_owned(),

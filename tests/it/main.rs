@@ -35,6 +35,7 @@ mod metrics;
 mod mpos;
 mod names;
 mod notices;
+mod notify;
 mod payments;
 mod payouts;
 #[cfg(debug_assertions)] // a release has no fail points

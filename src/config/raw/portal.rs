@@ -1,6 +1,7 @@
 //! `config.json` as written.
 
 use super::limits::RawLimits;
+use super::notifications::RawNotifications;
 use super::parts::{RawForks, RawRedis, RawSecret};
 use super::pool::{RawPool, RawPort};
 use schemars::JsonSchema;
@@ -54,6 +55,8 @@ pub(in crate::config) struct RawPortal {
     pub(in crate::config) default_pool_configs: Option<RawPool>,
     /// The web site.
     pub(in crate::config) website: Option<RawWebsite>,
+    /// Messages to the operator.
+    pub(in crate::config) notifications: Option<RawNotifications>,
     /// Redis server for the ledgers of all pools; without one each pool keeps a file in dataDir.
     pub(in crate::config) redis: Option<RawRedis>,
     /// Ports whose miners move from coin to coin, by name.

@@ -13,6 +13,7 @@ use crate::rewards::Amount;
 use crate::sys::process::Cost;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// A pool of which everything is known.
 fn full() -> Snapshot {
@@ -47,7 +48,7 @@ fn full() -> Snapshot {
     };
     let at = snapshot.at;
     let book = snapshot.coins.get_mut("litecoin").unwrap().book.value.as_mut().unwrap();
-    let book = book.as_mut().unwrap();
+    let book = Arc::make_mut(book).as_mut().unwrap();
     (book.totals.open, book.totals.open_since) = (1, Some(at - 30_000));
     let payout = Payout {
         id: 1,
