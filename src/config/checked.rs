@@ -66,10 +66,10 @@ impl Config {
     }
 
     /// The same without the secrets that the web site has no use for: those of daemons, wallets,
-    /// MPOS databases and block notices.
+    /// MPOS databases, block notices and notifications.
     #[must_use]
     pub fn for_site(&self) -> Self {
-        let mut bare = self.clone();
+        let mut bare = Self { notifications: None, ..self.clone() };
         let hide = |secret: &mut Secret| *secret = Secret::new(String::new());
         bare.notify.iter_mut().filter_map(|notify| notify.password.as_mut()).for_each(hide);
         for pool in bare.pools.values_mut() {

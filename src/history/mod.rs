@@ -32,7 +32,7 @@ pub struct Sum {
     pub shares: u64,
     /// Refused shares.
     pub rejected: u64,
-    /// Those of them whose reason is known: releases before 0.2 kept none.
+    /// Those of them whose reason is known: earlier releases kept none.
     pub reasons: Reasons,
 }
 
@@ -318,7 +318,7 @@ impl History {
         })
     }
 
-    /// Whether the file is of a release before 0.2, and no bookkeeper has opened it since.
+    /// Whether the file is of an earlier release, and no bookkeeper has opened it since.
     const fn is_old(&self) -> bool {
         self.version < 2
     }

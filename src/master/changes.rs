@@ -85,10 +85,11 @@ fn compare(path: &str, old: &Value, new: &Value, words: &mut Vec<String>) {
     }
 }
 
-/// Whether a setting's value is not for the log: a secret, or a certificate's many letters.
+/// Whether a setting's value is not for the log: a secret, an address that is its own password, or a
+/// certificate's many letters.
 fn is_secret(path: &str) -> bool {
-    let name = path.rsplit('.').next().unwrap_or(path);
-    ["password", "token", "key", "cert", "secret"].contains(&name)
+    const NAMES: [&str; 7] = ["password", "token", "key", "cert", "secret", "url", "login"];
+    path.split('.').any(|name| NAMES.contains(&name))
 }
 
 fn is_duration(object: &serde_json::Map<String, Value>) -> bool {
@@ -147,6 +148,21 @@ pub(crate) mod tests {
             }}
         }))
         .unwrap()
+    }
+
+    #[test]
+    fn no_way_to_write_a_secret_shows_it() {
+        for path in [
+            "pools.litecoin.daemons.1.password",
+            "notifications.webhooks.2.url",
+            "notifications.webhooks.2.secret",
+            "notifications.mail.login.2",
+            "website.tls.key",
+        ] {
+            let mut words = Vec::new();
+            compare(path, &json!("old hush"), &json!("new hush"), &mut words);
+            assert_eq!(words, [format!("{path}: changed")]);
+        }
     }
 
     #[test]

@@ -355,7 +355,8 @@ fn bind_all(config: &Config, desk: &mut Desk, poll: &Poll) -> Result<Bound, Erro
         match ports::listen(address) {
             Ok(listener) => site.push((address, listener)),
             Err(error) => {
-                log::error!("the web site is off: {error}");
+                let off = if site.is_empty() { " is off" } else { "" };
+                log::error!("the web site{off}: {error}");
                 break;
             }
         }

@@ -119,20 +119,25 @@ impl Master {
                 Err(error) => errors.push(self.refused(setting.address.port(), &error)),
             }
         }
+        let before = self.config.website.iter();
+        let wanted_before: Vec<_> = before.flat_map(|site| site.addresses()).collect();
         for address in self.new_addresses(config) {
             match self.listen_for_site(address, errors.is_empty()) {
                 Ok(listener) => sockets.site.push((address, listener)),
-                // As at the start.
-                Err(error) if self.site.is_empty() && self.config.website.is_some() => {
-                    log::error!("the web site is off: {error}");
+                // It could not be had before either: no reason to keep the old configuration.
+                Err(error) if wanted_before.contains(&address) => {
+                    log::error!("the web site: {error}");
                 }
                 Err(error) => errors.push(self.refused(address.port(), &error)),
             }
         }
-        if !errors.is_empty() {
-            self.resume_site();
+        if errors.is_empty() {
+            return Ok(sockets);
         }
-        if errors.is_empty() { Ok(sockets) } else { Err(errors) }
+        // First what is new: it may stand on the port that the old one listens on.
+        drop(sockets);
+        self.resume_site();
+        Err(errors)
     }
 
     /// Addresses of the web site that are not open.
@@ -221,7 +226,8 @@ impl Master {
 
 /// The configuration in a memory file.
 fn for_workers(config: &Config) -> std::io::Result<OwnedFd> {
-    memfd::sealed("config", &serde_json::to_vec(config).map_err(std::io::Error::other)?)
+    let bare = Config { website: None, notifications: None, ..config.clone() };
+    memfd::sealed("config", &serde_json::to_vec(&bare).map_err(std::io::Error::other)?)
 }
 
 /// The lines of a message, without the severity that the log writes itself.

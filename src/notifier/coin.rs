@@ -41,6 +41,7 @@ pub(super) struct BookSeen {
 
 /// What was seen last.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub(super) struct Known {
     /// Blocks of the ledger; `None`: it was never read.
     found: Option<Memory>,
@@ -50,6 +51,7 @@ pub(super) struct Known {
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 struct KnownBook {
     blocks: Memory,
     payouts: Memory,
@@ -131,7 +133,9 @@ impl Known {
         for row in blocks.iter().rev() {
             let found = &row.found;
             let open = matches!(row.state, BlockState::Found | BlockState::Unknown);
-            if open && !is_first && now.saturating_sub(found.time) < ANSWER {
+            // One of the future (a clock that went back) holds up nobody.
+            let is_young = found.time <= now && now - found.time < ANSWER;
+            if open && !is_first && is_young {
                 // Nor what was found after it: blocks are told in their order.
                 break;
             }
@@ -172,7 +176,8 @@ impl Known {
                 PayoutState::Sent | PayoutState::Confirmed => "sent",
                 other => other.name(),
             };
-            if known.payouts.note(&payout.txid.to_string(), state).is_some() {
+            let is_old = state == "sent" && now.saturating_sub(payout.time) > NEWS;
+            if known.payouts.note(&payout.txid.to_string(), state).is_some() && !is_old {
                 events.extend(payout_event(coin, payout, *count, *sum, now));
             }
         }

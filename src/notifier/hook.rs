@@ -20,8 +20,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const ANSWER: u64 = 1024;
 /// Letters of it that are shown.
 const EXCERPT: usize = 200;
-/// Letters of a chat message: Discord takes 2000.
-const LONGEST: usize = 1500;
+/// Letters of a chat message: Discord takes 2000, and one that is a mark there needs two.
+const LONGEST: usize = 900;
 /// Longest time that a webhook's own wish to be left alone is kept to.
 const LONGEST_WISH: Duration = Duration::from_secs(3600);
 

@@ -7,6 +7,7 @@ const STEADY: u64 = 10_000;
 
 /// How it was when it was last looked at.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub(super) struct Level {
     /// Since when it has been bad, unix ms; `None`: it is well.
     bad: Option<u64>,

@@ -49,7 +49,10 @@ impl Mailer {
                 let _ = write!(words, ": {reason}");
                 cause = reason.source();
             }
-            Failure::words(excerpt(&words))
+            // A message that a filter does not let pass stays refused; a login may be mended.
+            let login = error.status().is_some_and(|code| code.to_string().starts_with("53"));
+            let is_refused = error.is_permanent() && !login;
+            Failure { is_refused, ..Failure::words(excerpt(&words)) }
         })?;
         let said = answer.message().collect::<Vec<_>>().join(" ");
         Ok(excerpt(&format!("{} {said}", answer.code())))

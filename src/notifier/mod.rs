@@ -21,6 +21,7 @@ mod target;
 use crate::config::EventKind;
 use crate::ipc::{Message, Seat, Troubles, Turn, Watch};
 use crate::net::helper;
+use crate::sys::clock::monotonic_ms;
 use deliver::{Deliverer, Shared};
 pub use event::Event;
 use look::Looker;
@@ -32,6 +33,8 @@ pub use target::{Failure, Target, targets};
 
 /// Longest turn of the main loop: the board's tick stays fresh.
 const TURN: Duration = Duration::from_millis(500);
+/// Between two tries to open the outbox, ms.
+const REOPEN: u64 = 10_000;
 
 /// An example of each kind, at `now` (unix ms), about a coin or none (`""`).
 #[must_use]
@@ -55,10 +58,10 @@ pub fn run(seat: Seat) -> u8 {
 fn start(
     seat: &Seat,
     troubles: &Troubles,
+    mut outbox: Outbox,
 ) -> Result<Vec<JoinHandle<()>>, Box<dyn std::error::Error>> {
     let config = seat.config.clone();
     let targets = targets(&config);
-    let mut outbox = Outbox::open(&config.data_dir)?;
     let names: Vec<String> = targets.iter().map(|target| target.name.clone()).collect();
     for name in outbox.keep_only(&names)? {
         log::warn!("{name}: no longer in the configuration, what waited for it is given up");
@@ -82,9 +85,25 @@ fn start(
 fn serve(mut seat: Seat) -> Result<(), Box<dyn std::error::Error>> {
     let mut watch = Watch::new(&seat)?;
     let troubles = Troubles::default();
-    let threads = start(&seat, &troubles)?;
     seat.channel.send(&Message::Ready, &[])?;
+    let mut threads = Vec::new();
+    let mut next = 0;
     loop {
+        if threads.is_empty() && monotonic_ms() >= next {
+            match Outbox::open(&seat.config.data_dir) {
+                Ok(outbox) => {
+                    troubles.say("", "notifications", None);
+                    threads = start(&seat, &troubles, outbox)?;
+                }
+                Err(error) => {
+                    if next == 0 {
+                        log::error!("nobody is told anything: {error}");
+                    }
+                    troubles.say("", "notifications", Some(&error.to_string()));
+                    next = monotonic_ms() + REOPEN;
+                }
+            }
+        }
         // What waits is on disk: the process may end at any time.
         if watch.turn(&mut seat, TURN, |_| ())? != Turn::On {
             return Ok(());

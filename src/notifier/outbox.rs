@@ -300,7 +300,8 @@ impl Outbox {
         })
     }
 
-    /// Gives a message up; without a number all of a target.
+    /// Gives a message up, so that the next one has its turn at once; without a number all of a
+    /// target.
     ///
     /// # Errors
     /// [`OutboxError`].
@@ -310,6 +311,10 @@ impl Outbox {
             let count = change.execute(sql, params![target, n])? as u64;
             if count > 0 {
                 count_dropped(change, target, count)?;
+            }
+            if n.is_some() {
+                let sql = "UPDATE target SET failures = 0, next = 0 WHERE name = ?1";
+                change.execute(sql, [target])?;
             }
             Ok(count)
         })

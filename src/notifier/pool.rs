@@ -16,6 +16,7 @@ const PAYMENTS_WAIT: u64 = 60_000;
 
 /// What was seen last.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub(super) struct Known {
     /// Process id of the master; `None`: nothing was seen yet.
     master: Option<u64>,

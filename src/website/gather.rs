@@ -61,8 +61,9 @@ impl Gatherer {
             let blocks = newest(coin);
             if blocks != known {
                 more = true;
-                // A daemon has said what it thinks of them.
-                if blocks.iter().all(|block| block.fate != Fate::Submitted) {
+                // A daemon has said what it thinks of the new ones.
+                let mut new = blocks.iter().filter(|block| !known.contains(block));
+                if new.all(|block| block.fate != Fate::Submitted) {
                     self.site.wake.calm(id);
                 }
             }

@@ -66,55 +66,74 @@ struct Listener {
 /// Who listens.
 #[derive(Debug, Default)]
 pub(super) struct Live {
-    listeners: Mutex<Vec<Listener>>,
+    all: Mutex<All>,
+}
+
+#[derive(Debug, Default)]
+struct All {
+    listeners: Vec<Listener>,
+    /// What who comes now is told at once, by what is wanted: written once for everybody.
+    first: HashMap<Wants, Bytes>,
+    /// Of which snapshot that is, unix ms.
+    at: u64,
 }
 
 impl Live {
-    fn lock(&self) -> MutexGuard<'_, Vec<Listener>> {
-        self.listeners.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, All> {
+        self.all.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The way of events to one who listens, the latest numbers first; `None`: there are too many.
     pub(super) fn listen(&self, site: &Site, wants: Wants) -> Option<mpsc::Receiver<Bytes>> {
-        let snapshot = site.now();
         let first = match wants.nomp {
             true => Bytes::from_static(b"\n"),
             false => Bytes::from_static(b"retry: 5000\n\n"),
         };
-        let numbers = (snapshot.at > 0).then(|| Writer::new(site, &snapshot).of(&wants));
-        let mut listeners = self.lock();
-        listeners.retain(|listener| !listener.tell.is_closed());
-        if listeners.len() >= LISTENERS {
+        let mut all = self.lock();
+        all.listeners.retain(|listener| !listener.tell.is_closed());
+        if all.listeners.len() >= LISTENERS {
             return None;
         }
+        let snapshot = site.now();
+        if all.at != snapshot.at || all.first.len() >= LISTENERS {
+            all.first.clear();
+            all.at = snapshot.at;
+        }
+        let numbers = (snapshot.at > 0).then(|| {
+            let write = || Writer::new(site, &snapshot).of(&wants);
+            all.first.entry(wants.clone()).or_insert_with(write).clone()
+        });
         let (tell, told) = mpsc::channel(WAITING);
         let _ = tell.try_send(first);
         if let Some(numbers) = numbers.filter(|numbers| !numbers.is_empty()) {
             let _ = tell.try_send(numbers);
         }
-        listeners.push(Listener { tell, wants });
+        all.listeners.push(Listener { tell, wants });
         Some(told)
     }
 
     /// Tells everybody of a snapshot. `before`: the one that it follows.
     pub(super) fn publish(&self, site: &Site, before: &Snapshot, now: &Snapshot) {
-        let mut listeners = self.lock();
-        if listeners.is_empty() {
+        let mut all = self.lock();
+        if all.listeners.is_empty() {
             return;
         }
         let mut writer = Writer::new(site, now);
         writer.blocks = blocks(before, now);
-        listeners.retain(|listener| {
+        all.listeners.retain(|listener| {
             let message = writer.of(&listener.wants);
             message.is_empty() && !listener.tell.is_closed()
                 || listener.tell.try_send(message).is_ok()
         });
+        // Who comes later hears the same, but no news of blocks.
+        let same = writer.written.into_iter().filter(|(wants, _)| !wants.block);
+        (all.first, all.at) = (same.collect(), now.at);
     }
 
     /// A sign of life for everybody.
     pub(super) fn beat(&self) {
         let sign = Bytes::from_static(b": \n\n");
-        self.lock().retain(|listener| listener.tell.try_send(sign.clone()).is_ok());
+        self.lock().listeners.retain(|listener| listener.tell.try_send(sign.clone()).is_ok());
     }
 }
 

@@ -4,7 +4,7 @@
 use super::coin::{CoinView, hashes};
 use crate::chain::Hash;
 use crate::config::Pool;
-use crate::ledger;
+use crate::ledger::{self, BlockState};
 use crate::rewards::{Amount, Scheme};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -113,7 +113,9 @@ impl Luck {
             reward: ledger.overview.blocks.first().map(|row| row.found.pool_value),
             ..Self::default()
         };
-        for row in &ledger.overview.blocks {
+        // One that every daemon refused was no block.
+        let blocks = ledger.overview.blocks.iter();
+        for row in blocks.filter(|row| row.state != BlockState::Rejected) {
             let found = &row.found;
             // The ledger's rounds are those of all machines that share it.
             let round = rounds.of(&found.hash).map(|work| work * hashes(pool));

@@ -67,7 +67,7 @@ pub(super) struct Miner {
 impl Miner {
     /// Whether anything is known of it.
     pub(super) fn is_known(&self) -> bool {
-        !self.rigs.is_empty() || self.balance.is_some()
+        !self.rigs.is_empty() || self.balance.is_some() || self.immature > 0
     }
 
     /// Hashes a second of all its workers.
@@ -189,9 +189,10 @@ fn add_series(
     Ok(())
 }
 
-/// Seconds of a slot that have passed: the running one is not over.
+/// Seconds of a slot that have passed: the running one is not over. At least a quarter: one share in
+/// its first seconds is no peak.
 pub(super) fn passed(point: &Point, now: u64) -> u64 {
-    point.length.min(now.saturating_sub(point.at)).max(1)
+    point.length.min(now.saturating_sub(point.at)).max(point.length / 4).max(1)
 }
 
 fn add_money(miner: &mut Miner, book: &Book, pool: &Pool, address: &str) -> Result<(), BookError> {

@@ -8,7 +8,8 @@ use std::sync::atomic::Ordering;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Between two looks at such a coin, ms.
+/// Between the first two looks at such a coin, ms; twice as long between each two that follow: a look
+/// reads everything.
 const PACE: u64 = 250;
 /// How long a ledger may take to hear of a block, ms: journals are merged twice a second. A block
 /// that takes longer is seen with all other numbers.
@@ -18,6 +19,7 @@ const PATIENCE: u64 = 10_000;
 #[derive(Debug, Clone, Copy)]
 struct Hurry {
     next: u64,
+    pace: u64,
     until: u64,
 }
 
@@ -31,7 +33,7 @@ pub(super) struct Wake {
 impl Wake {
     /// Has a coin looked at: now, and again until [`Wake::calm`] is said.
     pub(super) fn hurry(&self, coin: &str, now: u64) {
-        let hurry = Hurry { next: now, until: now + PATIENCE };
+        let hurry = Hurry { next: now, pace: PACE, until: now + PATIENCE };
         self.lock().insert(coin.to_owned(), hurry);
         self.bell.notify_all();
     }
@@ -66,7 +68,8 @@ fn due(coins: &mut BTreeMap<String, Hurry>, now: u64) -> (Vec<String>, Option<u6
     coins.retain(|_, hurry| hurry.until > now);
     let mut due = Vec::new();
     for (coin, hurry) in coins.iter_mut().filter(|(_, hurry)| hurry.next <= now) {
-        hurry.next = now + PACE;
+        hurry.next = now + hurry.pace;
+        hurry.pace *= 2;
         due.push(coin.clone());
     }
     (due, coins.values().map(|hurry| hurry.next).min())
@@ -86,7 +89,7 @@ mod tests {
     #[test]
     fn a_coin_is_looked_at_again_until_it_is_calm_or_patience_ends() {
         let mut coins: BTreeMap<String, Hurry> = BTreeMap::new();
-        coins.insert("a".to_owned(), Hurry { next: 1000, until: 1000 + PATIENCE });
+        coins.insert("a".to_owned(), Hurry { next: 1000, pace: PACE, until: 1000 + PATIENCE });
         let mut looks = 0;
         let mut now = 1000;
         loop {
@@ -96,7 +99,8 @@ mod tests {
             assert!(next > now);
             now = next;
         }
-        assert_eq!(looks, PATIENCE / PACE);
+        // At 0, 0.25, 0.75, 1.75, 3.75 and 7.75 s.
+        assert_eq!(looks, 6);
         assert!(coins.is_empty());
     }
 

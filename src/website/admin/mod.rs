@@ -63,7 +63,7 @@ pub(super) struct Center {
     attempts: Mutex<Attempts>,
     /// One password at a time is looked at, on a thread of its own: guesses cannot keep the site
     /// from answering.
-    looking: Semaphore,
+    looking: Arc<Semaphore>,
     /// Questions to master and books at once.
     asking: Arc<Semaphore>,
     /// Sessions have changed since the master was told.
@@ -89,7 +89,7 @@ impl Center {
             sessions: Mutex::new(Sessions::recall(password, remembered, unix_ms())),
             settings: settings.clone(),
             attempts: Mutex::new(Attempts::new(monotonic_ms())),
-            looking: Semaphore::new(1),
+            looking: Arc::new(Semaphore::new(1)),
             asking: Arc::new(Semaphore::new(2)),
             changed: AtomicBool::new(false),
         }
@@ -125,9 +125,13 @@ impl Center {
         if !self.may_try(address) {
             return Err(StatusCode::TOO_MANY_REQUESTS);
         }
-        let turn = tokio::time::timeout(TURN, self.looking.acquire()).await;
-        let Ok(Ok(_turn)) = turn else { return Err(StatusCode::SERVICE_UNAVAILABLE) };
-        let looked = tokio::task::spawn_blocking(move || phc::verify(hash.expose(), &password));
+        let turn = tokio::time::timeout(TURN, self.looking.clone().acquire_owned()).await;
+        let Ok(Ok(turn)) = turn else { return Err(StatusCode::SERVICE_UNAVAILABLE) };
+        // Whoever hangs up meanwhile does not let the next one in.
+        let looked = tokio::task::spawn_blocking(move || {
+            let _held = turn;
+            phc::verify(hash.expose(), &password)
+        });
         if !looked.await.unwrap_or(false) {
             log::warn!("Admin Center: {address}: a wrong password");
             return Err(StatusCode::FORBIDDEN);

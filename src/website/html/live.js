@@ -96,7 +96,7 @@
       // The page is of these numbers already.
       if (at <= Math.max(heard, Number(main.dataset.at))) return;
       heard = at;
-      soon(document.hidden ? 10000 : 700);
+      soon(document.hidden ? 10000 : part.startsWith("/miner/") ? 5000 : 700);
     });
     events.addEventListener("block", (event) => {
       const block = JSON.parse(event.data);

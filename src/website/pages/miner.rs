@@ -86,39 +86,45 @@ pub(in super::super) async fn miner(
     Query(wanted): Query<Wanted>,
     headers: HeaderMap,
 ) -> Response {
-    let name = address.clone();
+    // Drawn there, too: a large farm's page takes a while, and everybody else waits for this thread.
     let asked = site.ask(move |site| {
         let mut parts = Vec::new();
         for pool in site.config.pools.values() {
-            parts.push((pool.clone(), miner::ask(site, pool, &name)?));
+            parts.push((pool.clone(), miner::ask(site, pool, &address)?));
         }
-        Ok(parts)
+        Ok(written(site, &parts, &address, &wanted, &headers))
     });
-    let parts = match asked.await {
-        Ok(parts) => parts,
-        Err(response) => return response,
-    };
+    asked.await.unwrap_or_else(|refused| refused)
+}
+
+fn written(
+    site: &Site,
+    parts: &[(Pool, Miner)],
+    address: &str,
+    wanted: &Wanted,
+    headers: &HeaderMap,
+) -> Response {
     let now = unix_ms();
     let pools: Vec<MinerView> = parts
         .iter()
         .filter(|(_, miner)| miner.is_known())
-        .map(|(pool, miner)| miner_view(pool, miner, &address, now))
+        .map(|(pool, miner)| miner_view(pool, miner, address, now))
         .collect();
-    let mut frame = Frame::new(&site, "/miner", "Miner", now);
+    let mut frame = Frame::new(site, "/miner", "Miner", now);
     if pools.is_empty() {
         let words = format!(
             "Nothing is known of {} here: it has not mined lately, and earned nothing. A new \
              miner is here within a minute of its first share.",
-            shown(&address)
+            shown(address)
         );
-        let mut response = page(&headers, &Message { frame, words });
+        let mut response = page(headers, &Message { frame, words });
         *response.status_mut() = StatusCode::NOT_FOUND;
         return response;
     }
-    let path = in_path(&address);
+    let path = in_path(address);
     frame.part = format!("/miner/{path}?part=1");
-    let template = MinerPage { frame, address: shown(&address), path, pools };
-    page_or_part(&headers, !wanted.part.is_empty(), &template)
+    let template = MinerPage { frame, address: shown(address), path, pools };
+    page_or_part(headers, !wanted.part.is_empty(), &template)
 }
 
 fn miner_view(pool: &Pool, miner: &Miner, address: &str, now: u64) -> MinerView {
