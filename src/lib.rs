@@ -18,6 +18,7 @@ pub mod master;
 pub mod miner;
 pub mod mpos;
 pub mod net;
+pub mod notifier;
 pub mod payments;
 pub mod pow;
 pub mod rewards;

@@ -72,6 +72,8 @@ pub(crate) struct Load {
     /// Every share has an extranonce2 of its own, as those of large machines at their proper
     /// difficulty; else a miner's shares differ in the nonce.
     pub(crate) fresh: bool,
+    /// What miners call themselves by their number; else all are rigs of one address.
+    pub(crate) named: Option<fn(usize) -> String>,
     counts: Counts,
 }
 
@@ -95,6 +97,7 @@ impl Load {
             ready: 0,
             flight: 0,
             fresh: false,
+            named: None,
             counts: Counts::default(),
         }
     }
@@ -140,7 +143,10 @@ impl Load {
         self.miners.push(Miner {
             stream,
             step: Step::Connecting,
-            name: format!("{}.rig{index}", super::server::ADDRESS),
+            name: self.named.map_or_else(
+                || format!("{}.rig{index}", super::server::ADDRESS),
+                |name| name(index),
+            ),
             rest: Vec::new(),
             prefix: Vec::new(),
             extranonce2: 0,

@@ -16,6 +16,7 @@ mod report;
 mod rounds;
 mod scenarios;
 mod server;
+mod site;
 mod stub;
 
 use report::Report;
@@ -24,7 +25,8 @@ use std::path::PathBuf;
 
 const USAGE: &str = "usage: scripts/bench [--quick] [--redis] [--only NAME,...] [--binary ROMP] \
                      [--out FOLDER]\nscenarios: shares scrypt miners workers coins growth latency \
-                     memory block connect idle rounds";
+                     memory block connect idle rounds \
+                     site";
 
 fn main() {
     let mut arguments: Vec<String> = std::env::args().skip(1).collect();

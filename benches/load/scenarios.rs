@@ -11,7 +11,7 @@ use std::time::Duration;
 type Scenario = (&'static str, fn(&mut Bench));
 
 /// Every scenario by its name.
-pub(crate) const ALL: [Scenario; 12] = [
+pub(crate) const ALL: [Scenario; 13] = [
     ("shares", Bench::shares),
     ("scrypt", Bench::scrypt),
     ("miners", Bench::miners),
@@ -24,6 +24,7 @@ pub(crate) const ALL: [Scenario; 12] = [
     ("connect", Bench::connect),
     ("idle", Bench::idle),
     ("rounds", Bench::rounds),
+    ("site", Bench::site),
 ];
 
 /// The run.
@@ -76,10 +77,25 @@ impl Bench {
     fn scene(&self, algorithm: &'static str, workers: usize, coins: usize) -> Scene {
         let stub = Stub::start();
         let (binary, redis, daemon_port) = (self.binary.clone(), self.redis, stub.port);
-        let setting = Setting { binary, workers, coins, algorithm, redis, daemon_port };
+        let setting = Setting { binary, workers, coins, algorithm, redis, daemon_port, site: None };
         let server = Server::start(&setting);
         let processes = server.processes();
         Scene { load: Load::new(), server, stub, processes, accepted: 0 }
+    }
+
+    /// A pool with a web site and a year of history, no miners yet.
+    pub(crate) fn site_scene(&self, miners: usize) -> (Load, Server, Stub) {
+        let stub = Stub::start();
+        let server = Server::start(&Setting {
+            binary: self.binary.clone(),
+            workers: 1,
+            coins: 1,
+            algorithm: "sha256",
+            redis: self.redis,
+            daemon_port: stub.port,
+            site: Some(miners),
+        });
+        (Load::new(), server, stub)
     }
 
     /// Mines with so many miners and shares in flight; microseconds of CPU for each accepted share.

@@ -23,6 +23,8 @@ pub(crate) struct Setting {
     pub(crate) algorithm: &'static str,
     pub(crate) redis: bool,
     pub(crate) daemon_port: u16,
+    /// With a web site, and a year of history for so many miners.
+    pub(crate) site: Option<usize>,
 }
 
 /// romp in a folder of its own.
@@ -33,6 +35,7 @@ pub(crate) struct Server {
     dir: tempfile::TempDir,
     binary: PathBuf,
     notify_port: u16,
+    site_port: u16,
     /// One port for each coin.
     pub(crate) ports: Vec<u16>,
 }
@@ -89,6 +92,12 @@ impl Server {
             },
         });
         limits(&setting.binary, &mut config);
+        let site_port = free_port();
+        if setting.site.is_some() {
+            config["website"] = json!({
+                "enabled": true, "port": site_port, "stats": {"updateInterval": 5},
+            });
+        }
         let redis = setting.redis.then(|| {
             let port = free_port();
             config["redis"] = json!({"host": "127.0.0.1", "port": port});
@@ -112,9 +121,12 @@ impl Server {
                 "daemons": [{"host": "127.0.0.1", "port": setting.daemon_port, "user": "bench",
                     "password": "bench"}],
                 "jobRebroadcastTimeout": 3600, "staleWorkTimeout": 7200,
-                "banning": {"enabled": false},
+                "banning": {"enabled": false}, "validateWorkerUsername": setting.site.is_none(),
             });
             write(&dir.path().join(format!("pool_configs/{coin}.json")), &pool);
+        }
+        if let Some(miners) = setting.site {
+            super::site::remember(&dir.path().join("data"), "bench0", miners);
         }
         let output = std::fs::File::create(dir.path().join("output")).expect("a log");
         let child = Command::new(&setting.binary)
@@ -126,7 +138,8 @@ impl Server {
             .stderr(output)
             .spawn()
             .expect("romp");
-        let server = Self { child, redis, dir, binary: setting.binary.clone(), notify_port, ports };
+        let binary = setting.binary.clone();
+        let server = Self { child, redis, dir, binary, notify_port, site_port, ports };
         let deadline = Instant::now() + Duration::from_secs(30);
         while !server.is_ready(setting) {
             if Instant::now() > deadline {
@@ -143,7 +156,32 @@ impl Server {
         let fresh = status["coins"]
             .as_object()
             .map_or(0, |coins| coins.values().filter(|coin| coin["state"] == "fresh").count());
-        fresh == setting.coins && self.processes().len() == setting.workers + 3
+        let processes = setting.workers + 3 + usize::from(setting.site.is_some());
+        fresh == setting.coins && self.processes().len() == processes
+    }
+
+    /// Port of the web site.
+    pub(crate) fn site(&self) -> u16 {
+        self.site_port
+    }
+
+    /// Waits until the web site knows everything.
+    pub(crate) fn wait_for_site(&self) {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let path = format!("http://127.0.0.1:{}/ready", self.site_port);
+        while !ureq::get(&path).call().is_ok_and(|answer| answer.status().as_u16() == 200) {
+            assert!(Instant::now() < deadline, "the site does not get ready");
+            std::thread::sleep(Duration::from_millis(200));
+        }
+        // One more look, at what the last shares were.
+        std::thread::sleep(Duration::from_secs(6));
+    }
+
+    /// Bytes in memory of the web site's process.
+    pub(crate) fn site_memory(&self) -> u64 {
+        let processes = self.processes();
+        let pid = processes.iter().find(|(_, role)| role == "website").map(|(pid, _)| *pid);
+        pid.and_then(romp::sys::process::cost).map_or(0, |cost| cost.resident)
     }
 
     fn ask(&self, arguments: &[&str]) -> Option<Value> {

@@ -13,6 +13,7 @@ use crate::sys::clock::unix_ms;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// Most transactions of one turn, so that the watermark and the stop are looked at again.
@@ -20,6 +21,21 @@ const BATCHES: usize = 16;
 /// Milliseconds between two turns that write. A transaction writes whole pages, and each holds many
 /// workers: with 5,000 of them, often is a hundred times dearer.
 const EVERY: u64 = 5000;
+
+/// The network's difficulty as it was last heard, for the thread that writes history.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Difficulty(Arc<Mutex<Option<f64>>>);
+
+impl Difficulty {
+    /// Hears it; `None`: nobody knows.
+    pub(super) fn set(&self, difficulty: Option<f64>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = difficulty;
+    }
+
+    fn get(&self) -> Option<f64> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 /// One coin's journals on their way to its history.
 pub(super) struct Follower {
@@ -33,6 +49,7 @@ pub(super) struct Follower {
     stored: BTreeMap<String, u64>,
     tails: Tails,
     written: Written,
+    difficulty: Difficulty,
     /// Monotonic milliseconds from which on more is written.
     next: u64,
     /// Unix milliseconds.
@@ -62,6 +79,7 @@ impl Follower {
             stored: BTreeMap::new(),
             tails: BTreeMap::new(),
             written: Written::default(),
+            difficulty: Difficulty::default(),
             next: 0,
             clock,
         }
@@ -70,6 +88,11 @@ impl Follower {
     /// How far it has come, for who deletes journals.
     pub(super) fn written(&self) -> Written {
         self.written.clone()
+    }
+
+    /// Where it hears the network's difficulty.
+    pub(super) fn difficulty(&self) -> Difficulty {
+        self.difficulty.clone()
     }
 
     /// Opens the file and puts every tail where it stands.
@@ -164,6 +187,9 @@ impl Books for Follower {
         }
         let Some(mut store) = self.store.take() else { return Ok(()) };
         store.trim(now / 1000)?;
+        if let Some(difficulty) = self.difficulty.get() {
+            store.note_difficulty(now / 1000, difficulty)?;
+        }
         // Read anew: a file that was set back is noticed here when no share comes.
         let stored = store.positions()?;
         if self

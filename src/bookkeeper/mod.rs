@@ -16,7 +16,9 @@ use crate::net::helper;
 use crate::sys::clock::{monotonic_ms, ms, unix_ms};
 use crate::sys::room;
 use coin::Coin;
+use history::Difficulty;
 use mpos::Follower;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -59,6 +61,7 @@ fn serve(mut seat: Seat) -> Result<u8, Box<dyn std::error::Error>> {
     let draining = Arc::new(AtomicBool::new(false));
     let troubles = Troubles::default();
     let mut threads = Vec::new();
+    let mut difficulties: BTreeMap<String, Difficulty> = BTreeMap::new();
     for (id, pool) in &seat.config.pools {
         let mut coin = Coin::new(pool.clone(), seat.config.data_dir.clone(), seat.config.instance);
         if let Some(mpos) = Follower::of(pool, &seat.config.data_dir, seat.config.instance) {
@@ -69,6 +72,7 @@ fn serve(mut seat: Seat) -> Result<u8, Box<dyn std::error::Error>> {
             threads.push(helper::spawn(&format!("mpos-{id}"), life)?);
         }
         let history = history::Follower::of(pool, &seat.config);
+        difficulties.insert(id.clone(), history.difficulty());
         coin.keep_for_history(history.written());
         let (board, flag) = (Arc::clone(&seat.board), Arc::clone(&draining));
         let said = troubles.clone();
@@ -88,8 +92,15 @@ fn serve(mut seat: Seat) -> Result<u8, Box<dyn std::error::Error>> {
     let mut room = Room::default();
     loop {
         room.look(&seat.config.data_dir, monotonic_ms());
-        // Nothing here depends on tips and bans.
-        match watch.turn(&mut seat, TURN, |_| ())? {
+        // Nothing else here depends on tips and bans.
+        let hear = |message: Message| {
+            if let Message::CoinStatus(status) = message
+                && let Some(place) = difficulties.get(&status.coin)
+            {
+                place.set(status.difficulty);
+            }
+        };
+        match watch.turn(&mut seat, TURN, hear)? {
             Turn::On => {}
             Turn::Finish => {
                 drain(&threads, &draining, ms(seat.config.shutdown_timeout), || {

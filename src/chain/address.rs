@@ -19,6 +19,9 @@ pub struct Rules {
     pub script_hash: Vec<u8>,
     /// Human-readable part of segwit addresses (BIP 173, 350).
     pub segwit_hrp: Option<String>,
+    /// Version byte of private keys in base58 (WIF): for who shows the coin's facts.
+    #[serde(default)]
+    pub wif: Option<u8>,
 }
 
 impl Rules {

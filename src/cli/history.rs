@@ -7,7 +7,7 @@ use super::shares::{pool_of, print, print_json, printable};
 use super::status::hash_rate;
 use super::{CONFIGURATION, DONE, FAILED, USAGE};
 use crate::config::Loaded;
-use crate::history::{History, HistoryError, Point};
+use crate::history::{History, HistoryError, Point, Sum};
 use crate::stratum::Unit;
 use crate::sys::clock::unix_ms;
 use serde_json::{Value, json};
@@ -38,13 +38,14 @@ impl Scale {
         json!({
             "at": point.at, "length": point.length, "hashrate": self.hash_rate(point),
             "work": point.sum.weight as f64 * self.unit.as_f64(), "shares": point.sum.shares,
-            "rejected": point.sum.rejected, "workers": point.workers,
+            "rejected": point.sum.rejected, "reasons": point.sum.reasons, "workers": point.workers,
         })
     }
 
     fn line(&self, point: &Point, last: &str) -> String {
         let (time, rate) = (utc(point.at), hash_rate(self.hash_rate(point)));
-        format!("{time}  {rate:>12}  {:>9}  {:>8}  {last}", point.sum.shares, point.sum.rejected)
+        let (sum, why) = (&point.sum, reasons(&point.sum));
+        format!("{time}  {rate:>12}  {:>9}  {:>8}  {last}{why}", sum.shares, sum.rejected)
     }
 }
 
@@ -85,6 +86,13 @@ pub fn run(dir: &Path, coin: &str, address: Option<&str>, hours: u32, json: bool
             FAILED
         }
     }
+}
+
+/// Why shares were refused, at the end of a line.
+fn reasons(sum: &Sum) -> String {
+    let each: Vec<String> =
+        sum.reasons.each().map(|(reject, count)| format!("{} {count}", reject.name())).collect();
+    if each.is_empty() { String::new() } else { format!("  ({})", each.join(", ")) }
 }
 
 const HEAD: &str = "time (UTC)           hash rate     shares   refused";
@@ -145,7 +153,7 @@ fn utc(seconds: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::history::Sum;
+    use crate::stratum::Reject;
 
     #[test]
     fn times_are_those_of_the_calendar() {
@@ -165,7 +173,7 @@ mod tests {
     #[test]
     fn a_slot_that_is_not_over_counts_since_it_began() {
         let scale = |now| Scale { unit: Unit(-10), shift: 16, now };
-        let sum = Sum { weight: 1024, shares: 1, rejected: 2 };
+        let sum = Sum { weight: 1024, shares: 1, rejected: 2, ..Sum::default() };
         let point = Point { at: 600, length: 600, sum, workers: 3 };
         // One share of difficulty 1 of scrypt is 65,536 hashes.
         for (now, seconds) in [(600, 1.0), (700, 100.0), (1200, 600.0), (99_999, 600.0)] {
@@ -175,5 +183,7 @@ mod tests {
         assert_eq!(line, "1970-01-01 00:10    109.23 H/s          1         2  3");
         assert_eq!(line.find("109.23 H/s").map(|at| at + 10), HEAD.find("rate").map(|at| at + 4));
         assert_eq!(scale(1200).value(&point).get("work"), Some(&json!(1.0)));
+        let refused = Point { sum: Sum::refused(Reject::LowDifficulty, 2), ..point };
+        assert!(scale(1200).line(&refused, "3").ends_with("  2  3  (low-difficulty 2)"));
     }
 }

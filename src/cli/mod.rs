@@ -13,6 +13,8 @@ pub mod check;
 pub mod doctor;
 pub mod history;
 pub mod import;
+pub mod notify;
+pub mod password;
 mod payouts;
 pub mod rebuild;
 mod resolve;
@@ -66,11 +68,13 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Print the JSON Schema of the configuration files
+    /// Print the JSON Schema of the configuration files, or the description of the API
     Schema {
-        /// Only that of one kind of file: config, coin or pool
+        /// Only that of one kind of file: config, coin or pool; or api: OpenAPI of `/api/v1`
         kind: Option<String>,
     },
+    /// Read a password and print its hash, for the Admin Center
+    Password,
     /// Show how the running pool is
     Status {
         /// As JSON
@@ -163,6 +167,11 @@ enum Command {
         #[command(subcommand)]
         from: import::From,
     },
+    /// Try and show how the operator is told what happens
+    Notify {
+        #[command(subcommand)]
+        action: notify::Action,
+    },
     /// Empty a coin's ledger and fill it anew, exactly, from journals and checkpoint; also while
     /// the pool runs
     Rebuild {
@@ -239,6 +248,7 @@ pub fn main() -> ExitCode {
         Command::Check => check::run(&dir),
         Command::Doctor { coin, json } => doctor::run(&dir, coin.as_deref(), json),
         Command::Schema { kind } => schema::run(kind.as_deref()),
+        Command::Password => password::run(),
         Command::Status { json } => status::run(&dir, json),
         Command::Bans { action, json } => {
             bans::run(&dir, &action.unwrap_or(bans::Action::List), json)
@@ -257,6 +267,7 @@ pub fn main() -> ExitCode {
             book::verify(&dir, &coin, &block, address.as_deref(), json)
         }
         Command::Import { from } => import::run(&dir, &from),
+        Command::Notify { action } => notify::run(&dir, &action),
         Command::Rebuild { coin, accept_loss } => rebuild::run(&dir, &coin, accept_loss),
         Command::Bench { what: Bench::Pow { json } } => bench::pow(json),
         Command::Blocknotify { pool, password, coin, hash } => {
@@ -293,6 +304,8 @@ mod tests {
             ("romp blocknotify localhost:8117 test litecoin 00ff", true),
             ("romp bench pow --json", true),
             ("romp bench", false),
+            ("romp password", true),
+            ("romp password hunter2", false),
             ("romp miner -a scrypt -t 2 -o stratum+tcp://h:1 -u a.b -p x --seconds 5", true),
             ("romp", false),
             ("romp frobnicate", false),
@@ -322,6 +335,12 @@ mod tests {
             ("romp import mpos litecoin --apply --json", true),
             ("romp import mpos litecoin --mysql h:1", false),
             ("romp import mpos litecoin --mysql h:1 --user u --database d", true),
+            ("romp notify", false),
+            ("romp notify test", true),
+            ("romp notify test --event block-found --event daemon-up --to 2", true),
+            ("romp notify test --to mail", true),
+            ("romp notify test --event nothing", false),
+            ("romp notify list --json", true),
             ("romp bans add 192.0.2.7 --for 10w", false),
             ("romp miner -a md5 -o x -u y", false),
             ("romp miner -a scrypt -t 0 -o x -u y", false),

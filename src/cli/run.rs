@@ -6,7 +6,7 @@ use super::{CONFIGURATION, FAILED, doctor};
 use crate::ipc::{Role, Seat};
 use crate::master::{self, Master, Outcome};
 use crate::sys::{log as pool_log, signals};
-use crate::{bookkeeper, config, payments, special, templates, website, worker};
+use crate::{bookkeeper, config, notifier, payments, special, templates, website, worker};
 use std::path::Path;
 
 /// What is said when the doctor has found a contradiction.
@@ -81,5 +81,6 @@ fn sit(seat: Seat) -> u8 {
         Role::Bookkeeper => bookkeeper::run(seat),
         Role::Payments => payments::run(seat),
         Role::Website => website::run(seat),
+        Role::Notifier => notifier::run(seat),
     }
 }

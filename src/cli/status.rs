@@ -125,6 +125,10 @@ fn table(status: &Value) -> String {
             let sum = list_of_counts(status.get("refused"), true);
             let _ = writeln!(out, "connections refused or ended: {sum}{refused}");
         }
+        for (part, words) in status.get("waits").and_then(Value::as_object).into_iter().flatten() {
+            let words = escape(words.as_str().unwrap_or_default());
+            let _ = writeln!(out, "{}: {words}", escape(part));
+        }
         let _ = writeln!(
             out,
             "\n{:<12} {:>4} {:>8} {:<9} {:>8} {:>12} {:>10} {:>8} {:>8}",

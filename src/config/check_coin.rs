@@ -211,6 +211,7 @@ fn networks(raw: &RawCoin, keys: &Keys<'_>, judge: &mut Judge<'_>) -> Networks {
             pubkey_hash: bytes(written.pubkey_hash.as_ref()),
             script_hash: bytes(written.script_hash.as_ref()),
             segwit_hrp: written.segwit_hrp.clone(),
+            wif: written.wif,
         };
         if rules != Rules::default() {
             addresses.insert(network, rules);

@@ -1,11 +1,12 @@
 //! `config.json` checked: everything of [`Config`](super::Config) except its pools.
 
-use super::Limits;
+use super::check_notifications::notifications;
 use super::check_website::{Website, website};
 use super::checked::{Forks, LogLevel, Logging, NotifyListener, Redis};
 use super::diagnostics::{nearest, shown};
 use super::raw::{RawForks, RawPortal};
 use super::values::{Judge, Keys, Scale};
+use super::{Limits, Notifications};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -34,6 +35,7 @@ pub(super) struct Portal {
     pub(super) redis: Option<Redis>,
     pub(super) limits: Limits,
     pub(super) website: Option<Website>,
+    pub(super) notifications: Option<Notifications>,
     pub(super) historical_retention: Duration,
 }
 
@@ -89,6 +91,7 @@ pub(super) fn check(
         logging: logging(raw, keys, judge),
         limits: super::limits::check(raw, keys, judge),
         website: website(raw, keys, ports, judge),
+        notifications: notifications(raw, keys, judge),
         historical_retention: retention(raw, keys, judge),
     }
 }

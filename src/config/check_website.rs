@@ -1,10 +1,16 @@
 //! The web site: `website` of `config.json`, in both of NOMP's spellings.
 
+use super::check_admin::{Admin, admin};
+use super::check_own::{self, OwnFiles};
 use super::check_portal::{Ports, address};
+use super::check_tls::{Tls, tls};
+use super::limits::{holds, networks};
 use super::raw::RawPortal;
 use super::values::{Judge, Keys, Scale};
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// NOMP's port.
@@ -31,6 +37,37 @@ pub struct Website {
     pub retention: Duration,
     /// `stats.hashrateWindow` (default 300 s): what hash rates are taken over.
     pub window: Duration,
+    /// `folder`: where the operator's own texts, logo and style are.
+    #[serde(default)]
+    pub folder: Option<PathBuf>,
+    /// What is in it, when the configuration was read. Nobody but the site's own process has it.
+    #[serde(skip)]
+    pub own: OwnFiles,
+    /// `tls`; `None`: plain HTTP.
+    #[serde(default)]
+    pub tls: Option<Tls>,
+    /// `adminCenter`; `None` when it is off.
+    #[serde(default)]
+    pub admin: Option<Admin>,
+    /// `metricsAllow`: who may read `/metrics`; `None`: everybody.
+    #[serde(default)]
+    pub metrics: Option<Vec<IpNet>>,
+}
+
+impl Website {
+    /// Where it listens: `address` first, then the plain port that sends browsers there, if any.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        let plain = self.tls.as_ref().and_then(|tls| tls.redirect);
+        let plain = plain.map(|port| SocketAddr::new(self.address.ip(), port));
+        [Some(self.address), plain].into_iter().flatten().collect()
+    }
+
+    /// Whether an address may read `/metrics`.
+    #[must_use]
+    pub fn shows_metrics_to(&self, address: &IpAddr) -> bool {
+        self.metrics.as_ref().is_none_or(|networks| holds(networks, address))
+    }
 }
 
 /// The web site; `None` when it is off.
@@ -70,12 +107,26 @@ pub(super) fn website(
     let interval = judge.duration(keys, &path, value, 15.0, &(SHORTEST..=3600.0), Scale::Seconds);
     let retention = stats.historical_retention.filter(|it| it.is_finite()).unwrap_or(RETENTION);
     let retention = Duration::from_secs_f64(retention.clamp(600.0, 366.0 * 86_400.0));
+    let folder = site.folder.as_ref().map(|folder| judge.dir.join(folder));
+    let own = folder.as_deref().map(|folder| check_own::read(folder, keys, judge));
+    let tls = site.tls.as_ref().and_then(|raw| tls(raw, keys, ports, judge));
+    let plain = site.tls.is_none() && !host.is_loopback();
+    let admin = site.admin_center.as_ref().and_then(|raw| admin(raw, plain, keys, judge));
+    let metrics = site.metrics_allow.as_ref().map(|written| {
+        let wide = "nearly everybody may read the metrics: without the key everybody may";
+        networks(written, keys, &[NAME, "metricsAllow"], wide, judge)
+    });
     Some(Website {
         address: SocketAddr::new(host, port),
+        tls,
+        admin,
         title,
         stratum_host,
         interval: interval.max(Duration::from_secs(5)),
         retention,
         window,
+        folder,
+        own: own.unwrap_or_default(),
+        metrics,
     })
 }

@@ -2,7 +2,7 @@
 
 mod money;
 
-use super::{Limits, Secret, Website};
+use super::{Limits, Notifications, Secret, Website};
 use crate::chain::Network;
 use crate::chain::address::Rules;
 use crate::pow::Algorithm;
@@ -48,6 +48,9 @@ pub struct Config {
     /// `website`; `None` when it is off.
     #[serde(default)]
     pub website: Option<Website>,
+    /// `notifications`; `None` when nobody is told anything.
+    #[serde(default)]
+    pub notifications: Option<Notifications>,
     /// `historicalRetention` (default a year; at least 30 days count): of history's slots of a day.
     #[serde(default)]
     pub historical_retention: Duration,
@@ -60,6 +63,36 @@ impl Config {
     #[must_use]
     pub fn pays(&self) -> bool {
         self.pools.values().any(|pool| pool.payments.is_some())
+    }
+
+    /// The same without the secrets that the web site has no use for: those of daemons, wallets,
+    /// MPOS databases, block notices and notifications.
+    #[must_use]
+    pub fn for_site(&self) -> Self {
+        let mut bare = Self { notifications: None, ..self.clone() };
+        let hide = |secret: &mut Secret| *secret = Secret::new(String::new());
+        bare.notify.iter_mut().filter_map(|notify| notify.password.as_mut()).for_each(hide);
+        for pool in bare.pools.values_mut() {
+            pool.daemons.iter_mut().for_each(|daemon| hide(&mut daemon.password));
+            let payments = pool.payments.iter_mut().chain(pool.idle_payments.iter_mut());
+            payments.for_each(|payments| hide(&mut payments.wallet.password));
+            pool.mpos.iter_mut().for_each(|mpos| hide(&mut mpos.password));
+        }
+        bare
+    }
+
+    /// What it is about, in a line.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let pools = self.pools.len();
+        let plural = if pools == 1 { "" } else { "s" };
+        let coins = self.pools.keys().cloned().collect::<Vec<_>>().join(", ");
+        let ports = self.pools.values().flat_map(|pool| pool.ports.keys());
+        let ports = ports.map(u16::to_string).collect::<Vec<_>>().join(", ");
+        match pools {
+            0 => "configuration is fine: 0 pools".to_owned(),
+            _ => format!("configuration is fine: {pools} pool{plural} ({coins}), ports {ports}"),
+        }
     }
 }
 

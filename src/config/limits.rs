@@ -82,11 +82,12 @@ impl Limits {
     }
 }
 
-fn holds(networks: &[IpNet], address: &IpAddr) -> bool {
+/// Whether an address is in one of the networks.
+pub(super) fn holds(networks: &[IpNet], address: &IpAddr) -> bool {
     networks.iter().any(|network| network.contains(address))
 }
 
-fn loopback() -> Vec<IpNet> {
+pub(super) fn loopback() -> Vec<IpNet> {
     [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)]
         .into_iter()
         .filter_map(|address| {
@@ -255,7 +256,8 @@ pub(super) fn check(raw: &RawPortal, keys: &Keys<'_>, judge: &mut Judge<'_>) -> 
     }
 }
 
-fn networks(
+/// Networks of a list.
+pub(super) fn networks(
     written: &[String],
     keys: &Keys<'_>,
     path: &[&str],

@@ -106,6 +106,7 @@ fn folder(dir: &Path, report: &mut Report) -> Option<Config> {
         shutdown_timeout: portal.shutdown_timeout,
         limits: portal.limits,
         website: portal.website,
+        notifications: portal.notifications,
         historical_retention: portal.historical_retention,
         pools,
     })

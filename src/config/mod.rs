@@ -3,16 +3,20 @@
 //! Two stages: `raw` mirrors the files with every key of both NOMP schemas, [`checked`] is what the
 //! program sees. Every error names file, line and column, and all are reported at once.
 
+mod check_admin;
 mod check_coin;
 mod check_fee;
 mod check_mpos;
 mod check_notice;
+mod check_notifications;
+mod check_own;
 mod check_payments;
 mod check_pool;
 mod check_portal;
 mod check_ports;
 mod check_rewards;
 mod check_scheme;
+mod check_tls;
 mod check_website;
 pub mod checked;
 mod decode;
@@ -22,6 +26,8 @@ pub mod limits;
 mod load;
 mod mask;
 mod notes;
+mod notifications;
+pub mod phc;
 mod places;
 mod raw;
 mod secret;
@@ -29,7 +35,10 @@ mod secret;
 mod tests;
 mod values;
 
+pub use check_admin::Admin;
+pub use check_own::OwnFiles;
 pub use check_payments::DUST;
+pub use check_tls::Tls;
 pub use check_website::Website;
 pub use checked::{Banning, Coin, Config, Daemon, Forks, Logging, NotifyListener, Pool, Port};
 pub use checked::{
@@ -37,6 +46,7 @@ pub use checked::{
     RewardScheme, Store, VarDiff,
 };
 pub use limits::Limits;
+pub use notifications::{EventKind, HookFormat, Mail, MailTls, Notifications, Webhook};
 pub use places::{Key, Places};
 pub use secret::Secret;
 
@@ -52,6 +62,24 @@ pub struct Loaded {
     pub errors: Vec<String>,
     /// Warnings and notes (keys without effect yet), rendered likewise.
     pub warnings: Vec<String>,
+}
+
+impl Loaded {
+    /// All that is to be said, warnings first.
+    #[must_use]
+    pub fn findings(&self) -> String {
+        let mut text = String::new();
+        for finding in self.warnings.iter().chain(&self.errors) {
+            text.push_str(finding);
+            text.push_str("\n\n");
+        }
+        match self.errors.len() {
+            0 => {}
+            1 => text.push_str("the configuration has 1 error\n"),
+            many => text.push_str(&format!("the configuration has {many} errors\n")),
+        }
+        text
+    }
 }
 
 /// Reads and checks the configuration of a folder (`config.json`, `coins/`, `pool_configs/`).

@@ -12,9 +12,6 @@ pub(super) fn portal(raw: &RawPortal, keys: &Keys<'_>, judge: &mut Judge<'_>) {
             judge.report.note(&keys.key(path), what, HINT);
         }
     };
-    let website = raw.website.as_ref();
-    let center = website.and_then(|w| w.admin_center.as_ref()?.enabled);
-    note(center, &["website", "adminCenter"], "the admin center is still to come");
     let redis = raw.redis_block_notify_listener.as_ref().and_then(|r| r.enabled);
     let what = "block notices over Redis are still to come; use blockNotifyListener or cliPort";
     note(redis, &["redisBlockNotifyListener"], what);

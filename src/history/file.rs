@@ -12,16 +12,30 @@ const BUSY: Duration = Duration::from_secs(1);
 /// How long a reader does: it may have a page to show.
 const BUSY_READER: Duration = Duration::from_millis(250);
 /// `PRAGMA user_version` of the schema below.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 /// Slots are sorted by time, so that what is written and removed at once lies together; within a
 /// slot by account, so that all workers of an address lie together.
-const SCHEMA: &str = "
+pub(super) const SCHEMA: &str = "
 CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE position (stream TEXT PRIMARY KEY, offset INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE account (id INTEGER PRIMARY KEY, address TEXT NOT NULL UNIQUE) STRICT;
 CREATE TABLE worker (id INTEGER PRIMARY KEY, account INTEGER NOT NULL, name TEXT NOT NULL UNIQUE) STRICT;
 CREATE TABLE slot (length INTEGER, at INTEGER, account INTEGER, worker INTEGER, weight INTEGER NOT NULL, shares INTEGER NOT NULL, rejected INTEGER NOT NULL, PRIMARY KEY (length, at, account, worker)) STRICT, WITHOUT ROWID;
 CREATE TABLE pool (length INTEGER, at INTEGER, weight INTEGER NOT NULL, shares INTEGER NOT NULL, rejected INTEGER NOT NULL, workers INTEGER NOT NULL, PRIMARY KEY (length, at)) STRICT, WITHOUT ROWID;
+";
+
+/// What version 2 has beyond that. A file of version 1 gets it when the bookkeeper opens it; a
+/// reader that comes before finds no reasons there.
+const LATER: &str = "
+ALTER TABLE slot ADD COLUMN reasons BLOB;
+ALTER TABLE pool ADD COLUMN reasons BLOB;
+ALTER TABLE account ADD COLUMN names INTEGER;
+ALTER TABLE account ADD COLUMN hour INTEGER;
+CREATE TABLE last (worker INTEGER PRIMARY KEY, at INTEGER NOT NULL, weight INTEGER NOT NULL) STRICT;
+CREATE TABLE block (hash TEXT PRIMARY KEY, time INTEGER NOT NULL, height INTEGER NOT NULL, difficulty REAL NOT NULL, weight INTEGER) STRICT, WITHOUT ROWID;
+CREATE INDEX worker_account ON worker (account);
+CREATE INDEX block_time ON block (time);
+CREATE TABLE network (length INTEGER, at INTEGER, difficulty REAL NOT NULL, PRIMARY KEY (length, at)) STRICT, WITHOUT ROWID;
 ";
 
 /// The file of a coin's history.
@@ -74,7 +88,7 @@ fn version(connection: &Connection) -> rusqlite::Result<i64> {
 
 fn check(version: i64) -> Result<(), Fault> {
     match version {
-        VERSION => Ok(()),
+        1..=VERSION => Ok(()),
         other => Err(Fault::Words(format!(
             "has schema {other}, this program knows {VERSION}: run the release that wrote it, or \
              delete the file; it is made anew from the journals that are left"
@@ -98,6 +112,10 @@ pub(super) fn open(path: &Path) -> Result<Connection, Fault> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     if version(&transaction)? == 0 {
         transaction.execute_batch(SCHEMA)?;
+        transaction.pragma_update(None, "user_version", 1)?;
+    }
+    if version(&transaction)? == 1 {
+        transaction.execute_batch(LATER)?;
         transaction.pragma_update(None, "user_version", VERSION)?;
     }
     check(version(&transaction)?)?;
@@ -105,8 +123,8 @@ pub(super) fn open(path: &Path) -> Result<Connection, Fault> {
     Ok(connection)
 }
 
-/// Opens a file for reading; `None` when there is none, or nothing in it yet.
-pub(super) fn open_for_reading(path: &Path) -> Result<Option<Connection>, Fault> {
+/// Opens a file for reading, and tells its version; `None` when there is none, or nothing in it yet.
+pub(super) fn open_for_reading(path: &Path) -> Result<Option<(Connection, i64)>, Fault> {
     if !path.exists() {
         return Ok(None);
     }
@@ -120,7 +138,7 @@ pub(super) fn open_for_reading(path: &Path) -> Result<Option<Connection>, Fault>
     if version == 0 {
         return Ok(None);
     }
-    check(version).map(|()| Some(connection))
+    check(version).map(|()| Some((connection, version)))
 }
 
 /// A number that stands beside the tables.

@@ -1,14 +1,18 @@
 //! The writing end: sums and the journals' positions in one transaction.
 
+use super::batch::Kind;
 use super::file::{self, Fault, meta, natural, stored};
 use super::level::{LAST, LEVELS};
-use super::{Batch, HistoryError, Sum};
+use super::names::Names;
+use super::{Batch, HistoryError, Last, Reasons, Sum};
 use crate::ledger::identity;
-use crate::stratum::address_part;
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, ToSql, Transaction, TransactionBehavior, params};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+/// Most blocks that are kept.
+const BLOCKS: u32 = 10_000;
 
 /// A coin's history, for its one writer.
 #[derive(Debug)]
@@ -59,7 +63,8 @@ impl Store {
             }
             keep_unit(transaction, batch)?;
             let trimmed = meta(transaction, "trimmed")?.map_or(0, natural);
-            let mut known = BTreeMap::new();
+            let newest = batch.minutes.keys().next_back().copied().unwrap_or(0);
+            let mut names = Names::new(transaction, newest)?;
             for level in &LEVELS {
                 let oldest = level.oldest(trimmed, retention);
                 let mut slots: BTreeMap<u64, BTreeMap<&str, Sum>> = BTreeMap::new();
@@ -74,9 +79,17 @@ impl Store {
                     }
                 }
                 for (at, workers) in &slots {
-                    add(transaction, (level.length, *at), workers, &mut known)?;
+                    add(transaction, (level.length, *at), workers, &mut names)?;
                 }
             }
+            for (worker, last) in &batch.last {
+                // Who is in no slot is too old.
+                if let Some((_, worker)) = names.known(worker) {
+                    note_last(transaction, worker, *last)?;
+                }
+            }
+            names.keep()?;
+            note_blocks(transaction, batch)?;
             Ok(true)
         })
     }
@@ -108,7 +121,33 @@ impl Store {
                         "DELETE FROM account WHERE id NOT IN (SELECT account FROM worker)",
                         [],
                     )?;
+                    transaction.execute(
+                        "DELETE FROM last WHERE worker NOT IN (SELECT id FROM worker)",
+                        [],
+                    )?;
                 }
+                let sql = "DELETE FROM network WHERE length = ?1 AND at < ?2";
+                transaction.prepare_cached(sql)?.execute(old)?;
+            }
+            let oldest = LAST.oldest(now, retention).saturating_mul(1000);
+            let sql = "DELETE FROM block WHERE time < max(?1, coalesce(\
+                 (SELECT time FROM block ORDER BY time DESC LIMIT 1 OFFSET ?2), 0))";
+            transaction.prepare_cached(sql)?.execute(params![stored(oldest), BLOCKS])?;
+            Ok(())
+        })
+    }
+
+    /// Notes the network's difficulty at a moment, unix seconds.
+    ///
+    /// # Errors
+    /// As [`Store::positions`].
+    pub fn note_difficulty(&mut self, now: u64, difficulty: f64) -> Result<(), HistoryError> {
+        self.transact(|transaction| {
+            let mut set = transaction.prepare_cached(
+                "INSERT INTO network VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET difficulty = ?3",
+            )?;
+            for level in &LEVELS {
+                set.execute(params![stored(level.length), stored(level.begin(now)), difficulty])?;
             }
             Ok(())
         })
@@ -192,7 +231,7 @@ fn add<'b>(
     transaction: &Transaction<'_>,
     (length, at): (u64, u64),
     workers: &BTreeMap<&'b str, Sum>,
-    known: &mut BTreeMap<&'b str, (i64, i64)>,
+    names: &mut Names<'_, 'b>,
 ) -> Result<(), Fault> {
     let (length, at) = (stored(length), stored(at));
     let (mut all, mut new) = (Sum::default(), 0);
@@ -201,58 +240,106 @@ fn add<'b>(
         "UPDATE slot SET weight = min(weight + ?5, 9223372036854775807), shares = shares + ?6, \
          rejected = rejected + ?7 WHERE length = ?1 AND at = ?2 AND account = ?3 AND worker = ?4",
     )?;
-    let mut first =
-        transaction.prepare_cached("INSERT INTO slot VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?;
+    let mut first = transaction.prepare_cached(
+        "INSERT INTO slot (length, at, account, worker, weight, shares, rejected) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    )?;
     for (name, sum) in workers {
         all.add(*sum);
         if name.is_empty() {
             continue;
         }
-        let (account, worker) = match known.get(name) {
-            Some(numbers) => *numbers,
-            None => *known.entry(name).or_insert(numbers(transaction, name)?),
-        };
+        let (account, worker) = names.numbers(name)?;
         let (weight, shares, rejected) = columns(sum);
         let row = params![length, at, account, worker, weight, shares, rejected];
         if more.execute(row)? == 0 {
             first.execute(row)?;
             new += 1;
         }
+        let key = params![length, at, account, worker];
+        let of = "slot WHERE length = ?1 AND at = ?2 AND account = ?3 AND worker = ?4";
+        let set = "UPDATE slot SET reasons = ?5 \
+             WHERE length = ?1 AND at = ?2 AND account = ?3 AND worker = ?4";
+        if let Some(reasons) = merged(transaction, of, key, &sum.reasons)? {
+            let row = params![length, at, account, worker, reasons];
+            transaction.prepare_cached(set)?.execute(row)?;
+        }
     }
     let (weight, shares, rejected) = columns(&all);
     transaction
         .prepare_cached(
-            "INSERT INTO pool VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO UPDATE SET \
+            "INSERT INTO pool (length, at, weight, shares, rejected, workers) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO UPDATE SET \
              weight = min(weight + ?3, 9223372036854775807), shares = shares + ?4, \
              rejected = rejected + ?5, workers = workers + ?6",
         )?
         .execute(params![length, at, weight, shares, rejected, new])?;
+    let of = "pool WHERE length = ?1 AND at = ?2";
+    if let Some(reasons) = merged(transaction, of, params![length, at], &all.reasons)? {
+        let set = "UPDATE pool SET reasons = ?3 WHERE length = ?1 AND at = ?2";
+        transaction.prepare_cached(set)?.execute(params![length, at, reasons])?;
+    }
     Ok(())
+}
+
+/// The reasons of a row with more, as they are stored; `None`: there are no more.
+fn merged(
+    transaction: &Transaction<'_>,
+    of: &str,
+    key: &[&dyn ToSql],
+    more: &Reasons,
+) -> Result<Option<Vec<u8>>, Fault> {
+    if *more == Reasons::default() {
+        return Ok(None);
+    }
+    let known: Option<Vec<u8>> = transaction
+        .prepare_cached(&format!("SELECT reasons FROM {of}"))?
+        .query_row(key, |row| row.get(0))?;
+    let mut reasons = known.as_deref().map(Reasons::from_stored).unwrap_or_default();
+    reasons.add(more);
+    Ok(reasons.stored())
 }
 
 fn columns(sum: &Sum) -> (i64, i64, i64) {
     (stored(sum.weight), stored(sum.shares), stored(sum.rejected))
 }
 
-/// Numbers of a worker's account and of the worker; new names get one.
-fn numbers(transaction: &Transaction<'_>, name: &str) -> Result<(i64, i64), Fault> {
-    let find = "SELECT account, id FROM worker WHERE name = ?1";
-    let known = transaction
-        .prepare_cached(find)?
-        .query_row([name], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?;
-    if let Some(numbers) = known {
-        return Ok(numbers);
+/// Notes a worker's last share, unless a later one is known.
+fn note_last(transaction: &Transaction<'_>, worker: i64, last: Last) -> Result<(), Fault> {
+    let sql = "INSERT INTO last VALUES (?1, ?2, ?3) \
+         ON CONFLICT DO UPDATE SET at = ?2, weight = ?3 WHERE at <= ?2";
+    let row = params![worker, stored(last.at), stored(last.weight)];
+    transaction.prepare_cached(sql)?.execute(row)?;
+    Ok(())
+}
+
+/// Stores blocks with the work that each took, and the work since the last ones.
+fn note_blocks(transaction: &Transaction<'_>, batch: &Batch) -> Result<(), Fault> {
+    let mut rounds = BTreeMap::new();
+    for kind in Kind::ALL {
+        rounds.insert(kind, meta(transaction, kind.meta())?.map(natural));
     }
-    let address = address_part(name);
-    transaction
-        .prepare_cached("INSERT INTO account (address) VALUES (?1) ON CONFLICT DO NOTHING")?
-        .execute([address])?;
-    let account: i64 = transaction
-        .prepare_cached("SELECT id FROM account WHERE address = ?1")?
-        .query_row([address], |row| row.get(0))?;
-    transaction
-        .prepare_cached("INSERT INTO worker (account, name) VALUES (?1, ?2)")?
-        .execute(params![account, name])?;
-    Ok((account, transaction.last_insert_rowid()))
+    let sql = "INSERT INTO block VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING";
+    for (kind, mined) in &batch.blocks {
+        // What came before this file was begun is not known.
+        let before = rounds.insert(*kind, Some(0)).flatten();
+        let work = before.zip(mined.work).map(|(before, work)| stored(before.saturating_add(work)));
+        transaction.prepare_cached(sql)?.execute(params![
+            mined.hash.to_string(),
+            stored(mined.time),
+            stored(mined.height),
+            mined.difficulty,
+            work
+        ])?;
+    }
+    for (kind, work) in rounds {
+        let Some(before) = work else { continue };
+        let open = before.saturating_add(batch.open.get(&kind).copied().unwrap_or(0));
+        transaction
+            .prepare_cached(
+                "INSERT INTO meta VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = ?2",
+            )?
+            .execute(params![kind.meta(), stored(open)])?;
+    }
+    Ok(())
 }

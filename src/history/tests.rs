@@ -8,6 +8,8 @@ use crate::stratum::Reject;
 use proptest::prelude::*;
 use std::time::Duration;
 
+mod beyond;
+
 const UNIT: Unit = Unit(-10);
 const DAY: u64 = 86_400;
 /// A day's begin, unix seconds.
@@ -15,6 +17,8 @@ const START: u64 = 1_700_006_400;
 const RETENTION: u64 = 40 * DAY;
 /// Length and keeping of all levels, as docs/history.md has them.
 const KEPT: [(u64, u64); 4] = [(60, 2 * 3600), (600, 2 * DAY), (3600, 30 * DAY), (DAY, RETENTION)];
+/// Why shares are refused, by whether their number is odd.
+const REASONS: [Reject; 2] = [Reject::Stale, Reject::Storage];
 const NAMES: [&str; 5] = ["alice.1", "alice_2", "bob/x", "bob", ""];
 
 fn store(dir: &Path) -> Store {
@@ -32,7 +36,7 @@ fn share(at: u64, worker: &str, weight: Weight) -> Record {
 
 fn refused(at: u64, worker: &str, count: u32) -> Record {
     let (time, worker) = (at * 1000, worker.to_owned());
-    Record::Rejected { time, worker, reject: Reject::Stale, count }
+    Record::Rejected { time, worker, reject: REASONS[count as usize % 2], count }
 }
 
 /// Records of one stream as a batch that begins at `position`, which moves.
@@ -104,9 +108,9 @@ fn live(steps: &[Step], dir: &Path) {
                 last = Some(batch);
                 for &(ago, name, work) in records {
                     let sum = match work {
-                        Ok(weight) => Sum { weight, shares: 1, rejected: 0 },
+                        Ok(weight) => Sum { weight, shares: 1, ..Sum::default() },
                         Err(0) => continue,
-                        Err(count) => Sum { rejected: u64::from(count), ..Sum::default() },
+                        Err(count) => Sum::refused(REASONS[count as usize % 2], count),
                     };
                     for (length, keep) in KEPT {
                         let at = (now - ago) / length * length;
@@ -152,12 +156,16 @@ fn live(steps: &[Step], dir: &Path) {
         }
     }
     let mut wanted: BTreeMap<String, Sum> = BTreeMap::new();
+    let recent = |reader: &History, since| -> BTreeMap<String, Sum> {
+        let all = reader.workers(since).unwrap();
+        all.into_iter().map(|(name, recent)| (name, recent.sum)).collect()
+    };
     for (_, workers) in model.range((60, 0)..(61, 0)) {
         for (name, sum) in workers.iter().filter(|(name, _)| !name.is_empty()) {
             wanted.entry((*name).to_owned()).or_default().add(*sum);
         }
     }
-    assert_eq!(reader.workers(trimmed.saturating_sub(2 * 3600)).unwrap(), wanted);
+    assert_eq!(recent(&reader, trimmed.saturating_sub(2 * 3600)), wanted);
     // Names are there exactly as long as a slot needs them.
     let named: BTreeMap<&str, ()> = model
         .values()
@@ -208,9 +216,10 @@ fn a_sum_beyond_64_bits_stays_at_the_largest() {
         let most = share(START, "alice", Unit::MOST);
         assert!(store.apply(&batch(&mut position, [most.clone(), most])).unwrap());
     }
-    let largest = Sum { weight: i64::MAX.unsigned_abs(), shares: 6, rejected: 0 };
+    let weight = i64::MAX.unsigned_abs();
+    let largest = Sum { weight, shares: 6, ..Sum::default() };
     let reader = reader(dir.path());
-    assert_eq!(reader.workers(START).unwrap(), BTreeMap::from([("alice".to_owned(), largest)]));
+    assert_eq!(reader.workers(START).unwrap()["alice"].sum, largest);
     assert_eq!(reader.pool(START, START + 1, 0).unwrap()[0].sum, largest);
 }
 
@@ -229,7 +238,7 @@ fn what_cannot_be_used_is_said_and_left_alone() {
     let connection = Connection::open(&path).unwrap();
     connection.pragma_update(None, "user_version", 7).unwrap();
     drop(connection);
-    assert!(words().contains("has schema 7, this program knows 1"), "{}", words());
+    assert!(words().contains("has schema 7, this program knows 2"), "{}", words());
     std::fs::write(&path, "no database at all, but long enough to be looked at by SQLite").unwrap();
     assert!(words().contains("the file is damaged"), "{}", words());
     std::fs::remove_file(&path).unwrap();
@@ -251,40 +260,49 @@ fn another_unit_and_a_file_that_went_are_no_place_to_write_to() {
     assert_eq!(self::store(dir.path()).positions().unwrap(), BTreeMap::new());
 }
 
-/// How fast history is read: `cargo test --lib history_speed -- --ignored --nocapture`.
-#[test]
-#[ignore = "a measurement"]
-fn history_speed() {
+/// A year of 5,000 workers, two of each of 2,500 addresses (`0` and on), all in all slots: up to
+/// `now`, unix seconds.
+pub(crate) fn year(dir: &Path, now: u64) {
     const WORKERS: u64 = 5000;
-    let dir = tempfile::tempdir().unwrap();
-    drop(store(dir.path()));
-    let path = file::path(dir.path(), "litecoin");
-    let now = START + 400 * DAY;
-    let mut connection = Connection::open(&path).unwrap();
+    drop(store(dir));
+    let mut connection = Connection::open(file::path(dir, "litecoin")).unwrap();
     let transaction = connection.transaction().unwrap();
-    transaction.execute("INSERT INTO meta VALUES ('trimmed', ?1)", [stored(now)]).unwrap();
+    let sql = "INSERT INTO meta VALUES ('trimmed', ?1), ('unit', -10)";
+    transaction.execute(sql, [stored(now)]).unwrap();
     for worker in 0..WORKERS {
-        // Two workers an address.
         let row = params![stored(worker), stored(worker / 2), format!("{}.{worker}", worker / 2)];
         transaction
             .execute("INSERT INTO worker (id, account, name) VALUES (?, ?, ?)", row)
             .unwrap();
         let row = params![stored(worker / 2), format!("{}", worker / 2)];
-        transaction.execute("INSERT OR IGNORE INTO account VALUES (?, ?)", row).unwrap();
+        transaction
+            .execute("INSERT OR IGNORE INTO account (id, address) VALUES (?, ?)", row)
+            .unwrap();
+        let row = params![stored(worker), stored(now - 5)];
+        transaction.execute("INSERT INTO last VALUES (?, ?, 5000)", row).unwrap();
     }
     for (length, count) in [(60, 120), (600, 288), (3600, 720), (DAY, 365)] {
         let end = now / length * length;
         for slot in (0..count).rev() {
             let key = params![stored(length), stored(end - slot * length)];
-            let sql = "INSERT INTO slot SELECT ?1, ?2, account, id, 123456, 60, 1 FROM worker \
-                       ORDER BY account, id";
+            let sql = "INSERT INTO slot SELECT ?1, ?2, account, id, 123456, 60, 1, x'0301' \
+                       FROM worker ORDER BY account, id";
             transaction.execute(sql, key).unwrap();
-            let sql = "INSERT INTO pool VALUES (?1, ?2, 617280000, 300000, 5000, 5000)";
+            let sql = "INSERT INTO pool VALUES (?1, ?2, 617280000, 300000, 5000, 5000, x'038827')";
             transaction.execute(sql, key).unwrap();
         }
     }
     transaction.commit().unwrap();
-    drop(connection);
+}
+
+/// How fast history is read: `cargo test --lib history_speed -- --ignored --nocapture`.
+#[test]
+#[ignore = "a measurement"]
+fn history_speed() {
+    let dir = tempfile::tempdir().unwrap();
+    let now = START + 400 * DAY;
+    year(dir.path(), now);
+    let path = file::path(dir.path(), "litecoin");
     eprintln!("{} MB", std::fs::metadata(&path).unwrap().len() / 1_000_000);
     let measure = |what: &str, ask: &dyn Fn(&History) -> usize| {
         for _ in 0..2 {

@@ -2,6 +2,7 @@
 //! owner only. Levels that others read: liveness, courtesy at accept, numbers for `status`.
 
 use super::crowd::Crowd;
+use super::histogram::Histogram;
 use crate::stratum::Cause;
 use crate::sys::shared::Shared;
 use std::array;
@@ -14,7 +15,8 @@ pub const SLOTS: usize = 128;
 /// Coins that one row has counters for.
 pub const COINS: usize = 32;
 
-/// The board. All fields are atomics; counters stay over respawns of a slot.
+/// The board. All fields are atomics; counters and histograms stay over respawns of a slot, so that
+/// they go back to 0 only with the master.
 #[derive(Debug)]
 pub struct Board {
     rows: Shared<Row>,
@@ -44,6 +46,8 @@ pub struct Row {
     pub rejected: AtomicU64,
     /// Connections refused or ended, by `Cause as usize`, since the master's start.
     pub refused: [AtomicU64; Cause::COUNT],
+    /// From the event that a share's line can be read until its answer was written.
+    pub replies: Histogram,
     /// Counters by coin.
     cells: [CoinCell; COINS],
 }
@@ -68,6 +72,8 @@ pub struct CoinCell {
     pub work_at: AtomicU64,
     /// Times that it had to ask a daemon itself.
     pub fallbacks: AtomicU64,
+    /// From the first word of a new block until the last of its miners was given new work.
+    pub changes: Histogram,
 }
 
 impl Default for Row {
@@ -82,6 +88,7 @@ impl Default for Row {
             accepted: AtomicU64::default(),
             rejected: AtomicU64::default(),
             refused: array::from_fn(|_| AtomicU64::default()),
+            replies: Histogram::default(),
             cells: array::from_fn(|_| CoinCell::default()),
         }
     }

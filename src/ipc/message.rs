@@ -4,6 +4,9 @@ use crate::chain::{Hash, Work};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+/// Most bytes that the master remembers for the web site.
+pub const MOST_REMEMBERED: usize = 16 << 10;
+
 /// A message on a child's channel. Descriptors travel beside it, in the order stated.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "kebab-case")]
@@ -23,6 +26,10 @@ pub enum Message {
     Work {
         /// The work.
         work: Box<Work>,
+        /// Monotonic milliseconds at which `templates` first heard of the tip, with the first work
+        /// on it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        told: Option<u64>,
     },
     /// Master → every child: a daemon or an operator says that a coin has a new block.
     Blocknotify {
@@ -70,16 +77,21 @@ pub enum Message {
         /// Network.
         network: IpNet,
     },
-    /// Bookkeeper, payments → master: what a part of a coin waits for; kept for `status`.
+    /// Bookkeeper, payments, notifier → master: what a part of a coin waits for; kept for `status`.
     Trouble {
-        /// Coin id.
+        /// Coin id; empty: it is of no coin.
         coin: String,
         /// Which part: `the tally`, `MPOS`, `payments`.
         part: String,
         /// What it waits for; `None`: nothing.
         words: Option<String>,
     },
-    /// `templates` → master: how a coin is doing; kept by the master for `status`.
+    /// Website → master: what the next one in its place has to know, in its own words.
+    Remember {
+        /// At most [`MOST_REMEMBERED`] bytes.
+        text: String,
+    },
+    /// `templates` → master → bookkeeper: how a coin is doing; kept by the master for `status`.
     CoinStatus(CoinStatus),
 }
 

@@ -20,12 +20,20 @@ pub enum Role {
     Payments,
     /// Serves the web site.
     Website,
+    /// Tells the operator.
+    Notifier,
 }
 
 impl Role {
     /// Every role.
-    pub const ALL: [Self; 5] =
-        [Self::Worker, Self::Templates, Self::Bookkeeper, Self::Payments, Self::Website];
+    pub const ALL: [Self; 6] = [
+        Self::Worker,
+        Self::Templates,
+        Self::Bookkeeper,
+        Self::Payments,
+        Self::Website,
+        Self::Notifier,
+    ];
 
     /// Its number on the board; 0 is no role.
     #[must_use]
@@ -36,6 +44,7 @@ impl Role {
             Self::Bookkeeper => 3,
             Self::Payments => 4,
             Self::Website => 5,
+            Self::Notifier => 6,
         }
     }
 
@@ -48,6 +57,7 @@ impl Role {
             Self::Bookkeeper => "bookkeeper",
             Self::Payments => "payments",
             Self::Website => "website",
+            Self::Notifier => "notifier",
         }
     }
 }
@@ -81,4 +91,6 @@ pub struct Seat {
     pub config: Arc<Config>,
     /// Listening sockets: those of the stratum ports for workers, the web site's for `website`.
     pub listeners: Vec<Listener>,
+    /// What the last `website` asked the master to remember; empty for other roles.
+    pub remembered: String,
 }

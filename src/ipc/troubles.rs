@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Whose trouble: a coin, and what of it waits.
-type Whose = (String, &'static str);
+type Whose = (String, String);
 
 /// Shared between the threads of a role and its main loop.
 #[derive(Debug, Clone, Default)]
@@ -18,10 +18,10 @@ struct Known {
 }
 
 impl Troubles {
-    /// Says what a coin's `part` waits for, or that it does not.
-    pub fn say(&self, coin: &str, part: &'static str, words: Option<&str>) {
+    /// Says what a coin's `part` waits for, or that it does not. Of no coin: `""`.
+    pub fn say(&self, coin: &str, part: &str, words: Option<&str>) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let whose = (coin.to_owned(), part);
+        let whose = (coin.to_owned(), part.to_owned());
         let words = words.map(str::to_owned);
         if known.now.get(&whose) != Some(&words) {
             known.now.insert(whose.clone(), words);
@@ -36,7 +36,7 @@ impl Troubles {
         let news = std::mem::take(&mut known.news);
         let message = |whose: Whose| {
             let words = known.now.get(&whose).cloned().flatten();
-            Message::Trouble { coin: whose.0, part: whose.1.to_owned(), words }
+            Message::Trouble { coin: whose.0, part: whose.1, words }
         };
         news.into_iter().map(message).collect()
     }

@@ -80,9 +80,16 @@ fn compare(path: &str, old: &Value, new: &Value, words: &mut Vec<String>) {
         (Value::Array(old), Value::Array(new)) => {
             words.push(format!("{path}: {} before, {} now", old.len(), new.len()));
         }
-        _ if path.ends_with("password") => words.push(format!("{path}: changed")),
+        _ if is_secret(path) => words.push(format!("{path}: changed")),
         _ => words.push(format!("{path}: {} before, {} now", show(old), show(new))),
     }
+}
+
+/// Whether a setting's value is not for the log: a secret, an address that is its own password, or a
+/// certificate's many letters.
+fn is_secret(path: &str) -> bool {
+    const NAMES: [&str; 7] = ["password", "token", "key", "cert", "secret", "url", "login"];
+    path.split('.').any(|name| NAMES.contains(&name))
 }
 
 fn is_duration(object: &serde_json::Map<String, Value>) -> bool {
@@ -141,6 +148,21 @@ pub(crate) mod tests {
             }}
         }))
         .unwrap()
+    }
+
+    #[test]
+    fn no_way_to_write_a_secret_shows_it() {
+        for path in [
+            "pools.litecoin.daemons.1.password",
+            "notifications.webhooks.2.url",
+            "notifications.webhooks.2.secret",
+            "notifications.mail.login.2",
+            "website.tls.key",
+        ] {
+            let mut words = Vec::new();
+            compare(path, &json!("old hush"), &json!("new hush"), &mut words);
+            assert_eq!(words, [format!("{path}: changed")]);
+        }
     }
 
     #[test]

@@ -13,6 +13,12 @@ use std::os::fd::AsRawFd;
 use std::sync::atomic::Ordering;
 
 impl Master {
+    /// The fleet that the configuration wants.
+    pub(super) fn wanted(&self) -> Vec<(Role, usize)> {
+        let (pays, tells) = (self.config.pays(), self.config.notifications.is_some());
+        roles::wanted(self.workers, pays, !self.site.is_empty(), tells)
+    }
+
     /// Makes the fleet what is wanted. In a child: its seat.
     pub(super) fn converge(&mut self, now: u64) -> Option<Seat> {
         let wanted = self.wanted();
@@ -77,8 +83,12 @@ impl Master {
         match fork::fork().map_err(|error| super::Error::Os("fork", error))? {
             Forked::Child => {
                 let mut listeners = Vec::new();
-                if let (Role::Website, Some((address, socket))) = (role, self.site.take()) {
-                    listeners.push(Listener { port: address.port(), socket });
+                let mut remembered = String::new();
+                if role == Role::Website {
+                    remembered = std::mem::take(&mut self.kept.remembered);
+                    for (address, socket) in std::mem::take(&mut self.site) {
+                        listeners.push(Listener { port: address.port(), socket });
+                    }
                 }
                 if Kind::of(role).serves_miners {
                     for (port, socket) in std::mem::take(&mut self.ports) {
@@ -97,6 +107,7 @@ impl Master {
                     board: self.board.clone(),
                     config: self.config.clone(),
                     listeners,
+                    remembered,
                 }))
             }
             Forked::Parent(pid) => {

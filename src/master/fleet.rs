@@ -98,6 +98,8 @@ struct Ending {
     killed: bool,
     /// Whether nobody served miners any more when it was asked.
     last: bool,
+    /// Whether it was not asked at all, but hung.
+    hung: bool,
 }
 
 /// A stable place for one child.
@@ -107,6 +109,8 @@ pub(crate) struct Slot {
     pub(crate) row: usize,
     pub(crate) child: Option<Child>,
     pub(crate) restarts: u64,
+    /// How often its child has ended unasked, or was killed since it hung.
+    pub(crate) deaths: u64,
     /// Why it is not started again with this configuration.
     pub(crate) refused: bool,
     failures: u32,
@@ -243,6 +247,7 @@ impl Fleet {
         let child = slot.child.take()?;
         let lane = child.lane;
         slot.restarts += 1;
+        slot.deaths += u64::from(child.ending.as_ref().is_none_or(|ending| ending.hung));
         slot.settled = child.ending.as_ref().is_some_and(|ending| ending.last);
         let farewell = if child.ending.is_some() {
             (slot.failures, slot.not_before) = (0, now);
@@ -307,7 +312,7 @@ impl Fleet {
                 };
                 effects.push(effect);
                 let (kill_at, last) = (now + time, !serving);
-                child.ending = Some(Ending { how, kill_at, killed: false, last });
+                child.ending = Some(Ending { how, kill_at, killed: false, last, hung: false });
             } else if let Some(ending) = &mut child.ending {
                 if now >= ending.kill_at && !ending.killed {
                     ending.killed = true;
@@ -318,7 +323,7 @@ impl Fleet {
                 let silent = now.saturating_sub(last);
                 if silent >= HUNG {
                     let (how, kill_at, killed) = (Stop::Fast, now, true);
-                    child.ending = Some(Ending { how, kill_at, killed, last: false });
+                    child.ending = Some(Ending { how, kill_at, killed, last: false, hung: true });
                     effects.push(Effect::KillHung { pid, row, silent });
                 } else if silent >= SILENT && !child.reported {
                     child.reported = true;
@@ -346,6 +351,7 @@ impl Fleet {
                         row,
                         child: None,
                         restarts: 0,
+                        deaths: 0,
                         refused: false,
                         failures: 0,
                         not_before: 0,

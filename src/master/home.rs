@@ -61,8 +61,18 @@ pub(crate) fn enter(data_dir: &Path) -> Result<File, String> {
 
 /// What romp keeps in `dataDir`. Nothing else there is given away: the folder may be one that
 /// others use, too.
-const OURS: [&str; 8] =
-    ["romp.lock", "romp.sock", "bans.json", "journal", "ledger", "vault", "checkpoint", "book"];
+const OURS: [&str; 10] = [
+    "romp.lock",
+    "romp.sock",
+    "bans.json",
+    "journal",
+    "ledger",
+    "vault",
+    "checkpoint",
+    "book",
+    "history",
+    "notifier",
+];
 
 /// Gives `dataDir`, what romp keeps there, and the log to the user.
 ///

@@ -22,10 +22,12 @@ pub(crate) struct Kept {
     pub(crate) works: BTreeMap<String, KeptWork>,
     /// By coin id.
     pub(crate) coins: BTreeMap<String, CoinStatus>,
-    /// By coin id: what parts of it wait for.
+    /// By coin id, and by `""` for what is of no coin: what parts of it wait for.
     pub(crate) troubles: BTreeMap<String, BTreeMap<String, String>>,
     /// Living bans, and those that ended not long ago.
     pub(crate) bans: Bans,
+    /// What the web site wants its next process to know.
+    pub(crate) remembered: String,
 }
 
 impl Kept {

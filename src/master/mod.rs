@@ -100,7 +100,7 @@ pub struct Master {
     board: Arc<Board>,
     _lock: File,
     ports: BTreeMap<u16, TcpListener>,
-    site: Option<(SocketAddr, TcpListener)>,
+    site: Vec<(SocketAddr, TcpListener)>,
     poll: Poll,
     signals: Signals,
     desk: Desk,
@@ -115,6 +115,7 @@ pub struct Master {
     stop: Stop,
     reload_wanted: bool,
     reloaded_at: u64,
+    reloaded: reload::Reloaded,
     started: u64,
     announced: u32,
     descriptors: Descriptors,
@@ -173,6 +174,7 @@ impl Master {
             stop: Stop::No,
             reload_wanted: false,
             reloaded_at: 0,
+            reloaded: reload::Reloaded::default(),
             started: now,
             announced: 0,
             descriptors,
@@ -286,10 +288,6 @@ impl Master {
         }
     }
 
-    fn wanted(&self) -> Vec<(crate::ipc::Role, usize)> {
-        roles::wanted(self.workers, self.config.pays(), self.site.is_some())
-    }
-
     /// Whether every child that is wanted serves.
     fn is_whole(&self) -> bool {
         let wanted: usize = self.wanted().into_iter().map(|(_, count)| count).sum();
@@ -329,7 +327,7 @@ fn warn_of_few_descriptors(descriptors: Descriptors) {
 }
 
 /// What is bound at start: the stratum ports, and the web site's.
-type Bound = (BTreeMap<u16, TcpListener>, Option<(SocketAddr, TcpListener)>);
+type Bound = (BTreeMap<u16, TcpListener>, Vec<(SocketAddr, TcpListener)>);
 
 /// Binds stratum ports, the desk's, and the web site's if it can be had. Reports every port that
 /// cannot, not the first only.
@@ -351,12 +349,16 @@ fn bind_all(config: &Config, desk: &mut Desk, poll: &Poll) -> Result<Bound, Erro
             Err(error) => errors.push(error.to_string()),
         }
     }
-    let mut site = None;
-    if let Some(address) = config.website.as_ref().map(|site| site.address) {
+    let mut site = Vec::new();
+    for address in config.website.iter().flat_map(|site| site.addresses()) {
         // Nobody stops mining for want of a site.
         match ports::listen(address) {
-            Ok(listener) => site = Some((address, listener)),
-            Err(error) => log::error!("the web site is off: {error}"),
+            Ok(listener) => site.push((address, listener)),
+            Err(error) => {
+                let off = if site.is_empty() { " is off" } else { "" };
+                log::error!("the web site{off}: {error}");
+                break;
+            }
         }
     }
     if errors.is_empty() { Ok((bound, site)) } else { Err(Error::Words(errors.join("\n"))) }

@@ -7,7 +7,7 @@ use super::roles::Kind;
 use super::{Line, Master};
 use crate::chain::Hash;
 use crate::config::{Config, Secret};
-use crate::ipc::{Channel, ChannelError, Message, Received, Role};
+use crate::ipc::{Channel, ChannelError, MOST_REMEMBERED, Message, Received, Role};
 use crate::sys::clock;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -59,13 +59,13 @@ impl Master {
         let Some(role) = self.fleet.slot(row).map(|slot| slot.role) else { return Ok(()) };
         match (role, message) {
             (_, Message::Ready) => self.fleet.ready(row),
-            (Role::Templates, Message::Work { work }) => {
+            (Role::Templates, Message::Work { work, told }) => {
                 let coin = work.plan.coin.clone();
                 let Some(body) = fds.into_iter().next() else {
                     return Err("work without a body".to_owned());
                 };
                 if self.config.pools.contains_key(&coin) {
-                    let message = Message::Work { work };
+                    let message = Message::Work { work, told };
                     self.kept.works.insert(coin.clone(), KeptWork { message, body });
                     for row in self.workers_but(None) {
                         if let Some(line) = self.lines.get_mut(&row) {
@@ -77,11 +77,15 @@ impl Master {
             }
             (Role::Templates, Message::CoinStatus(status)) => {
                 if self.config.pools.contains_key(&status.coin) {
+                    self.send_to_role(Role::Bookkeeper, &Message::CoinStatus(status.clone()));
                     self.kept.coins.insert(status.coin.clone(), status);
                 }
             }
-            (Role::Bookkeeper | Role::Payments, Message::Trouble { coin, part, words }) => {
-                if self.config.pools.contains_key(&coin) {
+            (
+                Role::Bookkeeper | Role::Payments | Role::Notifier,
+                Message::Trouble { coin, part, words },
+            ) => {
+                if coin.is_empty() || self.config.pools.contains_key(&coin) {
                     let parts = self.kept.troubles.entry(coin).or_default();
                     match words {
                         Some(words) => parts.insert(part, words),
@@ -91,6 +95,9 @@ impl Master {
             }
             (Role::Worker, Message::Charge { network, time, most, reason }) => {
                 self.charged(row, network, (time, most), reason, clock::monotonic_ms());
+            }
+            (Role::Website, Message::Remember { text }) if text.len() <= MOST_REMEMBERED => {
+                self.kept.remembered = text;
             }
             (Role::Worker, Message::Vouch { network }) => self.vouched(&network),
             (Role::Worker, message @ Message::BlockFound { .. }) => {
@@ -297,7 +304,7 @@ mod tests {
         };
         let built = Work::build(&Template::parse(&template).unwrap(), &plan).unwrap();
         KeptWork {
-            message: Message::Work { work: Box::new(built.work) },
+            message: Message::Work { work: Box::new(built.work), told: None },
             body: memfd::sealed("body", &built.body).unwrap(),
         }
     }

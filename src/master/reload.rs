@@ -5,8 +5,9 @@ use super::changes::{self, Changes};
 use super::{Master, RELOADS_APART, ports, roles};
 use crate::config::{self, Config, NotifyListener};
 use crate::ipc::Message;
-use crate::sys::{log as pool_log, memfd};
+use crate::sys::{clock, log as pool_log, memfd};
 use crate::{config::Logging, special};
+use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -16,7 +17,23 @@ use std::sync::Arc;
 struct NewSockets {
     ports: BTreeMap<u16, TcpListener>,
     notify: Vec<(NotifyListener, TcpListener)>,
-    site: Option<(SocketAddr, TcpListener)>,
+    site: Vec<(SocketAddr, TcpListener)>,
+}
+
+/// Lines of what came of a reload that `status` shows.
+const MOST_LINES: usize = 200;
+
+/// What came of the last reload.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Reloaded {
+    /// How many there were.
+    pub(super) count: u64,
+    /// When, unix ms; 0: never.
+    pub(super) at: u64,
+    /// Whether the new configuration is in use.
+    pub(super) done: bool,
+    /// What changed, what waits for a restart, or what is wrong.
+    pub(super) words: Vec<String>,
 }
 
 impl Master {
@@ -30,56 +47,62 @@ impl Master {
     }
 
     fn reload(&mut self, now: u64) {
+        let outcome = self.read_again(now);
+        let done = outcome.is_ok();
+        if let Err(lines) = &outcome {
+            lines.iter().for_each(|line| log::error!("{line}"));
+        }
+        let (Ok(mut words) | Err(mut words)) = outcome;
+        words.truncate(MOST_LINES);
+        let count = self.reloaded.count + 1;
+        self.reloaded = Reloaded { count, at: clock::unix_ms(), done, words };
+    }
+
+    /// Reads everything again. What is new, or why nothing changed.
+    fn read_again(&mut self, now: u64) -> Result<Vec<String>, Vec<String>> {
         let loaded = config::load(&self.config.dir);
         for text in &loaded.warnings {
             lines(text, "warning: ").for_each(|line| log::warn!("{line}"));
         }
         let Some(new) = loaded.config else {
-            for text in &loaded.errors {
-                lines(text, "error: ").for_each(|line| log::error!("{line}"));
-            }
-            log::error!("configuration not changed: correct the files and send SIGHUP again");
-            return;
+            let errors = loaded.errors.iter().flat_map(|text| lines(text, "error: "));
+            let last = "configuration not changed: correct the files and send SIGHUP again";
+            return Err(errors.chain([last]).map(str::to_owned).collect());
         };
-        let Changes { config, words, restart } = changes::between(&self.config, new);
+        let Changes { config, mut words, restart } = changes::between(&self.config, new);
         for line in &restart {
             log::warn!("{line}");
         }
-        let sockets = match self.bind_new(&config) {
-            Ok(sockets) => sockets,
-            Err(errors) => {
-                errors.iter().for_each(|line| log::error!("{line}"));
-                log::error!("configuration not changed: these ports cannot be had");
-                return;
-            }
-        };
+        let sockets = self.bind_new(&config).map_err(|mut errors| {
+            errors.push("configuration not changed: these ports cannot be had".to_owned());
+            errors
+        })?;
         let file = match for_workers(&config) {
             Ok(file) => file,
             Err(error) => {
-                log::error!("{error}; configuration not changed: send SIGHUP again");
                 self.keep_site(sockets);
-                return;
+                let line = format!("{error}; configuration not changed: send SIGHUP again");
+                return Err(vec![line]);
             }
         };
         if let Err(error) = set_log(&self.config.logging, &config.logging) {
-            log::error!("{error}; configuration not changed");
             self.keep_site(sockets);
-            return;
+            return Err(vec![format!("{error}; configuration not changed")]);
         }
         for line in &words {
             special!("changed: {line}");
         }
         self.adopt(config, sockets, &file, now);
-        special!(
-            "configuration {} is in use: {} changes",
-            self.generation,
-            if words.is_empty() { "no".to_owned() } else { words.len().to_string() }
-        );
+        let changes = if words.is_empty() { "no".to_owned() } else { words.len().to_string() };
+        special!("configuration {} is in use: {changes} changes", self.generation);
+        words.extend(restart);
+        Ok(words)
     }
 
     /// Binds what is new; all or nothing.
     fn bind_new(&self, config: &Config) -> Result<NewSockets, Vec<String>> {
-        let mut sockets = NewSockets { ports: BTreeMap::new(), notify: Vec::new(), site: None };
+        let mut sockets =
+            NewSockets { ports: BTreeMap::new(), notify: Vec::new(), site: Vec::new() };
         let mut errors = Vec::new();
         let open = self.ports.keys().copied().collect();
         let wanted: BTreeSet<u16> = ports::stratum_ports(config).into_keys().collect();
@@ -96,30 +119,43 @@ impl Master {
                 Err(error) => errors.push(self.refused(setting.address.port(), &error)),
             }
         }
-        let open = self.site.as_ref().map(|(address, _)| *address);
-        let wanted = config.website.as_ref().map(|site| site.address);
-        if let Some(address) = wanted.filter(|_| wanted != open) {
+        let before = self.config.website.iter();
+        let wanted_before: Vec<_> = before.flat_map(|site| site.addresses()).collect();
+        for address in self.new_addresses(config) {
             match self.listen_for_site(address, errors.is_empty()) {
-                Ok(listener) => sockets.site = Some((address, listener)),
-                // As at the start.
-                Err(error) if self.site.is_none() && self.config.website.is_some() => {
-                    log::error!("the web site is off: {error}");
+                Ok(listener) => sockets.site.push((address, listener)),
+                // It could not be had before either: no reason to keep the old configuration.
+                Err(error) if wanted_before.contains(&address) => {
+                    log::error!("the web site: {error}");
                 }
                 Err(error) => errors.push(self.refused(address.port(), &error)),
             }
         }
-        if errors.is_empty() { Ok(sockets) } else { Err(errors) }
+        if errors.is_empty() {
+            return Ok(sockets);
+        }
+        // First what is new: it may stand on the port that the old one listens on.
+        drop(sockets);
+        self.resume_site();
+        Err(errors)
     }
 
-    /// Binds the web site's new address. One on the same port makes room for it.
+    /// Addresses of the web site that are not open.
+    fn new_addresses(&self, config: &Config) -> Vec<SocketAddr> {
+        let mut wanted: Vec<_> = config.website.iter().flat_map(|site| site.addresses()).collect();
+        wanted.retain(|address| self.site.iter().all(|(open, _)| open != address));
+        wanted
+    }
+
+    /// Binds a new address of the web site. One on the same port makes room for it.
     fn listen_for_site(
         &self,
         address: SocketAddr,
         fine: bool,
     ) -> Result<TcpListener, ports::BindError> {
         let bound = ports::listen(address);
-        match &self.site {
-            Some((old, socket)) if bound.is_err() && fine && old.port() == address.port() => {
+        match self.site.iter().find(|(old, _)| old.port() == address.port()) {
+            Some((_, socket)) if bound.is_err() && fine => {
                 ports::pause(socket);
                 ports::listen(address).inspect_err(|_| ports::resume(socket))
             }
@@ -127,18 +163,22 @@ impl Master {
         }
     }
 
-    /// The web site's old address is used on, whatever [`Self::listen_for_site`] has done to it.
+    /// The web site's old addresses are used on, whatever [`Self::listen_for_site`] has done.
     fn keep_site(&self, sockets: NewSockets) {
-        if sockets.site.is_some() {
+        if !sockets.site.is_empty() {
             drop(sockets);
-            self.site.iter().for_each(|(_, socket)| ports::resume(socket));
+            self.resume_site();
         }
+    }
+
+    fn resume_site(&self) {
+        self.site.iter().for_each(|(_, socket)| ports::resume(socket));
     }
 
     /// Why a port cannot be had. Until the reload is done its old use counts, too.
     fn refused(&self, port: u16, error: &ports::BindError) -> String {
         let notify = self.desk.notify_addresses();
-        let site = self.site.as_ref().is_some_and(|(open, _)| open.port() == port);
+        let site = self.site.iter().any(|(open, _)| open.port() == port);
         if site || self.ports.contains_key(&port) || notify.iter().any(|open| open.port() == port) {
             return format!(
                 "port {port} still has its old use in this pool; take that away first, send \
@@ -166,9 +206,9 @@ impl Master {
         let wanted = ports::stratum_ports(&config);
         self.ports.retain(|port, _| wanted.contains_key(port));
         self.ports.extend(sockets.ports);
-        if sockets.site.is_some() || config.website.is_none() {
-            self.site = sockets.site;
-        }
+        let wanted: Vec<_> = config.website.iter().flat_map(|site| site.addresses()).collect();
+        self.site.retain(|(address, _)| wanted.contains(address));
+        self.site.extend(sockets.site);
         if had_bans && !has_bans {
             self.lift_workers_bans();
         }
@@ -186,7 +226,8 @@ impl Master {
 
 /// The configuration in a memory file.
 fn for_workers(config: &Config) -> std::io::Result<OwnedFd> {
-    memfd::sealed("config", &serde_json::to_vec(config).map_err(std::io::Error::other)?)
+    let bare = Config { website: None, notifications: None, ..config.clone() };
+    memfd::sealed("config", &serde_json::to_vec(&bare).map_err(std::io::Error::other)?)
 }
 
 /// The lines of a message, without the severity that the log writes itself.

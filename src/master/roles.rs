@@ -23,7 +23,7 @@ pub(crate) struct Kind {
 
 /// Every kind, in the order of their start. Those that serve miners are stopped first, so that the
 /// others can deal with their last words.
-pub(crate) const KINDS: [Kind; 5] = [
+pub(crate) const KINDS: [Kind; 6] = [
     Kind {
         role: Role::Templates,
         tag: "TMPL",
@@ -52,6 +52,14 @@ pub(crate) const KINDS: [Kind; 5] = [
         role: Role::Website,
         tag: "WEB",
         rows: (123, 1),
+        serves_miners: false,
+        reloads_in_place: false,
+        finishes_last: false,
+    },
+    Kind {
+        role: Role::Notifier,
+        tag: "NOTE",
+        rows: (124, 1),
         serves_miners: false,
         reloads_in_place: false,
         finishes_last: false,
@@ -109,12 +117,14 @@ pub(crate) fn clamp_workers(count: usize) -> usize {
     count.clamp(1, Kind::of(Role::Worker).rows.1)
 }
 
-/// The fleet that is wanted; `pays`: a pool pays its miners; `shows`: there is a web site.
-pub(crate) fn wanted(workers: usize, pays: bool, shows: bool) -> Vec<(Role, usize)> {
+/// The fleet that is wanted; `pays`: a pool pays its miners; `shows`: there is a web site; `tells`:
+/// the operator is told what happens.
+pub(crate) fn wanted(workers: usize, pays: bool, shows: bool, tells: bool) -> Vec<(Role, usize)> {
     let count = |kind: &Kind| match kind.role {
         Role::Worker => workers,
         Role::Payments => usize::from(pays),
         Role::Website => usize::from(shows),
+        Role::Notifier => usize::from(tells),
         Role::Templates | Role::Bookkeeper => 1,
     };
     KINDS.iter().map(|kind| (kind.role, count(kind))).collect()

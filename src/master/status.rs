@@ -47,6 +47,8 @@ enum Command {
         /// Network or address.
         network: String,
     },
+    /// As `SIGHUP`. What came of it is `reloaded` of the status, a moment later.
+    Reload,
 }
 
 impl Master {
@@ -63,6 +65,10 @@ impl Master {
                 self.add_ban(&network, seconds, &reason).to_string()
             }
             Ok(Command::Unban { network }) => self.remove_ban(&network).to_string(),
+            Ok(Command::Reload) => {
+                self.reload_wanted = true;
+                json!({ "reloads": self.reloaded.count, "generation": self.generation }).to_string()
+            }
             Err(error) => json!({ "error": error.to_string() }).to_string(),
         }
     }
@@ -91,11 +97,13 @@ impl Master {
             "pid": std::process::id(),
             "version": env!("CARGO_PKG_VERSION"),
             "generation": self.generation,
+            "reloaded": self.reloaded,
             "uptime_seconds": now.saturating_sub(self.started) / 1000,
             "workers": workers,
             "children": children,
             "coins": coins,
             "ports": ports,
+            "waits": self.kept.troubles.get("").cloned().unwrap_or_default(),
             "bans": self.kept.bans.living(unix_ms()).count(),
             "refused": self.show_refused(),
             "wrong_passwords": self.guard.wrong,
@@ -124,6 +132,7 @@ impl Master {
             "tick_ms_ago": (tick > 0).then(|| now.saturating_sub(tick)),
             "uptime_seconds": child.map(|child| now.saturating_sub(child.started) / 1000),
             "restarts": slot.restarts,
+            "deaths": slot.deaths,
         })
     }
 

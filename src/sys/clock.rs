@@ -9,13 +9,19 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 /// for every process of this machine.
 #[must_use]
 pub fn monotonic_ms() -> u64 {
+    monotonic_us() / 1000
+}
+
+/// The same in microseconds.
+#[must_use]
+pub fn monotonic_us() -> u64 {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: the pointer is to a live, writable timespec of ours. CLOCK_MONOTONIC exists on every
     // Linux, so that the call cannot fail.
     unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
     let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
     let nanoseconds = u64::try_from(time.tv_nsec).unwrap_or(0);
-    seconds.saturating_mul(1000).saturating_add(nanoseconds / 1_000_000)
+    seconds.saturating_mul(1_000_000).saturating_add(nanoseconds / 1000)
 }
 
 /// Milliseconds since 1970, as the machine's calendar says; 0 when it stands before 1970.

@@ -7,6 +7,7 @@
 //! Text from outside is escaped: no line break or terminal code of a miner reaches the operator.
 
 use crate::config::{LogLevel, Logging};
+use crate::stratum::is_unruly;
 use env_logger::fmt::style::{AnsiColor, Style};
 use env_logger::{Builder, Target, WriteStyle};
 use log::{Level, LevelFilter, Log, Metadata, Record};
@@ -111,14 +112,6 @@ pub fn set_file(path: Option<&Path>) -> io::Result<()> {
     };
     *FILE.lock().unwrap_or_else(PoisonError::into_inner) = new;
     Ok(())
-}
-
-/// Whether a character hides, turns or breaks the text around it.
-#[must_use]
-pub fn is_unruly(character: char) -> bool {
-    character.is_control()
-        || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{61c}' | '\u{feff}' | '\u{180e}')
 }
 
 /// Replaces unruly characters by escapes, so that a text stays on its line and reads as it is.

@@ -102,11 +102,11 @@ impl Notices {
         self.tally.problem(Source::LongPoll, daemon, None);
     }
 
-    /// Work on `previous` goes out.
-    pub(super) fn sent(&mut self, previous: Hash, now: u64, unix: u64) {
-        if let Some((_, at)) = self.first.take_if(|(hash, _)| *hash == previous) {
-            self.spread.sent(unix, now.saturating_sub(at));
-        }
+    /// Work on `previous` goes out. When that tip was first told of, if this is the first work on it.
+    pub(super) fn sent(&mut self, previous: Hash, now: u64, unix: u64) -> Option<u64> {
+        let (_, at) = self.first.take_if(|(hash, _)| *hash == previous)?;
+        self.spread.sent(unix, now.saturating_sub(at));
+        Some(at)
     }
 }
 

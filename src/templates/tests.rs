@@ -68,6 +68,7 @@ fn config(dir: &Path, pool: Pool) -> Config {
     Config {
         limits: crate::config::Limits::default(),
         website: None,
+        notifications: None,
         historical_retention: Duration::ZERO,
         dir: dir.to_owned(),
         data_dir: dir.to_owned(),
@@ -106,6 +107,7 @@ impl Master {
             board: Board::new().unwrap(),
             config: Arc::new(config(dir, pool)),
             listeners: Vec::new(),
+            remembered: String::new(),
         };
         let role = Some(std::thread::spawn(move || run(seat)));
         Self { channel, works: Vec::new(), statuses: Vec::new(), ready: false, role }
@@ -122,7 +124,7 @@ impl Master {
             match self.channel.receive().unwrap() {
                 Received::Message(message, fds) => match *message {
                     Message::Ready => self.ready = true,
-                    Message::Work { work } => {
+                    Message::Work { work, .. } => {
                         let body = memfd::contents(fds[0].as_fd()).unwrap();
                         self.works.push((*work, body));
                     }

@@ -1,7 +1,11 @@
 //! Connections of browsers: how many, how long they may take, how much they may send.
 
+use super::forwarded::Peer;
 use super::guard::network;
-use super::routes::{Peer, Site, router};
+use super::pace::Paced;
+use super::routes::{Site, router};
+use super::tls;
+use axum::Router;
 use axum::body::Body;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -12,8 +16,10 @@ use std::io;
 use std::net::{IpAddr, TcpListener};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
+use tokio_rustls::TlsAcceptor;
 use tower_service::Service;
 
 /// Connections at once.
@@ -27,29 +33,46 @@ const HEAD_TIME: Duration = Duration::from_secs(15);
 /// How long an answer may stay unread on its way.
 const UNREAD: Duration = Duration::from_secs(30);
 
-/// Serves for ever.
-pub(super) fn run(site: &Arc<Site>, socket: TcpListener) {
+/// How long answers that have begun may take when the process is to end.
+pub(super) const LAST: Duration = Duration::from_secs(2);
+
+/// What is spoken at a socket.
+#[derive(Clone)]
+enum Way {
+    /// Plain HTTP.
+    Plain(Router),
+    /// HTTP in TLS.
+    Tls(Router, TlsAcceptor),
+}
+
+/// Serves until the site is to end. The plain port that sends browsers to the TLS one comes second.
+pub(super) fn run(site: &Arc<Site>, sockets: Vec<(u16, TcpListener)>) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .enable_time()
         .max_blocking_threads(8)
         .thread_name("site-ask")
         .build();
-    let served = runtime.and_then(|runtime| runtime.block_on(serve(site, socket)));
+    let served = runtime.and_then(|runtime| {
+        let served = runtime.block_on(serve(site, sockets));
+        // A question to a disk that stands still is nobody's any more.
+        runtime.shutdown_background();
+        served
+    });
     if let Err(error) = served {
         log::error!("the web site cannot serve: {error}");
     }
 }
 
-/// Connections by address.
-type Counts = Arc<Mutex<HashMap<IpAddr, usize>>>;
+/// Connections, or listeners, by network.
+pub(super) type Counts = Arc<Mutex<HashMap<IpAddr, usize>>>;
 
-/// A connection that is counted as long as this lives.
-struct Counted(Counts, IpAddr);
+/// One that is counted as long as this lives.
+pub(super) struct Counted(Counts, IpAddr);
 
 impl Counted {
-    /// `None`: the address has too many.
-    fn new(counts: &Counts, address: IpAddr, most: usize) -> Option<Self> {
+    /// `None`: the address has so many already.
+    pub(super) fn new(counts: &Counts, address: IpAddr, most: usize) -> Option<Self> {
         let mut map = counts.lock().unwrap_or_else(PoisonError::into_inner);
         let count = map.entry(address).or_default();
         (*count < most).then(|| {
@@ -71,15 +94,45 @@ impl Drop for Counted {
     }
 }
 
-async fn serve(site: &Arc<Site>, socket: TcpListener) -> io::Result<()> {
-    socket.set_nonblocking(true)?;
-    let listener = tokio::net::TcpListener::from_std(socket)?;
-    let router = router(site.clone());
+async fn serve(site: &Arc<Site>, sockets: Vec<(u16, TcpListener)>) -> io::Result<()> {
     let room = Arc::new(Semaphore::new(MOST));
     let counts = Counts::default();
+    for (port, socket) in sockets {
+        socket.set_nonblocking(true)?;
+        let listener = tokio::net::TcpListener::from_std(socket)?;
+        let main = site.settings.address.port();
+        let way = match &site.settings.tls {
+            Some(tls) if port == main => {
+                Way::Tls(router(site.clone()), tls::acceptor(tls).map_err(io::Error::other)?)
+            }
+            Some(_) => Way::Plain(tls::redirect(main)),
+            None => Way::Plain(router(site.clone())),
+        };
+        tokio::spawn(welcome(site.clone(), listener, way, room.clone(), counts.clone()));
+    }
+    let mut ending = site.ending.subscribe();
+    let _ = ending.wait_for(|ending| *ending).await;
+    let most = u32::try_from(MOST).unwrap_or(u32::MAX);
+    let _ = tokio::time::timeout(LAST, room.acquire_many(most)).await;
+    Ok(())
+}
+
+/// Lets connections in until the site is to end.
+async fn welcome(
+    site: Arc<Site>,
+    listener: tokio::net::TcpListener,
+    way: Way,
+    room: Arc<Semaphore>,
+    counts: Counts,
+) {
+    let mut ending = site.ending.subscribe();
     loop {
-        let permit = room.clone().acquire_owned().await.map_err(io::Error::other)?;
-        let (stream, peer) = match listener.accept().await {
+        let Ok(permit) = room.clone().acquire_owned().await else { return };
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = ending.wait_for(|ending| *ending) => return,
+        };
+        let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
                 log::debug!("web site: accept: {error}");
@@ -90,32 +143,59 @@ async fn serve(site: &Arc<Site>, socket: TcpListener) -> io::Result<()> {
         let address = peer.ip().to_canonical();
         let most = if site.config.limits.is_proxy(&address) { MOST } else { MOST_OF_ONE };
         let Some(counted) = Counted::new(&counts, network(address), most) else { continue };
-        let router = router.clone();
+        let (way, ending) = (way.clone(), ending.clone());
         tokio::spawn(async move {
             let _held = (permit, counted);
             // Browsers leave in the middle of an answer every day, and whoever likes may fill a log.
-            let _ = answer(stream, address, router).await;
+            let _ = answer(stream, address, way, ending).await;
         });
     }
 }
 
+/// Why a connection ended.
+type Trouble = Box<dyn std::error::Error + Send + Sync>;
+
 async fn answer(
     stream: TcpStream,
     address: IpAddr,
-    router: axum::Router,
-) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    way: Way,
+    ending: watch::Receiver<bool>,
+) -> Result<(), Trouble> {
     let socket = socket2::SockRef::from(&stream);
     socket.set_tcp_nodelay(true)?;
     socket.set_tcp_user_timeout(Some(UNREAD))?;
+    match way {
+        Way::Plain(router) => {
+            let peer = Peer { address, tls: false };
+            converse(Paced::new(stream), peer, router, ending).await
+        }
+        Way::Tls(router, acceptor) => match tls::shake_hands(stream, &acceptor).await? {
+            Some(stream) => converse(stream, Peer { address, tls: true }, router, ending).await,
+            None => Ok(()),
+        },
+    }
+}
+
+/// Answers requests until the other side leaves, or the site ends.
+async fn converse(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    peer: Peer,
+    router: Router,
+    mut ending: watch::Receiver<bool>,
+) -> Result<(), Trouble> {
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
-        request.extensions_mut().insert(Peer(address));
+        request.extensions_mut().insert(peer);
         router.clone().call(request.map(Body::new))
     });
-    http1::Builder::new()
+    let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIME)
         .max_buf_size(HEAD)
-        .serve_connection(TokioIo::new(stream), service)
-        .await?;
-    Ok(())
+        .serve_connection(TokioIo::new(stream), service);
+    let mut connection = std::pin::pin!(connection);
+    tokio::select! {
+        ended = connection.as_mut() => return Ok(ended?),
+        _ = ending.wait_for(|ending| *ending) => connection.as_mut().graceful_shutdown(),
+    }
+    Ok(connection.await?)
 }

@@ -1,19 +1,16 @@
-//! One coin of a snapshot, and how it is read.
+//! One coin of a snapshot.
 
+use super::luck::{Luck, Network};
+use super::rigs::Rigs;
 use super::snapshot::Kept;
-use crate::config::{Config, Pool, Website};
-use crate::history::{History, HistoryError, Point};
-use crate::journal::{self, Lag};
-use crate::ledger::book::{Book, BookBlock, BookError, Payout, State, Totals};
-use crate::ledger::{self, BlockRow, BlockState, Overview, TallyError};
+use crate::config::Pool;
+use crate::history::{Mined, Point, Reasons};
+use crate::journal::Lag;
+use crate::ledger::book::{BookBlock, Payout, State, Totals};
+use crate::ledger::{BlockRow, BlockState, Overview};
 use crate::stratum::address_part;
 use std::collections::BTreeMap;
-use std::path::Path;
-
-/// Blocks and payouts that a snapshot holds.
-const NEWEST: u32 = 50;
-/// Points of `/api/pool_stats`.
-const POINTS: u64 = 720;
+use std::sync::Arc;
 
 /// A coin at one moment.
 #[derive(Debug, Clone, Default)]
@@ -24,6 +21,16 @@ pub(super) struct CoinView {
     pub(super) book: Kept<Option<BookView>>,
     /// Work over time; `None` inside: there is no history yet.
     pub(super) history: Kept<Option<HistoryView>>,
+    /// Every worker that is known now, by name, by rate and by owner.
+    pub(super) rigs: Arc<Rigs>,
+    /// What blocks took.
+    pub(super) luck: Arc<Luck>,
+    /// What the network does, as the templates process says.
+    pub(super) network: Network,
+    /// By owner: about what blocks that are not ripe will bring, in the smallest unit.
+    pub(super) immature: Arc<BTreeMap<String, u128>>,
+    /// How many such blocks the estimate is over.
+    pub(super) ripening: u64,
 }
 
 /// What the tally says.
@@ -61,8 +68,12 @@ pub(super) struct HistoryView {
     pub(super) workers: BTreeMap<String, WorkerView>,
     /// The pool over `historicalRetention`.
     pub(super) points: Vec<Point>,
+    /// The pool over a day, in slots of ten minutes.
+    pub(super) day: Vec<Point>,
     /// Hashes that a weight of one stands for.
     pub(super) hashes: f64,
+    /// The newest blocks, and the work that each took.
+    pub(super) mined: Vec<Mined>,
 }
 
 /// A worker over `hashrateWindow`.
@@ -76,6 +87,12 @@ pub(super) struct WorkerView {
     pub(super) rejected: u64,
     /// Hashes a second.
     pub(super) rate: f64,
+    /// Refused shares by reason.
+    pub(super) reasons: Reasons,
+    /// When its last accepted share came, unix seconds; `None`: not known.
+    pub(super) last: Option<u64>,
+    /// Difficulty of that share.
+    pub(super) difficulty: Option<f64>,
 }
 
 /// Pending, confirmed and orphaned blocks, as NOMP counts.
@@ -110,12 +127,12 @@ impl CoinView {
 
     /// Work over time, if there is any.
     pub(super) fn window(&self) -> Option<&HistoryView> {
-        self.history.value.as_ref()?.as_ref()
+        self.history.value.as_deref()?.as_ref()
     }
 
     /// The book, if there is one.
     pub(super) fn booked(&self) -> Option<&BookView> {
-        self.book.value.as_ref()?.as_ref()
+        self.book.value.as_deref()?.as_ref()
     }
 
     /// Every worker that is known now: of the window, and of the current round.
@@ -179,86 +196,11 @@ impl CoinView {
         let work = self.ledger.value.as_ref()?.round.values().sum::<f64>() + 0.0;
         (network > 0.0).then(|| work * hashes(pool) / (network * 32_f64.exp2()) * 100.0)
     }
-
-    /// Reads everything anew; what cannot be read stays as it was.
-    pub(super) fn refresh(&mut self, pool: &Pool, config: &Config, site: &Website, now: u64) {
-        let id = &pool.coin.id;
-        let dir = &config.data_dir;
-        self.ledger.take(&format!("the ledger of {id}"), read_ledger(pool, dir, now), now);
-        self.book.take(&format!("the book of {id}"), read_book(id, dir, site, now), now);
-        self.history.take(&format!("the history of {id}"), read_history(pool, dir, site, now), now);
-    }
 }
 
 /// Hashes that a share of difficulty 1 stands for.
 pub(super) fn hashes(pool: &Pool) -> f64 {
     (32.0 - f64::from(pool.coin.algorithm.multiplier_shift())).exp2()
-}
-
-fn read_ledger(pool: &Pool, dir: &Path, now: u64) -> Result<Ledger, TallyError> {
-    let (mut overview, positions) = ledger::overview_with_positions(pool, dir)?;
-    let miners = std::mem::take(&mut overview.round.miners);
-    let round = miners.into_iter().map(|(name, weight)| {
-        let work = overview.difficulty(weight);
-        (name, work)
-    });
-    let round = round.collect();
-    Ok(Ledger {
-        rate: overview.hash_rate(now, pool.coin.algorithm.multiplier_shift()),
-        lag: journal::lag(dir, &pool.coin.id, &positions, now),
-        round,
-        overview,
-    })
-}
-
-fn read_book(
-    coin: &str,
-    dir: &Path,
-    site: &Website,
-    now: u64,
-) -> Result<Option<BookView>, BookError> {
-    let Some(book) = Book::open_for_reading(dir, coin)? else { return Ok(None) };
-    let retention = crate::sys::clock::ms(site.retention);
-    let mut payouts = Vec::new();
-    for payout in book.payouts_below(i64::MAX, NEWEST)? {
-        let (count, sum) = book.paid_by(payout.id)?;
-        payouts.push((payout, count, sum));
-    }
-    Ok(Some(BookView {
-        counts: book.counts()?,
-        totals: book.totals()?,
-        blocks: book.blocks_below(u64::MAX, NEWEST)?,
-        payouts,
-        found: book.found_since(now.saturating_sub(retention))?,
-    }))
-}
-
-#[expect(clippy::cast_precision_loss, reason = "for display")]
-fn read_history(
-    pool: &Pool,
-    dir: &Path,
-    site: &Website,
-    now: u64,
-) -> Result<Option<HistoryView>, HistoryError> {
-    let Some(history) = History::open_for_reading(dir, &pool.coin.id)? else { return Ok(None) };
-    let Some(unit) = history.unit()? else { return Ok(None) };
-    let now = now / 1000;
-    // History's slots are whole minutes: from the begin of one.
-    let since = now.saturating_sub(site.window.as_secs().max(60)) / 60 * 60;
-    let window = now.saturating_sub(since).max(1);
-    let workers = history.workers(since)?;
-    let view = |weight: u64, shares, rejected| {
-        let work = weight as f64 * unit.as_f64();
-        WorkerView { work, shares, rejected, rate: work * hashes(pool) / window as f64 }
-    };
-    let workers = workers
-        .into_iter()
-        .map(|(name, sum)| (name, view(sum.weight, sum.shares, sum.rejected)))
-        .collect();
-    let retention = site.retention.as_secs();
-    let step = (retention / POINTS).max(60);
-    let points = history.pool(now.saturating_sub(retention), now, step)?;
-    Ok(Some(HistoryView { workers, points, hashes: unit.as_f64() * hashes(pool) }))
 }
 
 /// Workers of one address: what stands before the first `.`, `_` or `/` of their names.

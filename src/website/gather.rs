@@ -1,40 +1,80 @@
 //! The thread that looks: every `updateInterval` it reads what there is to know and publishes it.
 
+use super::found::{Fate, newest};
+use super::look::Memory;
+use super::machine::Machine;
 use super::nomp;
 use super::reply::{Kind, Prepared};
 use super::routes::Site;
 use super::snapshot::Snapshot;
+use crate::ipc::board::Board;
 use crate::ipc::control;
 use crate::sys::clock::{monotonic_ms, ms, unix_ms};
-use serde_json::json;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// Reads, and publishes to a site.
 #[derive(Debug)]
 pub(super) struct Gatherer {
     site: Arc<Site>,
+    board: Arc<Board>,
     last: Snapshot,
+    memories: BTreeMap<String, Memory>,
 }
 
 impl Gatherer {
-    /// For a site; nothing is read yet.
-    pub(super) fn new(site: Arc<Site>) -> Self {
-        Self { site, last: Snapshot::default() }
+    /// For a site and its pool's board; nothing is read yet.
+    pub(super) fn new(site: Arc<Site>, board: Arc<Board>) -> Self {
+        Self { site, board, last: Snapshot::default(), memories: BTreeMap::new() }
     }
 
-    /// Looks for ever.
+    /// Looks for ever: at all, and in between at coins that cannot wait.
     pub(super) fn run(mut self) {
         let interval = ms(self.site.settings.interval);
         loop {
             let begun = monotonic_ms();
             self.look(unix_ms());
-            let rest = interval.saturating_sub(monotonic_ms().saturating_sub(begun));
-            std::thread::sleep(Duration::from_millis(rest.max(1000)));
+            let next = (begun + interval).max(monotonic_ms() + 1000);
+            loop {
+                let hurried = self.site.wake.wait(next);
+                if hurried.is_empty() {
+                    break;
+                }
+                self.look_for_blocks(&hurried, unix_ms());
+            }
         }
     }
 
-    fn look(&mut self, now: u64) {
+    /// Looks whether ledgers know more of blocks than before, and shows it at once.
+    fn look_for_blocks(&mut self, coins: &[String], now: u64) {
+        let config = self.site.config.clone();
+        let mut more = false;
+        for id in coins {
+            let Some(pool) = config.pools.get(id) else { continue };
+            let coin = self.last.coins.entry(id.clone()).or_default();
+            let known = newest(coin);
+            let status = self.last.master.value.as_deref();
+            let status = status.and_then(|it| it.get("coins")?.get(id)).unwrap_or(&Value::Null);
+            let memory = self.memories.entry(id.clone()).or_default();
+            memory.refresh(coin, pool, (&config, &self.site.settings), status, now);
+            let blocks = newest(coin);
+            if blocks != known {
+                more = true;
+                // A daemon has said what it thinks of the new ones.
+                let mut new = blocks.iter().filter(|block| !known.contains(block));
+                if new.all(|block| block.fate != Fate::Submitted) {
+                    self.site.wake.calm(id);
+                }
+            }
+        }
+        if more {
+            self.show(now);
+        }
+    }
+
+    /// Looks once, at unix ms.
+    pub(super) fn look(&mut self, now: u64) {
         let begun = monotonic_ms();
         let config = self.site.config.clone();
         let socket = control::socket(&config.data_dir);
@@ -43,12 +83,22 @@ impl Gatherer {
         next.master.take("the master's status", status, now);
         for (id, pool) in &config.pools {
             let coin = next.coins.entry(id.clone()).or_default();
-            coin.refresh(pool, &config, &self.site.settings, now);
+            let status = next.master.value.as_deref();
+            let status = status.and_then(|it| it.get("coins")?.get(id)).unwrap_or(&Value::Null);
+            let memory = self.memories.entry(id.clone()).or_default();
+            memory.refresh(coin, pool, (&config, &self.site.settings), status, now);
         }
+        next.machine = Machine::look(&self.board, config.pools.keys());
+        next.took = monotonic_ms().saturating_sub(begun);
+        self.show(now);
+    }
+
+    fn show(&mut self, now: u64) {
+        let config = self.site.config.clone();
+        let next = &mut self.last;
         next.at = now;
         next.stats = Prepared::new(Kind::Json, nomp::stats(next, &config));
         next.pool_stats = Prepared::new(Kind::Json, nomp::pool_stats(next));
-        next.took = monotonic_ms().saturating_sub(begun);
         self.site.publish(next.clone());
     }
 }

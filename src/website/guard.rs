@@ -8,29 +8,65 @@ use std::net::{IpAddr, Ipv6Addr};
 const RATE: Rate = Rate::per_second(20, 100);
 /// Addresses that are remembered.
 const MOST: usize = 20_000;
-/// A bucket that was not used for so long (ms) is full again: 100 tokens at 20 a second.
-const FULL: u64 = 5_000;
 
 /// What each address has left.
-#[derive(Debug, Default)]
+///
+/// Two tables take turns: who was not seen for a whole turn is forgotten with the older one, at
+/// once. A turn is as long as an empty bucket needs to be full again, so that nobody gains by that.
+#[derive(Debug)]
 pub(super) struct Guard {
-    buckets: HashMap<IpAddr, (Bucket, u64)>,
+    rate: Rate,
+    /// Milliseconds of a turn.
+    turn: u64,
+    most: usize,
+    turned: u64,
+    young: HashMap<IpAddr, Bucket>,
+    old: HashMap<IpAddr, Bucket>,
+}
+
+impl Default for Guard {
+    fn default() -> Self {
+        Self::new(RATE, MOST)
+    }
 }
 
 impl Guard {
+    /// So much for each address; so many addresses are remembered.
+    pub(super) fn new(rate: Rate, most: usize) -> Self {
+        let full = u64::from(rate.burst) * 60_000;
+        Self {
+            rate,
+            turn: full.checked_div(u64::from(rate.per_minute)).unwrap_or(0),
+            most,
+            turned: 0,
+            young: HashMap::new(),
+            old: HashMap::new(),
+        }
+    }
+
     /// Whether a request of this address is answered.
     pub(super) fn admits(&mut self, address: IpAddr, now: u64) -> bool {
-        if self.buckets.len() >= MOST {
-            self.buckets.retain(|_, (_, at)| now.saturating_sub(*at) < FULL);
+        if now.saturating_sub(self.turned) >= self.turn {
+            self.turned = now;
+            self.old = std::mem::take(&mut self.young);
         }
         let mut key = network(address);
-        if self.buckets.len() >= MOST && !self.buckets.contains_key(&key) {
+        let mut known = self.old.remove(&key);
+        let is_new = known.is_none() && !self.young.contains_key(&key);
+        if is_new && self.young.len() + self.old.len() >= self.most {
             // Newcomers in such a flood share what one address has.
             key = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
+            known = self.old.remove(&key);
         }
-        let (bucket, at) = self.buckets.entry(key).or_insert((Bucket::new(now), now));
-        *at = now;
-        bucket.take(RATE, now)
+        let bucket = self.young.entry(key).or_insert(known.unwrap_or(Bucket::new(now)));
+        bucket.take(self.rate, now)
+    }
+
+    /// That address is in good standing again.
+    pub(super) fn forgive(&mut self, address: IpAddr) {
+        let key = network(address);
+        self.young.remove(&key);
+        self.old.remove(&key);
     }
 }
 
@@ -56,18 +92,26 @@ mod tests {
         assert!(!guard.admits(neighbour, 0), "the same /64");
         assert!(guard.admits(other, 0));
         assert!(guard.admits(one, 100));
+        guard.forgive(neighbour);
+        assert_eq!((0..200).filter(|_| guard.admits(one, 100)).count(), 100);
     }
 
     #[test]
-    fn a_flood_of_addresses_is_bounded() {
+    fn a_flood_of_addresses_is_bounded_and_nobody_gains_by_being_forgotten() {
         let mut guard = Guard::default();
+        let one = IpAddr::from([10, 0, 0, 0]);
+        assert_eq!((0..200).filter(|_| guard.admits(one, 4_999)).count(), 100);
         let mut admitted = 0;
         for address in 0..30_000_u32 {
-            admitted += u32::from(guard.admits(IpAddr::from(address.to_be_bytes()), 0));
+            let address = IpAddr::from((0x0a00_0001 + address).to_be_bytes());
+            admitted += u32::from(guard.admits(address, 4_999));
         }
-        assert!(guard.buckets.len() <= MOST + 1);
-        assert_eq!(admitted, 20_000 + 100);
-        assert!(guard.admits(IpAddr::from([9, 9, 9, 9]), FULL + 1));
-        assert_eq!(guard.buckets.len(), 1);
+        assert!(guard.young.len() + guard.old.len() <= MOST + 1);
+        assert_eq!(admitted, 19_999 + 100);
+        // The tables take turns: what it has used is still known.
+        assert_eq!((0..200).filter(|_| guard.admits(one, 5_000)).count(), 0);
+        assert_eq!(guard.young.len(), 1);
+        assert!(guard.admits(IpAddr::from([9, 9, 9, 9]), 10_000));
+        assert_eq!((guard.young.len(), guard.old.len()), (1, 1));
     }
 }

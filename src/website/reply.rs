@@ -19,24 +19,33 @@ pub(super) enum Kind {
     Json,
     Text,
     Css,
+    Csv,
+    Script,
     Svg,
+    Png,
 }
 
 impl Kind {
-    const fn media(self) -> &'static str {
+    /// Its media type.
+    pub(super) const fn media(self) -> &'static str {
         match self {
             Self::Html => "text/html; charset=utf-8",
             Self::Json => "application/json",
             Self::Text => "text/plain; version=0.0.4; charset=utf-8",
             Self::Css => "text/css; charset=utf-8",
+            Self::Csv => "text/csv; charset=utf-8; header=present",
+            Self::Script => "text/javascript; charset=utf-8",
             Self::Svg => "image/svg+xml",
+            Self::Png => "image/png",
         }
     }
 
     const fn cache(self) -> &'static str {
         match self {
             // Its hash is in its name.
-            Self::Css => "public, max-age=31536000, immutable",
+            Self::Css | Self::Script | Self::Svg | Self::Png => {
+                "public, max-age=31536000, immutable"
+            }
             _ => "no-cache",
         }
     }
@@ -136,7 +145,7 @@ fn answer(asked: &HeaderMap, kind: Kind, tag: &HeaderValue, body: Bytes) -> Resp
     headers.insert(ETAG, tag.clone());
     headers.insert(CACHE_CONTROL, HeaderValue::from_static(kind.cache()));
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind.media()));
-    if kind == Kind::Json {
+    if matches!(kind, Kind::Json | Kind::Csv) {
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     }
     response
@@ -147,17 +156,6 @@ pub(super) fn send(asked: &HeaderMap, kind: Kind, body: impl Into<Bytes>) -> Res
     let body = body.into();
     let tag = tag(&body);
     answer(asked, kind, &tag, body)
-}
-
-/// JSON, its markup and control characters escaped.
-pub(super) fn json(asked: &HeaderMap, value: &impl serde::Serialize) -> Response {
-    match serde_json::to_string(value) {
-        Ok(text) => send(asked, Kind::Json, super::text::tame(&text)),
-        Err(error) => {
-            log::error!("the web site cannot write JSON: {error}");
-            error_json(StatusCode::INTERNAL_SERVER_ERROR, "it cannot be written")
-        }
-    }
 }
 
 /// What is wrong, as JSON.

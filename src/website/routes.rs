@@ -1,44 +1,35 @@
 //! The site: what every handler shares, and which path is whose.
 
+use super::accept::Counts;
+use super::admin::{self, Center};
+use super::forwarded::{Peer, asker};
 use super::guard::Guard;
+use super::live::Live;
+use super::own::Own;
 use super::reply::error_json;
 use super::snapshot::Snapshot;
-use super::{metrics, pages, v1};
+use super::wake::Wake;
+use super::{listeners, live, metrics, pages, v1};
 use crate::config::{Config, Website};
 use crate::sys::clock::{monotonic_ms, ms, unix_ms};
 use axum::Router;
-use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{Request, State};
-use axum::http::header::{
-    ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER,
-};
-use axum::http::{StatusCode, Uri};
+use axum::http::header::{ETAG, HeaderMap, HeaderValue, LINK, RETRY_AFTER};
+use axum::http::{Method, StatusCode, Uri};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use hyper::body::Frame;
-use std::convert::Infallible;
-use std::net::IpAddr;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Semaphore, watch};
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
+use tower_http::cors::{Any, CorsLayer};
 
-/// Listeners of live numbers at once.
-const LISTENERS: usize = 3000;
-/// Messages that may wait for one of them; who is further behind is dropped.
-const WAITING: usize = 4;
 /// Questions to ledgers and books at once.
 const ASKING: usize = 2;
 /// How long a question may wait for its turn.
 const TURN: Duration = Duration::from_secs(2);
-
-/// Who is at the other end of the connection.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Peer(pub(super) IpAddr);
 
 /// What every handler shares.
 #[derive(Debug)]
@@ -46,22 +37,42 @@ pub(super) struct Site {
     pub(super) config: Arc<Config>,
     pub(super) settings: Website,
     snapshot: RwLock<Arc<Snapshot>>,
-    listeners: Mutex<Vec<mpsc::Sender<Bytes>>>,
+    /// Who listens to live numbers.
+    pub(super) live: Live,
+    /// Which coins are to be looked at before their time.
+    pub(super) wake: Wake,
+    /// The operator's own texts and files.
+    pub(super) own: Own,
     guard: Mutex<Guard>,
     asking: Arc<Semaphore>,
+    /// The Admin Center; `None`: it is off.
+    pub(super) admin: Option<Center>,
+    /// Whether the process is to end.
+    pub(super) ending: watch::Sender<bool>,
+    streams: Counts,
 }
 
 impl Site {
-    /// `None` when the configuration has no web site.
-    pub(super) fn new(config: Arc<Config>) -> Option<Self> {
-        Some(Self {
-            settings: config.website.clone()?,
+    /// `None` when the configuration has no web site. `remembered`: what the last process in this
+    /// place left.
+    pub(super) fn new(config: Arc<Config>, remembered: &str) -> Option<Self> {
+        let settings = config.website.clone()?;
+        let site = Self {
+            own: Own::new(&settings.own),
+            admin: settings.admin.as_ref().map(|admin| Center::new(admin, remembered)),
+            ending: watch::Sender::new(false),
+            streams: Counts::default(),
+            settings,
             config,
             snapshot: RwLock::default(),
-            listeners: Mutex::default(),
+            live: Live::default(),
+            wake: Wake::default(),
             guard: Mutex::default(),
             asking: Arc::new(Semaphore::new(ASKING)),
-        })
+        };
+        // Until somebody has looked, pages say so.
+        site.publish(Snapshot::default());
+        Some(site)
     }
 
     /// The latest numbers.
@@ -70,18 +81,20 @@ impl Site {
     }
 
     /// Shows new numbers to everybody.
-    pub(super) fn publish(&self, snapshot: Snapshot) {
-        let event = event(&snapshot);
+    pub(super) fn publish(&self, mut snapshot: Snapshot) {
+        snapshot.pages = pages::write(self, &snapshot);
         let snapshot = Arc::new(snapshot);
-        *self.snapshot.write().unwrap_or_else(PoisonError::into_inner) = snapshot;
-        let mut listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
-        listeners.retain(|listener| listener.try_send(event.clone()).is_ok());
+        let before = {
+            let mut shown = self.snapshot.write().unwrap_or_else(PoisonError::into_inner);
+            std::mem::replace(&mut *shown, snapshot.clone())
+        };
+        self.live.publish(self, &before, &snapshot);
     }
 
-    /// Whether every coin's numbers are younger than three intervals.
-    fn is_ready(&self) -> bool {
+    /// What is older than three intervals, or was never read.
+    fn missing(&self) -> Vec<String> {
         let most = ms(self.settings.interval).saturating_mul(3);
-        self.now().is_fresh(most, unix_ms())
+        self.now().missing(most, unix_ms())
     }
 
     /// Asks a ledger or a book on a thread that may wait for a disk. `Err`: an answer that says
@@ -108,28 +121,25 @@ impl Site {
             Err(_) => Err(busy()),
         }
     }
-
-    /// The way of events to one who listens; `None`: there are too many.
-    pub(super) fn listen(&self) -> Option<mpsc::Receiver<Bytes>> {
-        let mut listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
-        listeners.retain(|listener| !listener.is_closed());
-        if listeners.len() >= LISTENERS {
-            return None;
-        }
-        let (tell, told) = mpsc::channel(WAITING);
-        let snapshot = self.now();
-        let _ = tell.try_send(Bytes::from_static(b"\n"));
-        if snapshot.at > 0 {
-            let _ = tell.try_send(event(&snapshot));
-        }
-        listeners.push(tell);
-        Some(told)
-    }
 }
 
-/// The snapshot as an event.
-fn event(snapshot: &Snapshot) -> Bytes {
-    [&b"data: "[..], snapshot.stats.plain(), b"\n\n"].concat().into()
+/// Paths that programs read, from any origin.
+fn api() -> Router<Arc<Site>> {
+    let cors = CorsLayer::new()
+        .allow_origin(Any)
+        .allow_methods([Method::GET, Method::HEAD])
+        .allow_headers(Any)
+        .expose_headers([ETAG, LINK, RETRY_AFTER])
+        .max_age(Duration::from_secs(86_400))
+        .vary([]);
+    Router::new()
+        .route("/api/stats", get(stats))
+        .route("/api/pool_stats", get(pool_stats))
+        .route("/api/live_stats", get(live::live_stats))
+        .route("/api/v1/events", get(live::events))
+        .merge(v1::router())
+        .method_not_allowed_fallback(only_get)
+        .layer(cors)
 }
 
 /// Every path.
@@ -139,41 +149,46 @@ pub(super) fn router(site: Arc<Site>) -> Router {
         .route("/getting_started", get(pages::getting_started))
         .route("/stats", get(pages::stats))
         .route("/tbs", get(pages::stats))
-        .route("/workers", get(pages::workers))
+        .route("/workers", get(pages::workers_page))
         .route("/api", get(pages::api))
         .route("/miner", get(pages::find))
         .route("/miner/{address}", get(pages::miner))
-        .route(&pages::style_path(), get(pages::style))
-        .route("/icon.svg", get(pages::icon))
-        .route("/api/stats", get(stats))
-        .route("/api/pool_stats", get(pool_stats))
-        .route("/api/live_stats", get(live_stats))
-        .route("/api/v1/pools", get(v1::pools))
-        .route("/api/v1/pools/{coin}", get(v1::pool))
-        .route("/api/v1/pools/{coin}/blocks", get(v1::blocks))
-        .route("/api/v1/pools/{coin}/payouts", get(v1::payouts))
-        .route("/api/v1/pools/{coin}/miners", get(v1::miners))
-        .route("/api/v1/pools/{coin}/miners/{address}", get(v1::miner))
-        .route("/api/v1/pools/{coin}/history", get(v1::history))
+        .route("/get_page", get(pages::get_page))
+        .route(pages::style_path(), get(pages::style))
+        .route(pages::script_path(), get(pages::script))
+        .route(pages::icon_path(), get(pages::icon))
+        .merge(api())
         .route("/health", get(|| async { "ok\n" }))
         .route("/ready", get(ready))
         .route("/metrics", get(metrics::metrics))
         .fallback(nothing)
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
+        // Not compressed: what is secret in a page could be guessed from its length.
+        .merge(admin::router(&site))
         .layer(from_fn_with_state(site.clone(), watch))
         .with_state(site)
 }
 
 /// Lets a request in, if its address has not sent too many, and tells browsers to be careful.
-async fn watch(State(site): State<Arc<Site>>, request: Request, next: Next) -> Response {
-    let peer = request.extensions().get::<Peer>().map(|peer| peer.0);
-    let address = peer.map(|peer| client(&site, peer, request.headers()));
-    let admitted = address.is_none_or(|address| {
+async fn watch(State(site): State<Arc<Site>>, mut request: Request, next: Next) -> Response {
+    let Some(peer) = request.extensions().get::<Peer>().copied() else {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    };
+    let limits = &site.config.limits;
+    let asker = asker(peer, request.headers(), |address| limits.is_proxy(address));
+    let address = asker.address;
+    request.extensions_mut().insert(asker);
+    let admitted = {
         let mut guard = site.guard.lock().unwrap_or_else(PoisonError::into_inner);
         guard.admits(address, monotonic_ms())
-    });
+    };
     let mut response = match admitted {
-        true => next.run(request).await,
+        true => {
+            let response = next.run(request).await;
+            let most = if limits.is_proxy(&address) { usize::MAX } else { listeners::MOST_OF_ONE };
+            let (counts, ending) = (&site.streams, site.ending.subscribe());
+            listeners::held(response, (address, most), counts, ending)
+        }
         false => {
             let words = "too many requests; wait a second";
             let mut response = error_json(StatusCode::TOO_MANY_REQUESTS, words);
@@ -183,26 +198,26 @@ async fn watch(State(site): State<Arc<Site>>, request: Request, next: Next) -> R
     };
     let headers = response.headers_mut();
     for (name, value) in super::reply::SAFE {
-        headers.insert(name, HeaderValue::from_static(value));
+        // The Admin Center is stricter, and so is a logo.
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
     response
 }
 
-/// Whose request it is: behind a trusted proxy the last address of `X-Forwarded-For`.
-fn client(site: &Site, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
-    if !site.config.limits.is_proxy(&peer) {
-        return peer;
-    }
-    let last = headers.get_all("x-forwarded-for").iter().next_back();
-    let named = last.and_then(|value| value.to_str().ok()?.rsplit(',').next()?.trim().parse().ok());
-    named.unwrap_or(peer)
+async fn nothing(State(site): State<Arc<Site>>, uri: Uri, headers: HeaderMap) -> Response {
+    nothing_at(&site, &uri, &headers)
 }
 
-async fn nothing(uri: Uri) -> Response {
+/// The answer where nothing is.
+pub(super) fn nothing_at(site: &Site, uri: &Uri, headers: &HeaderMap) -> Response {
     match uri.path().starts_with("/api/") {
-        true => error_json(StatusCode::NOT_FOUND, "there is nothing here"),
-        false => pages::not_found("There is nothing here."),
+        true => v1::nothing(),
+        false => pages::other(site, uri.path(), headers),
     }
+}
+
+async fn only_get() -> Response {
+    error_json(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are answered here")
 }
 
 async fn stats(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response {
@@ -214,36 +229,9 @@ async fn pool_stats(State(site): State<Arc<Site>>, headers: HeaderMap) -> Respon
 }
 
 async fn ready(State(site): State<Arc<Site>>) -> Response {
-    match site.is_ready() {
+    let missing = site.missing();
+    match missing.is_empty() {
         true => "ready\n".into_response(),
-        false => (StatusCode::SERVICE_UNAVAILABLE, "numbers are missing or old\n").into_response(),
-    }
-}
-
-async fn live_stats(State(site): State<Arc<Site>>) -> Response {
-    let Some(told) = site.listen() else {
-        return error_json(StatusCode::SERVICE_UNAVAILABLE, "too many listeners");
-    };
-    let mut response = Response::new(Body::new(Events(told)));
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
-    response
-}
-
-/// A body that ends when its listener is dropped.
-struct Events(mpsc::Receiver<Bytes>);
-
-impl HttpBody for Events {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        self.0.poll_recv(context).map(|event| event.map(|event| Ok(Frame::data(event))))
+        false => (StatusCode::SERVICE_UNAVAILABLE, missing.join("\n") + "\n").into_response(),
     }
 }

@@ -3,11 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use super::coin::{BookView, CoinView, HistoryView, Ledger, WorkerView};
-use super::reply::{Kind, Prepared};
-use super::routes::Site;
+use super::nomp;
 use super::snapshot::{Kept, Snapshot};
-use super::{metrics, nomp};
-use crate::config::{Config, Website};
+use crate::config::{Config, OwnFiles, Website};
 use crate::history::{Point, Sum};
 use crate::ledger::Overview;
 use crate::ledger::book::{State, Totals};
@@ -16,9 +14,12 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
 
+mod numbers;
+mod speed;
+
 const NAME: &str = "<script>alert(1)</script>\"\u{202e}";
 
-fn config() -> Config {
+pub(super) fn config() -> Config {
     let second = json!({"secs": 1, "nanos": 0});
     serde_json::from_value(json!({
         "dir": "/srv/pool", "data_dir": "/srv/pool/data",
@@ -44,12 +45,29 @@ fn config() -> Config {
     .unwrap()
 }
 
-fn kept<T>(value: T) -> Kept<T> {
-    Kept { value: Some(value), at: 1_400_000_000_000, trouble: None }
+/// A site's settings; seconds: between two looks, of history, and of the window of rates.
+pub(super) fn settings([interval, retention, window]: [u64; 3]) -> Website {
+    Website {
+        address: "127.0.0.1:80".parse().unwrap(),
+        title: "romp".to_owned(),
+        stratum_host: None,
+        interval: Duration::from_secs(interval),
+        retention: Duration::from_secs(retention),
+        window: Duration::from_secs(window),
+        folder: None,
+        own: OwnFiles::default(),
+        tls: None,
+        admin: None,
+        metrics: None,
+    }
+}
+
+pub(super) fn kept<T>(value: T) -> Kept<T> {
+    Kept { value: Some(Arc::new(value)), at: 1_400_000_000_000, trouble: None }
 }
 
 /// One coin: 96 of scrypt difficulty within 300 s, as in NOMP's example.
-fn snapshot() -> Snapshot {
+pub(super) fn snapshot() -> Snapshot {
     let overview = Overview {
         unit: Some(Unit(0)),
         accepted: 12,
@@ -57,8 +75,14 @@ fn snapshot() -> Snapshot {
         blocks_found: 5,
         ..Overview::default()
     };
-    let worker = WorkerView { work: 96.0, shares: 12, rejected: 1, rate: 20_971.52 };
-    let sum = Sum { weight: 96, shares: 12, rejected: 1 };
+    let worker = WorkerView {
+        work: 96.0,
+        shares: 12,
+        rejected: 1,
+        rate: 20_971.52,
+        ..WorkerView::default()
+    };
+    let sum = Sum { weight: 96, shares: 12, rejected: 1, ..Sum::default() };
     let book = BookView {
         counts: [("found", 1), ("immature", 1), ("mature", 2), ("orphaned", 1)]
             .map(|(name, count)| (name.to_owned(), count))
@@ -74,11 +98,13 @@ fn snapshot() -> Snapshot {
             Point { at: 1_399_999_900, length: 300, sum, workers: 3 },
         ],
         hashes: 65_536.0,
+        ..HistoryView::default()
     };
     let coin = CoinView {
         ledger: kept(Ledger { overview, ..Ledger::default() }),
         book: kept(Some(book)),
         history: kept(Some(history)),
+        ..CoinView::default()
     };
     let coins = [("litecoin".to_owned(), coin)].into();
     Snapshot { at: 1_400_000_000_000, coins, ..Snapshot::default() }
@@ -137,76 +163,20 @@ fn what_is_away_keeps_its_last_numbers() {
     let mut kept = Kept::default();
     kept.take::<String>("it", Ok(7), 1000);
     kept.take("it", Err("gone"), 2000);
-    assert_eq!((kept.value, kept.at, kept.trouble.as_deref()), (Some(7), 1000, Some("gone")));
+    assert_eq!(kept.value.as_deref(), Some(&7));
+    assert_eq!((kept.at, kept.trouble.as_deref()), (1000, Some("gone")));
     let mut snapshot = snapshot();
     let at = snapshot.at;
-    assert!(snapshot.is_fresh(45_000, at + 45_000));
-    assert!(!snapshot.is_fresh(45_000, at + 45_001));
+    assert!(snapshot.missing(45_000, at + 45_000).is_empty());
+    let all = ["the numbers are 45 s old", "the ledger of litecoin cannot be read (since 45 s)"];
+    assert_eq!(snapshot.missing(45_000, at + 45_001), all);
     let ledger = &mut snapshot.coins.get_mut("litecoin").unwrap().ledger;
     ledger.at -= 45_001;
-    assert!(!snapshot.is_fresh(45_000, at));
-}
-
-#[test]
-fn who_does_not_listen_is_dropped_and_who_does_hears_all() {
-    let second = Duration::from_secs(1);
-    let website = Website {
-        address: "127.0.0.1:80".parse().unwrap(),
-        title: "romp".to_owned(),
-        stratum_host: None,
-        interval: second,
-        retention: second,
-        window: second,
-    };
-    let site = Site::new(Arc::new(Config { website: Some(website), ..config() })).unwrap();
-    let (mut good, mut bad) = (site.listen().unwrap(), site.listen().unwrap());
-    assert_eq!(good.try_recv().unwrap(), "\n");
-    for number in 1..=6 {
-        let stats = Prepared::new(Kind::Json, format!("{{\"n\":{number}}}"));
-        site.publish(Snapshot { at: number, stats, ..Snapshot::default() });
-        assert_eq!(good.try_recv().unwrap(), format!("data: {{\"n\":{number}}}\n\n"));
-    }
-    let heard = std::iter::from_fn(|| bad.try_recv().ok()).count();
-    assert_eq!(heard, 4, "what had been sent before it was dropped");
-    assert!(bad.is_closed());
-    let mut late = site.listen().unwrap();
-    assert_eq!(late.try_recv().unwrap(), "\n");
-    assert_eq!(late.try_recv().unwrap(), "data: {\"n\":6}\n\n", "the last numbers at once");
-}
-
-#[test]
-fn metrics_are_lines_that_prometheus_reads() {
-    let mut snapshot = snapshot();
-    let status = json!({
-        "uptime_seconds": 7, "bans": 0, "refused": {"banned": 3},
-        "children": [{"role": "worker", "slot": 0, "state": "ready", "miners": 3, "accepted": 10,
-            "rejected": 2, "restarts": 1, "generation": 1}],
-        "coins": {"litecoin": {"state": "fresh", "height": 431, "difficulty": 1.5, "miners": 3,
-            "accepted": 10, "blocks": 1, "rejected": {"stale": 2}, "waits": {"pay\"ments": "x"},
-            "daemons": [{"address": "secret:1", "fresh": true, "height": 431, "latency": 5}]}},
-    });
-    snapshot.master = kept(status);
-    let text = metrics::text(&snapshot, snapshot.at + 1500);
-    for line in [
-        "romp_snapshot_age_seconds 1.5",
-        "romp_master_up 1",
-        "romp_process_up{role=\"worker\",slot=\"0\"} 1",
-        "romp_process_miners{role=\"worker\",slot=\"0\"} 3",
-        "romp_refused_connections_total{cause=\"banned\"} 3",
-        "romp_pool_rejected_shares_total{coin=\"litecoin\",reason=\"stale\"} 2",
-        "romp_pool_waits{coin=\"litecoin\",part=\"pay\\\"ments\"} 1",
-        "romp_daemon_latency_seconds{coin=\"litecoin\",daemon=\"1\"} 0.005",
-        "romp_ledger_up{coin=\"litecoin\"} 1",
-        "romp_pool_hashrate{coin=\"litecoin\"} 20971.52",
-    ] {
-        assert!(text.lines().any(|found| found == line), "{line} in\n{text}");
-    }
-    assert!(!text.contains("secret"));
-    let helped = text.lines().filter(|line| line.starts_with("# TYPE ")).count();
-    let mut names: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")).collect();
-    names.sort_unstable();
-    names.dedup();
-    assert_eq!(names.len(), helped, "a family stands in one place");
+    assert_eq!(snapshot.missing(45_000, at), all[1..]);
+    let ledger = &mut snapshot.coins.get_mut("litecoin").unwrap().ledger;
+    ledger.at = 0;
+    assert_eq!(snapshot.missing(45_000, at), ["the ledger of litecoin has not been read yet"]);
+    assert_eq!(Snapshot::default().missing(45_000, at), ["no numbers yet"]);
 }
 
 #[test]

@@ -1,11 +1,9 @@
 //! Numbers and names as people and NOMP's readers write them. Pure.
 
 use crate::rewards::Amount;
-use crate::sys::log::is_unruly;
+use crate::stratum::is_unruly;
+pub(super) use crate::stratum::{shown, tame};
 use std::fmt::Write as _;
-
-/// Longest name that a page shows, letters; the API tells the whole of it.
-const LONGEST: usize = 128;
 
 /// A hash rate as NOMP writes it: divided by 1000 once at least. Its list of units ended at `PH`
 /// and went on with `undefined`.
@@ -30,37 +28,9 @@ pub(super) fn rate(rate: f64) -> String {
     text
 }
 
-/// A name that somebody else chose, as a page shows it: without what hides or turns text. Markup
-/// is escaped by the template.
-pub(super) fn shown(name: &str) -> String {
-    let mut out = String::new();
-    for (n, character) in name.chars().enumerate() {
-        if n == LONGEST {
-            out.push('\u{2026}');
-            break;
-        }
-        if is_unruly(character) {
-            out.extend(character.escape_unicode());
-        } else {
-            out.push(character);
-        }
-    }
-    out
-}
-
-/// JSON that can do no harm where somebody takes it for HTML or prints it: markup and what turns
-/// text stand as `\u` escapes. It means the same.
-pub(super) fn tame(json: &str) -> String {
-    let mut out = String::with_capacity(json.len());
-    for character in json.chars() {
-        if matches!(character, '<' | '>' | '&') || (is_unruly(character) && character > '\u{1f}') {
-            // All of these are in the basic plane.
-            let _ = write!(out, "\\u{:04x}", u32::from(character));
-        } else {
-            out.push(character);
-        }
-    }
-    out
+/// A name without what hides, turns or breaks the text around it.
+pub(super) fn bare(name: &str) -> String {
+    name.chars().filter(|character| !is_unruly(*character)).collect()
 }
 
 /// A name as a part of a path.
@@ -143,6 +113,16 @@ pub(super) fn percent(ppm: u64) -> String {
     format!("{} %", text.trim_end_matches('0').trim_end_matches('.'))
 }
 
+/// The name in a `Host` header, without its port; `None` when it is no name.
+pub(super) fn host_of(header: &str) -> Option<String> {
+    let name = match header.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((address, _)) => format!("[{address}]"),
+        None => header.split(':').next().unwrap_or_default().to_owned(),
+    };
+    let fine = |letter: char| letter.is_ascii_alphanumeric() || ".-[]:".contains(letter);
+    (!name.is_empty() && name.len() <= 255 && name.chars().all(fine)).then_some(name)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -159,13 +139,9 @@ mod tests {
     }
 
     #[test]
-    fn names_hide_and_turn_nothing() {
-        assert_eq!(shown("a\u{202e}b\u{0}c\u{feff}"), "a\\u{202e}b\\u{0}c\\u{feff}");
-        assert_eq!(shown(&"x".repeat(10_000)).chars().count(), LONGEST + 1);
+    fn a_name_is_one_part_of_a_path() {
         assert_eq!(in_path("a/b?c\"<\u{e9}"), "a%2Fb%3Fc%22%3C%C3%A9");
         assert_eq!(in_path(".."), "%2E%2E");
-        let json = tame(&serde_json::json!("<b>&\u{202e}\u{7}\"").to_string());
-        assert_eq!(json, "\"\\u003cb\\u003e\\u0026\\u202e\\u0007\\\"\"");
     }
 
     #[test]

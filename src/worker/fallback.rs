@@ -9,6 +9,8 @@ pub(crate) use ask::work;
 #[derive(Debug, Default)]
 pub(crate) struct Fallback {
     due: Option<u64>,
+    /// The first word of the block that work is waited for.
+    noticed: Option<u64>,
     asking: bool,
     /// The last question brought nothing.
     failing: bool,
@@ -23,6 +25,7 @@ impl Fallback {
     /// Somebody told of a new block: work for it is expected within `wait`.
     pub(crate) fn expect(&mut self, now: u64, wait: u64) {
         self.due.get_or_insert(now.saturating_add(wait));
+        self.noticed.get_or_insert(now);
     }
 
     /// Whether work is waited for, by a deadline that may be near.
@@ -30,10 +33,11 @@ impl Fallback {
         self.due.is_some()
     }
 
-    /// Work for a new tip came.
-    pub(crate) fn arrived(&mut self) {
+    /// Work for a new tip came. When somebody first told of it, if anybody did.
+    pub(crate) fn arrived(&mut self) -> Option<u64> {
         self.due = None;
         self.failing = false;
+        self.noticed.take()
     }
 
     /// Whether to ask now; the question is then under way until [`Fallback::answered`].
@@ -57,7 +61,7 @@ impl Fallback {
         self.asking = false;
         if !usable {
             self.not_before = now.saturating_add(PAUSE_MS);
-            self.expect(now, PAUSE_MS);
+            self.due.get_or_insert(now.saturating_add(PAUSE_MS));
         }
         first
     }
@@ -85,7 +89,9 @@ mod tests {
     fn work_that_came_ends_the_wait() {
         let mut fallback = Fallback::default();
         fallback.expect(0, 1000);
-        fallback.arrived();
+        fallback.expect(10, 1000);
+        assert_eq!(fallback.arrived(), Some(0), "the first notice");
+        assert_eq!(fallback.arrived(), None);
         assert!(!fallback.begin(5000, false));
     }
 

@@ -152,7 +152,8 @@ fn hear(key: usize, miner: &mut Miner, room: &mut Room<'_>, scratch: &mut [u8]) 
     if !out.is_empty() {
         pieces.push(Piece::Bytes(out));
     }
-    Some(Said { key, serial: miner.serial, coin: room.coin.id().to_owned(), pieces })
+    let (serial, since) = (miner.serial, miner.readable_at);
+    Some(Said { key, serial, coin: room.coin.id().to_owned(), since, pieces })
 }
 
 impl Room<'_> {

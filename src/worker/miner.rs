@@ -56,6 +56,8 @@ pub(crate) struct Miner {
     pub(crate) held: bool,
     /// The socket may have more to read.
     pub(crate) readable: bool,
+    /// Monotonic microseconds of the event that said so.
+    pub(crate) readable_at: u64,
     /// The socket was said to be closing or broken: what that is stands behind the last byte.
     pub(crate) ending: bool,
     /// A turn's bound was reached: there is more to hear.
@@ -110,6 +112,7 @@ impl Miner {
             held: false,
             // A first line may have come with the connection.
             readable: true,
+            readable_at: now.saturating_mul(1000),
             ending: false,
             more: false,
             ended: false,

@@ -129,6 +129,8 @@ struct Worker {
     /// The master takes no more messages: it is stopped.
     master_is_deaf: bool,
     last_unix: u64,
+    /// Monotonic microseconds at which this turn's events came.
+    began: u64,
     next_second: u64,
     /// Where the second's round of all miners goes on; `None` when it is over.
     next_round: Option<usize>,
@@ -199,6 +201,7 @@ impl Worker {
             orphaned: false,
             master_is_deaf: false,
             last_unix: unix,
+            began: clock::monotonic_us(),
             next_second: mono,
             next_round: None,
             next_purge: mono,

@@ -38,8 +38,8 @@ impl Worker {
 
     fn follow(&mut self, message: Message, mut fds: Vec<OwnedFd>, now: Now) {
         match message {
-            Message::Work { work } => match fds.pop() {
-                Some(body) => self.take_work(Posted { work: *work, body }, now),
+            Message::Work { work, told } => match fds.pop() {
+                Some(body) => self.take_work(Posted { work: *work, body }, told, now),
                 None => log::error!("{}: work came without its transactions", work.plan.coin),
             },
             Message::Blocknotify { coin, hash } => self.take_notice(&coin, hash, now),
@@ -56,12 +56,13 @@ impl Worker {
             | Message::Vouch { .. }
             | Message::BlockFound { .. }
             | Message::Trouble { .. }
+            | Message::Remember { .. }
             | Message::CoinStatus(_) => {}
         }
     }
 
     /// Work from the templates process.
-    fn take_work(&mut self, posted: Posted, now: Now) {
+    fn take_work(&mut self, posted: Posted, told: Option<u64>, now: Now) {
         let Some(coin) = self.coins.get_mut(&posted.work.plan.coin) else { return };
         if let Some(latest) = coin.jobs.latest() {
             let own = coin.own_work_at.is_some_and(|at| now.mono.saturating_sub(at) < OWN_WORK_MS);
@@ -70,11 +71,12 @@ impl Worker {
             }
         }
         coin.own_work_at = None;
-        self.post(posted, now);
+        self.post(posted, told, now);
     }
 
-    /// Gives work to all miners of its coin.
-    pub(super) fn post(&mut self, posted: Posted, now: Now) {
+    /// Gives work to all miners of its coin. `told`: monotonic milliseconds of the first word of its
+    /// tip, where `templates` said so.
+    pub(super) fn post(&mut self, posted: Posted, told: Option<u64>, now: Now) {
         let id = posted.work.plan.coin.clone();
         let Some(coin) = self.coins.get_mut(&id) else { return };
         let (issue, clean) = coin.jobs.post(posted, &mut self.numbers);
@@ -83,11 +85,13 @@ impl Worker {
             coin.stale = false;
             log::warn!("{id}: there is fresh work again, miners are welcome");
         }
+        let mut since = None;
         if clean {
-            coin.fallback.arrived();
+            let noticed = coin.fallback.arrived();
+            since = told.or(noticed);
             self.follow_network(&id, now);
         }
-        self.roll_out(&id, issue, clean);
+        self.roll_out(&id, issue, clean, since);
         if let Some(cell) = self.cell(&id) {
             cell.work_at.store(now.unix, Ordering::Relaxed);
         }

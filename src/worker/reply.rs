@@ -7,6 +7,7 @@ use super::trial::{Piece, Said};
 use super::{Now, Worker, candidate};
 use crate::config::Banning;
 use crate::stratum::Reject;
+use crate::sys::clock::monotonic_us;
 use std::collections::{BTreeSet, VecDeque};
 use std::fs::File;
 use std::sync::atomic::Ordering;
@@ -152,7 +153,7 @@ impl Worker {
                 if miner.serial != said.serial {
                     return None;
                 }
-                let mut accepted = 0;
+                let (mut accepted, mut answered) = (0, 0);
                 for piece in said.pieces {
                     let (submit, verdict) = match piece {
                         Piece::Bytes(bytes) => {
@@ -161,6 +162,7 @@ impl Worker {
                         }
                         Piece::Share { submit, verdict } => (submit, verdict),
                     };
+                    answered += 1;
                     match verdict {
                         Ok(()) => {
                             miner.conduct.good(now.mono);
@@ -183,6 +185,9 @@ impl Worker {
                 let wishes = std::mem::take(&mut wishes);
                 let _no_submits = room.perform(miner, wishes, &mut out);
                 miner.send(&out, room.limits, now.mono);
+                if let Some(row) = row {
+                    row.replies.add(monotonic_us().saturating_sub(said.since), answered);
+                }
                 judge_conduct(miner, room.coin, now)
             });
             self.touched.push(key);

@@ -141,6 +141,6 @@ impl Worker {
              height {}",
             work.height
         );
-        self.post(Posted { work: *work, body }, now);
+        self.post(Posted { work: *work, body }, None, now);
     }
 }

@@ -3,6 +3,7 @@
 
 use super::jobs::{Issue, is_before};
 use super::{Now, Worker};
+use crate::sys::clock::monotonic_us;
 
 /// Miners that one turn gives new work to: about two milliseconds of writing. Tests have few.
 const A_TURN: usize = if cfg!(test) { 2 } else { 256 };
@@ -13,18 +14,24 @@ pub(super) struct Rollout {
     coin: String,
     issue: Issue,
     clean: bool,
+    /// Monotonic milliseconds of the first word of the tip, if it is new.
+    since: Option<u64>,
+    /// Miners that were given it.
+    told: usize,
     /// Place in the slab of the next miner to look at.
     next: usize,
 }
 
 impl Worker {
     /// Gives the coin's miners a job, from this turn on. One that is still on its way is overtaken.
-    pub(super) fn roll_out(&mut self, coin: &str, issue: Issue, clean: bool) {
+    pub(super) fn roll_out(&mut self, coin: &str, issue: Issue, clean: bool, since: Option<u64>) {
         let before = self.rollouts.iter().position(|rollout| rollout.coin == coin);
         let overtaken = before.map(|place| self.rollouts.swap_remove(place));
         // Whoever has not heard of the tip that an overtaken job was for must drop older work, too.
-        let clean = clean || overtaken.is_some_and(|rollout| rollout.clean);
-        self.rollouts.push(Rollout { coin: coin.to_owned(), issue, clean, next: 0 });
+        let clean = clean || overtaken.as_ref().is_some_and(|rollout| rollout.clean);
+        let since = since.or(overtaken.and_then(|rollout| rollout.since));
+        let coin = coin.to_owned();
+        self.rollouts.push(Rollout { coin, issue, clean, since, told: 0, next: 0 });
     }
 
     /// A turn's part of what is on its way.
@@ -38,9 +45,22 @@ impl Worker {
                 rollout.next += 1;
             }
             self.line = line;
-            rollout.next < self.miners.capacity()
+            rollout.told += told;
+            let done = rollout.next >= self.miners.capacity();
+            if done && rollout.told > 0 {
+                self.measure(rollout);
+            }
+            !done
         });
         self.rollouts = rollouts;
+    }
+
+    /// Shows the board how long a new tip took to reach the last miner.
+    fn measure(&self, rollout: &Rollout) {
+        if let (Some(since), Some(cell)) = (rollout.since, self.cell(&rollout.coin)) {
+            let took = monotonic_us().saturating_sub(since.saturating_mul(1000));
+            cell.changes.add(took, 1);
+        }
     }
 
     /// Gives the job to the miner whose turn it is, if it is one of the coin's and wants work.

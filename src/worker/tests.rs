@@ -94,6 +94,7 @@ fn start(dir: &Path, more: &str) -> Running {
         board: Arc::clone(&board),
         config: Arc::clone(&config),
         listeners: vec![Listener { port, socket }],
+        remembered: String::new(),
     };
     let (tell, told) = std::sync::mpsc::channel();
     helper::spawn("worker-test", move || tell.send(run(seat)).unwrap()).unwrap();
@@ -111,7 +112,7 @@ fn a_share_is_recorded_and_answered(more: &str) {
     client.line_with("\"id\":2");
     // The first work comes later than the miner.
     let body = memfd::sealed("body", b"").unwrap();
-    let message = Message::Work { work: Box::new(work()) };
+    let message = Message::Work { work: Box::new(work()), told: None };
     master.send(&message, &[body.as_fd()]).unwrap();
     let notify = client.line_with("mining.notify");
     assert!(subscribed.contains("\"09"), "extranonce1 begins with the lane: {subscribed}");
@@ -136,6 +137,9 @@ fn a_share_is_recorded_and_answered(more: &str) {
     let row = board.row(3).unwrap();
     assert_eq!(row.accepted.load(Ordering::Relaxed), 1);
     assert_eq!(row.rejected.load(Ordering::Relaxed), 1);
+    let times = row.replies.read();
+    assert_eq!(times.count(), 2, "both shares' answers: {times:?}");
+    assert!(times.sum_us < 2 * 20_000_000, "since they could be read: {times:?}");
 
     let stream = crate::journal::streams(&config.data_dir, "goldcoin").unwrap().remove(0);
     let path = crate::journal::path(&config.data_dir, "goldcoin", &stream.name);
@@ -260,7 +264,7 @@ fn a_block_on_a_stale_job_is_recorded_and_refused() {
     client.send("{\"id\":2,\"method\":\"mining.authorize\",\"params\":[\"me\",\"\"]}\n");
     let mut post = |work: Work| {
         let body = memfd::sealed("body", b"").unwrap();
-        master.send(&Message::Work { work: Box::new(work) }, &[body.as_fd()]).unwrap();
+        master.send(&Message::Work { work: Box::new(work), told: None }, &[body.as_fd()]).unwrap();
     };
     // Every hash is a block on the first.
     let easy = Work { target: Target(ethnum::U256::MAX), ..sha256_work() };

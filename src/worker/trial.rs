@@ -20,6 +20,8 @@ pub(crate) struct Said {
     pub(crate) key: usize,
     pub(crate) serial: u64,
     pub(crate) coin: String,
+    /// Monotonic microseconds at which it could be read.
+    pub(crate) since: u64,
     pub(crate) pieces: Vec<Piece>,
 }
 

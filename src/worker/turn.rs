@@ -2,7 +2,7 @@
 
 use super::coin::Coin;
 use super::{CHANNEL, MINERS, Now, SIGNALS, Stop, WAKER, Worker};
-use crate::sys::clock::ms;
+use crate::sys::clock::{monotonic_us, ms};
 use crate::sys::{self, signals};
 use mio::event::Event;
 use mio::{Events, Token};
@@ -33,6 +33,7 @@ impl Worker {
                 }
                 _ => {}
             }
+            self.began = monotonic_us();
             let mut signalled = false;
             for event in &events {
                 signalled |= event.token() == SIGNALS;
@@ -74,6 +75,10 @@ impl Worker {
                     let Some(miner) = self.miners.get_mut(key) else { return };
                     // An error or the other side's end is found by reading.
                     if event.is_readable() || event.is_read_closed() || event.is_error() {
+                        // What has not been heard of an earlier event waits since that one.
+                        if !miner.readable && !miner.more {
+                            miner.readable_at = self.began;
+                        }
                         miner.readable = true;
                         miner.ending |= event.is_read_closed() || event.is_error();
                         self.ready.push(key);

@@ -7,7 +7,7 @@ use std::path::Path;
 const REASONS: [&str; 1] = ["switching of coins, not built yet"];
 /// Rows that must be there.
 const ROWS: &str = "S1 S2 S3 S4 S5 S6 S7 S8 S10 A1 A2 A3 A4 A5 A6 A7 A8 A10 A11 A12 A13 A15 A16 A17 \
-    A18 M7 M8 O2 O3 O5 O6 O7 O8 O10 \
+    A18 M7 M8 O1 O2 O3 O5 O6 O7 O8 O10 \
     in-S1 in-S2 in-S3 in-S5 in-S6 in-S7 in-S9 in-S10 in-S11 in-S13 in-S14 in-S15 in-S17 in-S18 \
     in-S19 in-S21 in-S22 in-S23 in-S25 in-S26 in-S27 in-S29 in-S30 \
     in-M1 in-M3 in-M4 in-M5 in-M7 in-M8 in-M9 in-M11 in-M12 in-M13 in-M15 in-M16 in-M17 in-M19 \

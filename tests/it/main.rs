@@ -15,6 +15,7 @@
 
 mod harness;
 
+mod api;
 mod architecture;
 mod bans;
 mod blocknotify;
@@ -30,9 +31,11 @@ mod hostile;
 mod import;
 mod limits;
 mod master;
+mod metrics;
 mod mpos;
 mod names;
 mod notices;
+mod notify;
 mod payments;
 mod payouts;
 #[cfg(debug_assertions)] // a release has no fail points
@@ -46,4 +49,6 @@ mod signals;
 mod stores;
 mod vardiff;
 mod website;
+mod website_admin;
 mod website_browser;
+mod website_tls;

@@ -16,18 +16,18 @@ const HOSTILE: &str = "<script>alert(1)</script>\"'&:\u{202e}\u{200f}rig";
 const PAGES: [&str; 6] = ["/", "/getting_started", "/stats", "/tbs", "/workers", "/api"];
 
 /// An answer: status, head in lower case, body.
-struct Answer {
-    status: u16,
-    head: String,
-    body: Vec<u8>,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Answer {
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
     }
 }
@@ -47,7 +47,7 @@ fn exchange(port: u16, request: &[u8]) -> Option<Answer> {
 }
 
 /// Each question from an address of its own, so that asking again and again is not refused.
-fn ask(port: u16, method: &str, path: &str, headers: &str) -> Option<Answer> {
+pub(crate) fn ask(port: u16, method: &str, path: &str, headers: &str) -> Option<Answer> {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     let address = std::net::Ipv4Addr::from_bits(0x0a00_0000 + number);
@@ -58,16 +58,16 @@ fn ask(port: u16, method: &str, path: &str, headers: &str) -> Option<Answer> {
     exchange(port, request.as_bytes())
 }
 
-fn get(port: u16, path: &str) -> Answer {
+pub(crate) fn get(port: u16, path: &str) -> Answer {
     ask(port, "GET", path, "").unwrap_or_else(|| panic!("no answer to GET {path}"))
 }
 
-fn json_of(port: u16, path: &str) -> Option<Value> {
+pub(crate) fn json_of(port: u16, path: &str) -> Option<Value> {
     let answer = ask(port, "GET", path, "")?;
     serde_json::from_slice(&answer.body).ok()
 }
 
-fn site(host: &str, port: u16) -> Value {
+pub(crate) fn site(host: &str, port: u16) -> Value {
     json!({
         "enabled": true, "host": host, "port": port, "siteTitle": "My <Pool>",
         "stats": {"updateInterval": 5},
@@ -138,7 +138,7 @@ fn pages_and_apis_have_the_numbers_and_run_nothing() {
     assert!(miner["workers"][0]["round_work"].as_f64().is_some_and(|work| work > 0.0), "{miner}");
     for list in ["blocks", "payouts"] {
         let path = format!("/api/v1/pools/bitcoin/{list}?limit=5");
-        assert_eq!(json_of(port, &path), Some(json!({list: []})));
+        assert_eq!(json_of(port, &path), Some(json!({list: [], "next": null})));
     }
     let points = json_of(port, "/api/v1/pools/bitcoin/history?step=60").expect("points");
     let points = points["points"].as_array().expect("points").iter();
@@ -158,7 +158,7 @@ fn pages_and_apis_have_the_numbers_and_run_nothing() {
         let answer = get(port, path);
         let text = answer.text();
         assert_eq!(answer.status, 200, "{path}: {text}");
-        for bad in ["<script", "My <Pool>", "\u{202e}", "\u{200f}"] {
+        for bad in ["<script>", "alert(1)<", "My <Pool>", " style=", "\u{202e}", "\u{200f}"] {
             assert!(!text.contains(bad), "{bad:?} in {path}:\n{text}");
         }
         let policy = answer.header("content-security-policy").unwrap_or_default();
@@ -169,6 +169,8 @@ fn pages_and_apis_have_the_numbers_and_run_nothing() {
         assert!(
             !text.contains("src=\"http") && !text.contains("<link rel=\"stylesheet\" href=\"http")
         );
+        let scripts = text.matches("<script").count();
+        assert_eq!(scripts, text.matches("<script src=\"/static/live-").count(), "{path}");
     }
     let workers = get(port, "/workers").text();
     assert!(
@@ -201,6 +203,40 @@ fn pages_and_apis_have_the_numbers_and_run_nothing() {
 
     tags_and_refusals(port);
     live(port);
+    parts_of_pages(port, stratum, &page);
+}
+
+/// NOMP's `/get_page`, the same for a miner's page, and Getting Started for what was chosen.
+fn parts_of_pages(port: u16, stratum: u16, miner: &str) {
+    for id in ["", "home", "stats", "tbs", "workers", "api", "getting_started"] {
+        let part = get(port, &format!("/get_page?id={id}"));
+        assert_eq!(part.status, 200, "{id}");
+        assert!(part.text().contains("<h1>") && !part.text().contains("<html"), "{id}");
+    }
+    let part = get(port, &format!("{miner}?part=1")).text();
+    assert!(part.contains("\\u{202e}") && !part.contains("<html"), "{part}");
+    assert!(part.contains("<svg class=\"chart\"") && part.contains("payments.csv"), "{part}");
+    assert_eq!(get(port, "/get_page?id=nothing").status, 404);
+    assert!(get(port, "/mining_key").text().contains("an address of your own wallet"));
+    let chosen = format!("/getting_started?coin=bitcoin&hardware=cpu&port={stratum}&address=1abc");
+    let line = format!(
+        "<code>minerd -a sha256d -o stratum+tcp://pool.example:{stratum} -u 1abc.rig1 -p x</code>"
+    );
+    let page = get(port, &chosen).text();
+    assert!(page.contains(&line), "{page}");
+    let page = get(port, "/getting_started?coin=%3Cb%3E&hardware=%22&address=%22%3E%3Cb%3E").text();
+    assert!(!page.contains("<b>\"") && page.contains("ADDRESS.rig1"), "{page}");
+    let script = page.split("src=\"/static/").nth(1).and_then(|rest| rest.split('"').next());
+    let script = get(port, &format!("/static/{}", script.expect("a script")));
+    assert_eq!(script.header("content-type"), Some("text/javascript; charset=utf-8"));
+    assert!(script.header("cache-control").is_some_and(|cache| cache.contains("immutable")));
+    for (path, status) in [
+        ("/api/v1/events?topics=miner", 400),
+        ("/api/v1/events?topics=x", 400),
+        ("/api/v1/events?miner=x&coin=nothing", 404),
+    ] {
+        assert_eq!(get(port, path).status, status, "{path}");
+    }
 }
 
 fn tags_and_refusals(port: u16) {
@@ -430,6 +466,100 @@ fn while_the_ledger_is_away_its_last_numbers_stay_and_say_their_age() {
     redis.run();
     wait_until("the numbers to go on", seconds(60), || shown()["shares"]["accepted"] == json!(8));
     wait_until("readiness", seconds(30), || get(port, "/ready").status == 200);
+}
+
+/// A pool with a miner at work on the chain's tip.
+fn mining(pair: &Pair, site: &Value) -> (Romp, Client) {
+    pair.mine_to(120);
+    let address = pair.first.text("getnewaddress", json!(["", "legacy"]));
+    let stratum = free_port();
+    let pool = Pool::new("litecoin", stratum, json!({"diff": 1e-5}), pair.daemons())
+        .with("address", json!(address));
+    let mut romp = Romp::prepare(1, &[&pool]);
+    romp.set("website", Some(site.clone()));
+    romp.run();
+    romp.wait_ready(1);
+    let mut client = Client::login(stratum, &format!("{address}.rig")).expect("login").scrypt();
+    client.wait_for_work_on(&pair.first.text("getbestblockhash", json!([]))).expect("work");
+    (romp, client)
+}
+
+#[test]
+fn a_found_block_is_told_and_shown_long_before_the_next_look() {
+    let _alone = alone();
+    let pair = Pair::start_with(None, &[NO_MWEB]);
+    let port = free_port();
+    let mut hourly = site("127.0.0.1", port);
+    hourly["stats"]["updateInterval"] = json!(3600);
+    let (_romp, mut client) = mining(&pair, &hourly);
+    wait_until("the first numbers", seconds(30), || get(port, "/ready").status == 200);
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("a connection");
+    stream.set_read_timeout(Some(seconds(30))).expect("a deadline");
+    let request = b"GET /api/v1/events?topics=block,numbers HTTP/1.1\r\nHost: x\r\n\r\n";
+    stream.write_all(request).expect("sent");
+    let (mut text, mut part) = (String::new(), [0; 4096]);
+    let mut hear = |what: &str| {
+        wait_until(what, seconds(30), || {
+            let count = stream.read(&mut part).expect("events");
+            assert!(count > 0, "the stream ended: {text}");
+            text.push_str(&String::from_utf8_lossy(&part[..count]));
+            text.contains(what)
+        });
+        text.clone()
+    };
+    hear("event: numbers");
+    let block = client.search(|meets, _, network| meets >= network * 1.000_001);
+    let answer = client.request("mining.submit", &block.share).expect("an answer");
+    assert_eq!(answer["result"], json!(true), "{answer}");
+    let heard = hear("event: block");
+    assert!(heard.contains("\"event\":\"found\"") && heard.contains(&block.hash), "{heard}");
+    assert!(get(port, "/stats").text().contains(&block.hash));
+}
+
+#[test]
+fn an_operators_logo_style_and_texts_are_on_the_pages_and_run_nothing() {
+    let _alone = alone();
+    let stub = Stub::start(&["segwit"]);
+    let (stratum, port) = (free_port(), free_port());
+    let pool = Pool::new("bitcoin", stratum, json!({"diff": EASY}), stub.daemons());
+    let mut romp = Romp::prepare(1, &[&pool]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| {
+        std::fs::write(folder.path().join(name), text).expect("a file");
+    };
+    write(
+        "home.md",
+        "# Welcome\n\nSee <script>alert(1)</script> [rules](/rules) [x](javascript:y)",
+    );
+    write("footer.md", "Ours *alone*.");
+    write("style.css", ":root { --accent: #060; }");
+    write("logo.svg", "<svg xmlns=\"http://www.w3.org/2000/svg\"><script>alert(1)</script></svg>");
+    let mut own = site("127.0.0.1", port);
+    own["folder"] = json!(folder.path());
+    romp.set("website", Some(own));
+    romp.run();
+    romp.wait_ready(1);
+    wait_until("the site", seconds(30), || ask(port, "GET", "/health", "").is_some());
+    let page = get(port, "/").text();
+    for text in ["<h2>Welcome</h2>", "&lt;script&gt;", "<a href=\"/rules\">", "<em>alone</em>"] {
+        assert!(page.contains(text), "{text} in {page}");
+    }
+    assert!(!page.contains("javascript:"), "{page}");
+    let file = |begin: &str| {
+        let rest = page.split(begin).nth(1).and_then(|rest| rest.split('"').next());
+        get(port, &format!("{begin}{}", rest.expect("a file")))
+    };
+    assert_eq!(file("/static/own-").text(), ":root { --accent: #060; }");
+    let logo = file("/static/logo-");
+    assert_eq!(logo.header("content-type"), Some("image/svg+xml"));
+    let policy = logo.header("content-security-policy").unwrap_or_default();
+    assert!(policy.contains("sandbox") && policy.contains("default-src 'none'"), "{policy}");
+
+    write("footer.md", "Another one.");
+    romp.process().signal(Signal::SIGHUP);
+    wait_until("the new text", seconds(30), || {
+        ask(port, "GET", "/", "").is_some_and(|page| page.text().contains("Another one."))
+    });
 }
 
 /// NOMP's own configuration has a site on port 80, which not everybody may or can have.

@@ -105,6 +105,9 @@ fn pages_are_whole_on_every_screen() {
                 browser.picture(&album.join(format!("{name}-{}-{scheme}{plain}.png", view.width)));
             }
             assert_eq!(browser.value(ACCESSIBLE), json!([]), "{what}");
+            // A phone makes itself as wide as what does not fit.
+            let wide = browser.value("document.documentElement.scrollWidth").as_u64();
+            assert!(wide <= Some(view.width.into()), "{what}: {wide:?} pixels wide");
             if view.scripts {
                 assert_eq!(axe(&mut browser).unwrap_or(json!([])), json!([]), "{what}");
             }
@@ -114,4 +117,39 @@ fn pages_are_whole_on_every_screen() {
     browser.look(VIEWS[0]);
     browser.go(&format!("{origin}/workers"));
     assert!(browser.words().contains("<img src=x onerror=alert(1)>"), "{}", browser.words());
+}
+
+#[test]
+fn numbers_move_without_a_reload_and_leave_alone_what_is_used() {
+    let _alone = alone();
+    let (scene, origin) = open(2, 5);
+    let names: Vec<String> =
+        scene.addresses.iter().map(|address| format!("{address}.{HOSTILE}")).collect();
+    let pool = format!("{origin}/api/v1/pools/litecoin");
+    let found = |count: u64| {
+        wait_until("blocks", seconds(60), || {
+            fetch(&pool).is_some_and(|pool| pool["blocks"]["found"] == json!(count))
+        });
+    };
+    scene.round(&names, 3);
+    found(1);
+    let mut browser = Browser::start();
+    browser.look(VIEWS[0]);
+    browser.go(&format!("{origin}/"));
+    wait_until("it to be live", seconds(30), || browser.words().contains("Live"));
+    let field = "document.querySelector('#address')";
+    browser.value(&format!("{field}.value = 'typed'; {field}.focus(); window.same = 1"));
+    scene.round(&names, 3);
+    wait_until("the news", seconds(60), || {
+        let said = browser.value("document.querySelector('#news').textContent");
+        said.as_str().is_some_and(|said| said.contains(" of litecoin "))
+    });
+    wait_until("the second block on the page", seconds(60), || {
+        browser.value("document.querySelectorAll('.last li').length") == json!(2)
+    });
+    assert_eq!(browser.value("window.same"), json!(1), "the page was loaded again");
+    assert_eq!(browser.value(&format!("{field}.value")), json!("typed"));
+    assert_eq!(browser.value(&format!("document.activeElement === {field}")), json!(true));
+    assert_eq!(browser.value(ACCESSIBLE), json!([]));
+    assert_eq!(browser.complaints(&origin), Vec::<String>::new());
 }

@@ -48,7 +48,8 @@ fn add_all(follower: &mut Follower) {
 
 fn workers(dir: &Path) -> BTreeMap<String, Sum> {
     let history = History::open_for_reading(dir, "litecoin").unwrap();
-    history.map(|it| it.workers(START / 1000).unwrap()).unwrap_or_default()
+    let all = history.map(|it| it.workers(START / 1000).unwrap()).unwrap_or_default();
+    all.into_iter().map(|(name, recent)| (name, recent.sum)).collect()
 }
 
 fn path(dir: &Path) -> PathBuf {
@@ -93,11 +94,11 @@ fn live(steps: &[Step], dir: &Path) {
             Step::Share(slot, weight) => {
                 let name = format!("w{}.r", weight % 4);
                 writers[slot].push(&share(time, &name, weight));
-                pushed[slot].push((name, Sum { weight, shares: 1, rejected: 0 }));
+                pushed[slot].push((name, Sum { weight, shares: 1, ..Sum::default() }));
             }
             Step::Refused(slot, count) => {
                 writers[slot].push(&refused(time, "w1.r", count));
-                let sum = Sum { rejected: u64::from(count), ..Sum::default() };
+                let sum = Sum::refused(Reject::Duplicate, count);
                 pushed[slot].extend((count > 0).then(|| ("w1.r".to_owned(), sum)));
             }
             Step::Commit(slot) => {
@@ -182,7 +183,8 @@ fn a_damaged_file_is_told_of_and_counted_anew_when_it_is_gone() {
     assert!(!follower.written().has(name, 1), "journals are kept for it meanwhile");
     std::fs::remove_file(path(dir.path())).unwrap();
     add_all(&mut follower);
-    let sum = Sum { weight: 1, shares: 1, rejected: 3 };
+    let mut sum = Sum { weight: 1, shares: 1, ..Sum::default() };
+    sum.add(Sum::refused(Reject::Duplicate, 3));
     assert_eq!(workers(dir.path()), BTreeMap::from([("a".to_owned(), sum)]));
 }
 

@@ -11,6 +11,7 @@ fn rules(pubkey_hash: u8, script_hash: &[u8], hrp: &str) -> Rules {
         pubkey_hash: vec![pubkey_hash],
         script_hash: script_hash.to_vec(),
         segwit_hrp: Some(hrp.to_owned()),
+        wif: None,
     }
 }
 

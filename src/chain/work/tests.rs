@@ -28,7 +28,7 @@ fn plan() -> Plan {
         tag: "/nodeStratum/".to_owned(),
         extranonce2_size: 4,
         tx_message: None,
-        addresses: Rules { pubkey_hash: vec![76], script_hash: vec![16], segwit_hrp: None },
+        addresses: Rules { pubkey_hash: vec![76], script_hash: vec![16], ..Rules::default() },
     }
 }
 

@@ -79,6 +79,8 @@ pub(in crate::config) struct RawNetwork {
     pub(in crate::config) script_hash: Option<RawBytes>,
     /// Human-readable part of segwit addresses.
     pub(in crate::config) segwit_hrp: Option<String>,
+    /// Version byte of private keys (WIF): for wallets that ask the site; romp holds no key.
+    pub(in crate::config) wif: Option<u8>,
     /// Message start, hex, wire order.
     pub(in crate::config) magic: Option<String>,
 }

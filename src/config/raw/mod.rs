@@ -5,12 +5,14 @@
 
 mod coin;
 mod limits;
+mod notifications;
 mod parts;
 mod pool;
 mod portal;
 
 pub(super) use coin::{RawBytes, RawCoin};
 pub(super) use limits::RawLimits;
+pub(super) use notifications::{RawMail, RawNotifications, RawWebhook};
 pub(super) use parts::{RawDaemon, RawForks, RawRedis, RawSecret};
 pub(super) use pool::{RawBanning, RawMpos, RawPool, RawVarDiff};
-pub(super) use portal::RawPortal;
+pub(super) use portal::{RawAdmin, RawPortal, RawTls};

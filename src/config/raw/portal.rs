@@ -1,6 +1,7 @@
 //! `config.json` as written.
 
 use super::limits::RawLimits;
+use super::notifications::RawNotifications;
 use super::parts::{RawForks, RawRedis, RawSecret};
 use super::pool::{RawPool, RawPort};
 use schemars::JsonSchema;
@@ -54,6 +55,8 @@ pub(in crate::config) struct RawPortal {
     pub(in crate::config) default_pool_configs: Option<RawPool>,
     /// The web site.
     pub(in crate::config) website: Option<RawWebsite>,
+    /// Messages to the operator.
+    pub(in crate::config) notifications: Option<RawNotifications>,
     /// Redis server for the ledgers of all pools; without one each pool keeps a file in dataDir.
     pub(in crate::config) redis: Option<RawRedis>,
     /// Ports whose miners move from coin to coin, by name.
@@ -114,12 +117,18 @@ pub(in crate::config) struct RawWebsite {
     pub(in crate::config) port: Option<u16>,
     /// Host name of the stratum ports, as shown to miners.
     pub(in crate::config) stratum_host: Option<String>,
+    /// Folder with the operator's own texts, logo and style.
+    pub(in crate::config) folder: Option<String>,
     /// Statistics.
     pub(in crate::config) stats: Option<RawStats>,
     /// Pages for the operator.
     pub(in crate::config) admin_center: Option<RawAdmin>,
+    /// A certificate: the site speaks TLS.
+    pub(in crate::config) tls: Option<RawTls>,
     /// Live numbers on the pages (early NOMP; never read there).
     pub(in crate::config) live_stats: Option<bool>,
+    /// Networks that may read /metrics; default all.
+    pub(in crate::config) metrics_allow: Option<Vec<String>>,
     /// Title of the pages; default romp.
     pub(in crate::config) site_title: Option<String>,
     /// Seconds between statistics (early NOMP).
@@ -144,10 +153,26 @@ pub(in crate::config) struct RawStats {
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(in crate::config) struct RawAdmin {
-    /// Serve them.
+    /// Serve them; default false.
     pub(in crate::config) enabled: Option<bool>,
-    /// Password of the operator.
+    /// The hash of the operator's password, as `romp password` prints it.
     pub(in crate::config) password: Option<RawSecret>,
+    /// For scripts: at least 32 letters.
+    pub(in crate::config) token: Option<RawSecret>,
+    /// Networks that may come here; default loopback and private ones.
+    pub(in crate::config) allow: Option<Vec<String>>,
+}
+
+/// The certificate of the web site.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub(in crate::config) struct RawTls {
+    /// File with the certificate and those that it is signed by, PEM.
+    pub(in crate::config) cert: Option<String>,
+    /// File with its private key, PEM.
+    pub(in crate::config) key: Option<String>,
+    /// Plain port that sends browsers to the TLS one; default none.
+    pub(in crate::config) redirect_port: Option<u16>,
 }
 
 /// A set of switching ports.

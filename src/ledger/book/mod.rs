@@ -11,6 +11,7 @@ mod claim;
 mod fee;
 mod imports;
 mod intents;
+mod paged;
 mod payouts;
 mod record;
 mod show;
@@ -23,9 +24,10 @@ pub use claim::{ADOPTED, Turn};
 pub use fee::Fee;
 pub use imports::{Import, ImportKind, Imported};
 pub use intents::{Intent, Made};
+pub use paged::{Place, Round};
 pub use payouts::{Balance, Due, Held, NewPayout, Payout, PayoutState};
 pub use record::{Line, Record};
-pub use show::{Earned, Paid, Totals};
+pub use show::{Earned, Paid, Sums, Totals};
 pub use thresholds::Minimums;
 pub use transfer::REFUSED;
 pub use work::Work;
@@ -67,7 +69,6 @@ CREATE TABLE credit (
     block INTEGER NOT NULL, account INTEGER NOT NULL, weight TEXT NOT NULL,
     amount INTEGER NOT NULL CHECK (amount >= 0),
     PRIMARY KEY (block, account)) STRICT, WITHOUT ROWID;
-CREATE INDEX credit_account ON credit (account, amount);
 CREATE TABLE payout (
     id INTEGER PRIMARY KEY, txid TEXT UNIQUE, bytes TEXT,
     fee INTEGER NOT NULL CHECK (fee >= 0), state TEXT NOT NULL, time INTEGER NOT NULL,
@@ -86,6 +87,15 @@ CREATE TABLE transfer (
     amount INTEGER NOT NULL CHECK (amount > 0)) STRICT;
 CREATE TABLE trace (
     n INTEGER PRIMARY KEY, time INTEGER NOT NULL, subject TEXT NOT NULL, words TEXT NOT NULL) STRICT;
+";
+/// Indexes that books of before do not have: what the web site shows in the order of height or time,
+/// and of one account, is found without looking at all. The last one is in place of one by account
+/// and amount.
+const INDEXES: &str = "
+CREATE INDEX IF NOT EXISTS block_height ON block (height);
+CREATE INDEX IF NOT EXISTS block_time ON block (time, state);
+CREATE INDEX IF NOT EXISTS credit_newest ON credit (account, block, amount);
+DROP INDEX IF EXISTS credit_account;
 ";
 
 /// Who earns: an output script, or a name that is no address.
@@ -178,6 +188,9 @@ impl Book {
                 change.execute_batch(SCHEMA)?;
                 change.execute_batch(imports::SCHEMA)?;
                 change.pragma_update(None, "user_version", VERSION)?;
+            }
+            if version(&change)? == VERSION {
+                change.execute_batch(INDEXES)?;
             }
             change.commit()?;
             Ok(connection)

@@ -19,10 +19,24 @@ pub struct Totals {
     pub holders: u64,
     /// Payouts that are not settled.
     pub open: u64,
+    /// When the oldest of them was made, unix ms.
+    pub open_since: Option<u64>,
     /// Intended, signed or sent, not confirmed.
     pub in_flight: u128,
     /// Confirmed.
     pub paid: u128,
+}
+
+/// What payouts pay to accounts, kept from one look to the next: once signed it never changes.
+#[derive(Debug, Default)]
+pub struct Sums(BTreeMap<i64, (u64, u128)>);
+
+impl Sums {
+    /// How many accounts a payout pays, and how much, in the smallest unit; `None`: not seen yet.
+    #[must_use]
+    pub fn of(&self, payout: i64) -> Option<(u64, u128)> {
+        self.0.get(&payout).copied()
+    }
 }
 
 /// A payment to one account.
@@ -55,6 +69,29 @@ pub struct Earned {
 
 fn hash(text: &str) -> Hash {
     Hash::from_display(text).unwrap_or(Hash([0; 32]))
+}
+
+/// From `txid, state, time, depth, amount`.
+pub(super) fn paid(row: &Row<'_>) -> rusqlite::Result<Paid> {
+    let state = row.get::<_, String>(1)?;
+    let known = PayoutState::ALL.into_iter().find(|known| known.name() == state);
+    Ok(Paid {
+        txid: hash(&row.get::<_, String>(0)?),
+        state: known.unwrap_or(PayoutState::Signed),
+        time: row.get(2).map(natural)?,
+        depth: row.get(3).map(natural)?,
+        amount: amount(row, 4)?,
+    })
+}
+
+/// From `height, hash, time, amount`.
+pub(super) fn earned(row: &Row<'_>) -> rusqlite::Result<Earned> {
+    Ok(Earned {
+        height: row.get(0).map(natural)?,
+        hash: hash(&row.get::<_, String>(1)?),
+        time: row.get(2).map(natural)?,
+        amount: amount(row, 3)?,
+    })
 }
 
 impl Book {
@@ -100,13 +137,22 @@ impl Book {
         })
     }
 
-    /// Sums over all accounts.
+    /// How many blocks' work was carried into the round of another.
     ///
     /// # Errors
     /// [`BookError`].
-    pub fn totals(&self) -> Result<Totals, BookError> {
-        self.read(|book| {
-            let mut totals = Totals::default();
+    pub fn carried(&self) -> Result<u64, BookError> {
+        let sql = "SELECT COUNT(*) FROM block WHERE carried IS NOT NULL";
+        self.read(|book| book.query_row(sql, [], |row| row.get(0).map(natural)))
+    }
+
+    /// Sums over all accounts. `sums`: what earlier calls for this book have added up.
+    ///
+    /// # Errors
+    /// [`BookError`].
+    pub fn totals(&self, sums: &mut Sums) -> Result<Totals, BookError> {
+        let mut totals = Totals::default();
+        let payouts: Vec<(i64, String)> = self.read(|book| {
             let mut query = book.prepare("SELECT balance, held IS NOT NULL FROM account")?;
             let mut rows = query.query([])?;
             while let Some(row) = rows.next()? {
@@ -118,21 +164,33 @@ impl Book {
                     totals.owed += balance;
                 }
             }
-            // In two parts: a sum in SQLite ends at 63 bits.
-            let sql = "SELECT state = 'confirmed', SUM(amount / 1000000000),
-                SUM(amount % 1000000000) FROM output JOIN payout ON payout.id = payout
-                WHERE state <> 'void' GROUP BY 1";
-            let mut query = book.prepare(sql)?;
-            let mut rows = query.query([])?;
-            while let Some(row) = rows.next()? {
-                let part = |place| row.get(place).map(|sum: i64| u128::from(natural(sum)));
-                let sum = part(1)? * 1_000_000_000 + part(2)?;
-                if row.get(0)? { totals.paid += sum } else { totals.in_flight += sum }
+            // Both columns are in an index: the transactions' bytes are not read.
+            let mut query = book.prepare("SELECT id, state FROM payout WHERE state <> 'void'")?;
+            query.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+        })?;
+        for (id, state) in payouts {
+            let sum = match sums.of(id) {
+                Some((_, known)) => known,
+                None => {
+                    let new = self.paid_by(id)?;
+                    // An intent may be taken back, and its number go to another.
+                    if state != "intended" {
+                        sums.0.insert(id, new);
+                    }
+                    new.1
+                }
+            };
+            if state == PayoutState::Confirmed.name() {
+                totals.paid += sum;
+            } else {
+                totals.in_flight += sum;
+                totals.open += 1;
             }
-            let sql = "SELECT COUNT(*) FROM payout WHERE state IN ('intended', 'signed', 'sent')";
-            totals.open = book.query_row(sql, [], |row| row.get(0).map(natural))?;
-            Ok(totals)
-        })
+        }
+        let sql = "SELECT MIN(time) FROM payout WHERE state IN ('intended', 'signed', 'sent')";
+        let since = |row: &Row<'_>| row.get(0).map(|time: Option<i64>| time.map(natural));
+        totals.open_since = self.read(|book| book.query_row(sql, [], since))?;
+        Ok(totals)
     }
 
     /// So many payouts with numbers below one, newest first.
@@ -169,23 +227,11 @@ impl Book {
     /// # Errors
     /// [`BookError`].
     pub fn paid_to(&self, name: &str, most: u32) -> Result<Vec<Paid>, BookError> {
-        let sql = "SELECT txid, state, time, depth, amount FROM output
-            JOIN payout ON payout.id = payout JOIN account ON account.id = account
-            WHERE name = ?1 AND txid IS NOT NULL ORDER BY payout.id DESC LIMIT ?2";
-        self.read(|book| {
-            let paid = |row: &Row<'_>| {
-                let state = row.get::<_, String>(1)?;
-                let known = PayoutState::ALL.into_iter().find(|known| known.name() == state);
-                Ok(Paid {
-                    txid: hash(&row.get::<_, String>(0)?),
-                    state: known.unwrap_or(PayoutState::Signed),
-                    time: row.get(2).map(natural)?,
-                    depth: row.get(3).map(natural)?,
-                    amount: amount(row, 4)?,
-                })
-            };
-            book.prepare(sql)?.query_map(params![name, most], paid)?.collect()
-        })
+        let sql = "SELECT txid, state, time, depth, amount FROM account
+            CROSS JOIN output ON output.account = account.id
+            CROSS JOIN payout ON payout.id = output.payout
+            WHERE name = ?1 AND txid IS NOT NULL ORDER BY output.payout DESC LIMIT ?2";
+        self.read(|book| book.prepare(sql)?.query_map(params![name, most], paid)?.collect())
     }
 
     /// What so many blocks brought to an account, newest first.
@@ -193,19 +239,18 @@ impl Book {
     /// # Errors
     /// [`BookError`].
     pub fn earned_by(&self, name: &str, most: u32) -> Result<Vec<Earned>, BookError> {
-        let sql = "SELECT height, hash, block.time, amount FROM credit
-            JOIN block ON block.id = block JOIN account ON account.id = account
-            WHERE name = ?1 ORDER BY height DESC LIMIT ?2";
+        // In the order in which the book took them in, which an index has.
+        let sql = "SELECT height, hash, block.time, amount FROM account
+            CROSS JOIN credit ON credit.account = account.id
+            CROSS JOIN block ON block.id = credit.block
+            WHERE name = ?1 ORDER BY credit.block DESC LIMIT ?2";
         self.read(|book| {
-            let earned = |row: &Row<'_>| {
-                Ok(Earned {
-                    height: row.get(0).map(natural)?,
-                    hash: hash(&row.get::<_, String>(1)?),
-                    time: row.get(2).map(natural)?,
-                    amount: amount(row, 3)?,
-                })
-            };
-            book.prepare(sql)?.query_map(params![name, most], earned)?.collect()
+            let mut all: Vec<Earned> = book
+                .prepare(sql)?
+                .query_map(params![name, most], earned)?
+                .collect::<rusqlite::Result<_>>()?;
+            all.sort_by_key(|earned| std::cmp::Reverse(earned.height));
+            Ok(all)
         })
     }
 }

@@ -1,11 +1,11 @@
 //! What the book holds, through all that happens to blocks and payouts.
-
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 mod fees;
 mod intents;
 mod show;
 mod thresholds;
+pub(crate) mod year;
 
 use super::*;
 use crate::chain::Hash;

@@ -26,7 +26,8 @@ impl World {
     fn turn(&mut self, workers: usize, stop: Stop) -> Vec<Effect> {
         let (now, hung) = (self.now, self.hung.clone());
         let tick = |row| if hung.contains(&row) { 0 } else { now };
-        let effects = self.fleet.plan(&wanted(workers, false, false), stop, SHUTDOWN, now, tick);
+        let effects =
+            self.fleet.plan(&wanted(workers, false, false, false), stop, SHUTDOWN, now, tick);
         for effect in &effects {
             if let Effect::Start { row } = effect {
                 let serves = Kind::of(self.fleet.slot(*row).unwrap().role).serves_miners;

@@ -110,7 +110,7 @@ impl Coin {
         }
         self.height = Some(work.height);
         self.work_at = Some(unix);
-        self.notices.sent(work.previous, now, unix);
-        self.out.send(Message::Work { work: Box::new(work) }, Some(body));
+        let told = self.notices.sent(work.previous, now, unix);
+        self.out.send(Message::Work { work: Box::new(work), told }, Some(body));
     }
 }

@@ -1,107 +1,58 @@
 //! The pages. They are whole without scripts, and everything that others chose is escaped by the
-//! templates.
+//! templates. Those that are the same for everybody are written once for each snapshot.
 
+mod api;
+mod chart;
+mod frame;
+mod miner;
+mod start;
 mod view;
+mod words;
+
+pub(super) use api::api;
 
 use super::coin::{WorkerView, owner};
-use super::miner::{self, Miner};
-use super::reply::{Kind, send};
+use super::reply::{Kind, Prepared, send};
+use super::rigs::Known;
 use super::routes::Site;
-use super::text::{ago, coins, difficulty, in_path, rate, shown, utc};
-use crate::config::Pool;
+use super::snapshot::Snapshot;
+use super::text::{ago, difficulty, in_path, rate, shown};
 use crate::sys::clock::unix_ms;
 use askama::Template;
-use axum::extract::{Path, Query, State};
-use axum::http::header::HOST;
+use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
+use frame::Frame;
+pub(super) use frame::{icon, icon_path, script, script_path, style, style_path};
+pub(super) use miner::miner;
 use serde::Deserialize;
-use std::hash::{DefaultHasher, Hash, Hasher};
+pub(super) use start::getting_started;
 use std::sync::Arc;
-use view::{PayoutView, PoolView, link, money};
+use view::PoolView;
 
-const ICON: &str = include_str!("../html/icon.svg");
-const STYLE: &str = include_str!("../html/style.css");
-/// Pages of the menu.
-const PAGES: [(&str, &str); 5] = [
-    ("/", "Home"),
-    ("/getting_started", "Getting started"),
-    ("/stats", "Pools"),
-    ("/workers", "Workers"),
-    ("/api", "API"),
-];
 /// Workers of a coin that one page shows.
 const WORKERS: usize = 500;
 
-/// Where the style is: a new one has another name, so that nobody sees an old one.
-pub(super) fn style_path() -> String {
-    let mut hasher = DefaultHasher::new();
-    STYLE.hash(&mut hasher);
-    format!("/static/style-{:016x}.css", hasher.finish())
+/// A page that is the same for everybody: whole, and what is within its `main`.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Page {
+    whole: Prepared,
+    part: Prepared,
 }
 
-/// The style.
-pub(super) async fn style(headers: HeaderMap) -> Response {
-    send(&headers, Kind::Css, STYLE)
-}
-
-/// The sign in a browser's tab.
-pub(super) async fn icon(headers: HeaderMap) -> Response {
-    send(&headers, Kind::Svg, ICON)
-}
-
-/// What stands around every page.
-struct Frame {
-    title: String,
-    heading: String,
-    path: &'static str,
-    pages: &'static [(&'static str, &'static str)],
-    style: String,
-    troubles: Vec<String>,
-    age: String,
-}
-
-impl Frame {
-    fn new(site: &Site, path: &'static str, heading: &str, now: u64) -> Self {
-        let snapshot = site.now();
-        let mut troubles = Vec::new();
-        if snapshot.master.trouble.is_some() {
-            troubles.push(match snapshot.master.at {
-                0 => "The server does not answer the web site.".to_owned(),
-                at => format!(
-                    "The server does not answer the web site: what it said is from {}.",
-                    ago(at, now)
-                ),
-            });
-        }
-        Self {
-            title: shown(&site.settings.title),
-            heading: heading.to_owned(),
-            path,
-            pages: &PAGES,
-            style: style_path(),
-            troubles,
-            age: match snapshot.at {
-                0 => "The first numbers come in a moment.".to_owned(),
-                // Not how long ago: a page that did not change keeps its tag.
-                at => format!("Numbers of {}.", utc(at / 1000)),
-            },
-        }
-    }
+/// The pages of a snapshot.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Written {
+    home: Page,
+    stats: Page,
+    workers: Page,
 }
 
 #[derive(Template)]
 #[template(path = "home.html")]
 struct Home {
     frame: Frame,
-    pools: Vec<PoolView>,
-}
-
-#[derive(Template)]
-#[template(path = "getting_started.html")]
-struct GettingStarted {
-    frame: Frame,
-    host: String,
+    words: String,
     pools: Vec<PoolView>,
 }
 
@@ -119,37 +70,13 @@ struct Workers {
     pools: Vec<CoinWorkers>,
 }
 
+/// A coin's workers, the fastest first.
 struct CoinWorkers {
     id: String,
     name: String,
     count: usize,
     more: usize,
     rigs: Vec<RigView>,
-}
-
-#[derive(Template)]
-#[template(path = "miner.html")]
-struct MinerPage {
-    frame: Frame,
-    address: String,
-    path: String,
-    pools: Vec<MinerView>,
-}
-
-/// A miner's part in one pool.
-struct MinerView {
-    id: String,
-    name: String,
-    rate: String,
-    has_account: bool,
-    immature: String,
-    unpaid: String,
-    in_flight: String,
-    paid: String,
-    minimum: String,
-    held: bool,
-    rigs: Vec<RigView>,
-    payments: Vec<PayoutView>,
 }
 
 /// A worker.
@@ -161,11 +88,13 @@ struct RigView {
     rejected: u64,
     efficiency: String,
     round: String,
+    difficulty: String,
+    last: String,
 }
 
 impl RigView {
     #[expect(clippy::cast_precision_loss, reason = "for display")]
-    fn new(name: &str, worker: WorkerView, round: f64) -> Self {
+    fn new(name: &str, worker: &WorkerView, round: f64, now: u64) -> Self {
         let all = worker.shares.saturating_add(worker.rejected);
         Self {
             name: shown(name),
@@ -178,15 +107,10 @@ impl RigView {
                 all => format!("{:.2} %", worker.shares as f64 / all as f64 * 100.0),
             },
             round: difficulty(round),
+            difficulty: worker.difficulty.map(difficulty).unwrap_or_default(),
+            last: worker.last.map(|at| ago(at * 1000, now)).unwrap_or_default(),
         }
     }
-}
-
-#[derive(Template)]
-#[template(path = "api.html")]
-struct Api {
-    frame: Frame,
-    paths: &'static [(&'static str, &'static str)],
 }
 
 #[derive(Template)]
@@ -196,81 +120,115 @@ struct Message {
     words: String,
 }
 
+fn text_of(template: &impl Template) -> String {
+    template.render().unwrap_or_else(|error| {
+        log::error!("the web site cannot write a page: {error}");
+        "this page cannot be written\n".to_owned()
+    })
+}
+
+/// What stands within a page's `main`: no name can look like its tags.
+fn part_of(text: &str) -> &str {
+    let inner = text.split_once("<main ").and_then(|(_, rest)| rest.split_once('>'));
+    inner.and_then(|(_, rest)| rest.rsplit_once("</main>")).map_or(text, |(inner, _)| inner)
+}
+
 fn page(headers: &HeaderMap, template: &impl Template) -> Response {
-    match template.render() {
-        Ok(text) => send(headers, Kind::Html, text),
-        Err(error) => {
-            log::error!("the web site cannot write a page: {error}");
-            (StatusCode::INTERNAL_SERVER_ERROR, "this page cannot be written\n").into_response()
-        }
+    send(headers, Kind::Html, text_of(template))
+}
+
+/// A page, or what is within its `main`.
+fn page_or_part(headers: &HeaderMap, part: bool, template: &impl Template) -> Response {
+    let text = text_of(template);
+    match part {
+        true => send(headers, Kind::Html, part_of(&text).to_owned()),
+        false => send(headers, Kind::Html, text),
     }
 }
 
-fn views(site: &Site, now: u64) -> Vec<PoolView> {
-    let snapshot = site.now();
+impl Page {
+    fn new(template: &impl Template) -> Self {
+        let text = text_of(template);
+        let part = Prepared::new(Kind::Html, part_of(&text).to_owned());
+        Self { whole: Prepared::new(Kind::Html, text), part }
+    }
+}
+
+fn views(site: &Site, snapshot: &Snapshot, now: u64) -> Vec<PoolView> {
     let pools = site.config.pools.iter();
-    pools.map(|(id, pool)| view::pool(&snapshot, id, pool, now)).collect()
+    pools.map(|(id, pool)| view::pool(snapshot, id, pool, now)).collect()
+}
+
+/// Writes the pages of a snapshot.
+pub(super) fn write(site: &Site, snapshot: &Snapshot) -> Written {
+    let now = unix_ms();
+    let frame = |path, heading| Frame::of(site, snapshot, path, heading, now);
+    let home = Home {
+        frame: frame("/", "What is mined here"),
+        words: site.own.home.clone(),
+        pools: views(site, snapshot, now),
+    };
+    let stats = Stats { frame: frame("/stats", "Pools"), pools: views(site, snapshot, now) };
+    let pools = workers(site, snapshot, now);
+    let workers = Workers { frame: frame("/workers", "Workers"), pools };
+    Written { home: Page::new(&home), stats: Page::new(&stats), workers: Page::new(&workers) }
 }
 
 /// `/`.
 pub(super) async fn home(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response {
-    let now = unix_ms();
-    let frame = Frame::new(&site, "/", "What is mined here", now);
-    page(&headers, &Home { frame, pools: views(&site, now) })
-}
-
-/// `/getting_started`.
-pub(super) async fn getting_started(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response {
-    let now = unix_ms();
-    let frame = Frame::new(&site, "/getting_started", "Getting started", now);
-    let host = site.settings.stratum_host.clone().unwrap_or_else(|| visited(&headers));
-    page(&headers, &GettingStarted { frame, host, pools: views(&site, now) })
-}
-
-/// The name by which the visitor came, without its port.
-fn visited(headers: &HeaderMap) -> String {
-    let host = headers.get(HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let name = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        Some((address, _)) => format!("[{address}]"),
-        None => host.split(':').next().unwrap_or_default().to_owned(),
-    };
-    let fine = |letter: char| letter.is_ascii_alphanumeric() || ".-[]:".contains(letter);
-    match !name.is_empty() && name.len() <= 255 && name.chars().all(fine) {
-        true => name,
-        false => "POOL".to_owned(),
-    }
+    site.now().pages.home.whole.send(&headers)
 }
 
 /// `/stats`.
 pub(super) async fn stats(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response {
-    let now = unix_ms();
-    let frame = Frame::new(&site, "/stats", "Pools", now);
-    page(&headers, &Stats { frame, pools: views(&site, now) })
+    site.now().pages.stats.whole.send(&headers)
 }
 
 /// `/workers`.
-pub(super) async fn workers(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response {
-    let now = unix_ms();
-    let snapshot = site.now();
+pub(super) async fn workers_page(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response {
+    site.now().pages.workers.whole.send(&headers)
+}
+
+fn workers(site: &Site, snapshot: &Snapshot, now: u64) -> Vec<CoinWorkers> {
     let mut pools = Vec::new();
     for (id, pool) in &site.config.pools {
         let Some(coin) = snapshot.coins.get(id) else { continue };
-        let workers = coin.workers();
-        let mut order: Vec<_> = workers.iter().collect();
-        order.sort_by(|a, b| b.1.rate.total_cmp(&a.1.rate).then(a.0.cmp(b.0)));
-        let rig = |(name, worker): &(&&str, &WorkerView)| {
-            RigView::new(name, **worker, coin.in_round(name))
-        };
+        let count = coin.rigs.all.len();
+        let rig = |rig: &Known| RigView::new(&rig.name, &rig.window, rig.round, now);
         pools.push(CoinWorkers {
             id: id.clone(),
             name: shown(&pool.coin.name),
-            count: order.len(),
-            more: order.len().saturating_sub(WORKERS),
-            rigs: order.iter().take(WORKERS).map(rig).collect(),
+            count,
+            more: count.saturating_sub(WORKERS),
+            rigs: coin.rigs.fastest().take(WORKERS).map(rig).collect(),
         });
     }
-    let frame = Frame::new(&site, "/workers", "Workers", now);
-    page(&headers, &Workers { frame, pools })
+    pools
+}
+
+/// Which page NOMP's `/get_page` is asked for.
+#[derive(Debug, Deserialize)]
+pub(super) struct Named {
+    #[serde(default)]
+    id: String,
+}
+
+/// NOMP's `/get_page?id=`: what is within a page's `main`.
+pub(super) async fn get_page(
+    State(site): State<Arc<Site>>,
+    Query(named): Query<Named>,
+    headers: HeaderMap,
+) -> Response {
+    let snapshot = site.now();
+    let pages = &snapshot.pages;
+    match named.id.as_str() {
+        "" | "home" => pages.home.part.send(&headers),
+        "stats" | "tbs" => pages.stats.part.send(&headers),
+        "workers" => pages.workers.part.send(&headers),
+        "getting_started" => start::page(&site, &headers, start::Chosen::default(), true),
+        "api" => api::page_of(&site, &headers, true),
+        _ => not_found(&site, "There is no page of that name."),
+    }
 }
 
 /// What the search form asks for.
@@ -289,109 +247,25 @@ pub(super) async fn find(Query(sought): Query<Sought>) -> Response {
     }
 }
 
-/// `/miner/ADDRESS`.
-pub(super) async fn miner(
-    State(site): State<Arc<Site>>,
-    Path(address): Path<String>,
-    headers: HeaderMap,
-) -> Response {
-    let name = address.clone();
-    let asked = site.ask(move |site| {
-        let mut parts = Vec::new();
-        for pool in site.config.pools.values() {
-            parts.push((pool.clone(), miner::ask(site, pool, &name)?));
-        }
-        Ok(parts)
-    });
-    let parts = match asked.await {
-        Ok(parts) => parts,
-        Err(response) => return response,
-    };
-    let now = unix_ms();
-    let pools: Vec<MinerView> = parts
-        .iter()
-        .filter(|(_, miner)| miner.is_known())
-        .map(|(pool, miner)| miner_view(pool, miner, now))
-        .collect();
-    let frame = Frame::new(&site, "/miner", "Miner", now);
-    if pools.is_empty() {
-        let words = format!(
-            "Nothing is known of {} here: it has not mined lately, and earned nothing.",
-            shown(&address)
-        );
-        let mut response = page(&headers, &Message { frame, words });
-        *response.status_mut() = StatusCode::NOT_FOUND;
-        return response;
+/// Anything else: a file of the operator's, or nothing.
+pub(super) fn other(site: &Site, path: &str, headers: &HeaderMap) -> Response {
+    if let Some(file) = site.own.file(path, headers) {
+        return file;
     }
-    let path = in_path(&address);
-    page(&headers, &MinerPage { frame, address: shown(&address), path, pools })
-}
-
-fn miner_view(pool: &Pool, miner: &Miner, now: u64) -> MinerView {
-    let balance = miner.balance.as_ref();
-    let of = |amount: fn(&crate::ledger::book::Balance) -> crate::rewards::Amount| {
-        balance.map(|balance| money(pool, amount(balance))).unwrap_or_default()
-    };
-    let payment = |paid: &crate::ledger::book::Paid| {
-        let txid = paid.txid.to_string();
-        PayoutView {
-            time: ago(paid.time, now),
-            state: paid.state.name(),
-            count: 1,
-            amount: money(pool, paid.amount),
-            link: link(pool, "transaction", &txid),
-            txid,
-        }
-    };
-    MinerView {
-        id: pool.coin.id.clone(),
-        name: shown(&pool.coin.name),
-        rate: rate(miner.rate()),
-        has_account: balance.is_some() || miner.immature > 0,
-        immature: format!("{} {}", coins(miner.immature), pool.coin.symbol),
-        unpaid: of(|balance| balance.unpaid),
-        in_flight: of(|balance| balance.in_flight),
-        paid: of(|balance| balance.paid),
-        minimum: miner.minimum.map(|minimum| money(pool, minimum)).unwrap_or_default(),
-        held: balance.is_some_and(|balance| balance.held.is_some()),
-        rigs: miner.rigs.iter().map(|rig| RigView::new(&rig.name, rig.window, rig.round)).collect(),
-        payments: miner.payments.iter().map(payment).collect(),
+    match path {
+        "/mining_key" | "/key.html" => not_found(
+            site,
+            "NOMP's mining keys are no more: one in eight of those that its page made could not be \
+             spent. Mine to an address of your own wallet.",
+        ),
+        _ => not_found(site, "There is nothing here."),
     }
 }
 
-/// `/api`.
-pub(super) async fn api(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response {
-    let frame = Frame::new(&site, "/api", "API", unix_ms());
-    page(&headers, &Api { frame, paths: &PATHS })
-}
-
-/// The paths of the API.
-const PATHS: [(&str, &str); 11] = [
-    ("/api/stats", "Every pool and its workers now."),
-    ("/api/pool_stats", "Every pool over time, oldest first."),
-    ("/api/live_stats", "/api/stats as server-sent events, at each update."),
-    ("/api/v1/pools", "Every pool: rates, round, blocks, ports, fee."),
-    ("/api/v1/pools/COIN", "One of them."),
-    ("/api/v1/pools/COIN/blocks?limit=50&before=HEIGHT", "Found blocks, the highest first."),
-    ("/api/v1/pools/COIN/payouts?limit=50&before=ID", "Payouts, newest first."),
-    (
-        "/api/v1/pools/COIN/miners?limit=50&after=ADDRESS",
-        "Who mines, or has work in this round, by address.",
-    ),
-    ("/api/v1/pools/COIN/miners/ADDRESS", "A miner: balance, workers, payments."),
-    ("/api/v1/pools/COIN/history?from=TIME&to=TIME&step=SECONDS", "The pool over time."),
-    ("/metrics", "For Prometheus; /health and /ready for who watches the process."),
-];
-
-/// A page that is not there; it needs no numbers.
-pub(super) fn not_found(words: &str) -> Response {
-    let text = format!(
-        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Not found</title>\
-         <link rel=\"stylesheet\" href=\"{}\"></head><body><main><h1>Not found</h1><p>{words}</p>\
-         <p><a href=\"/\">To the first page</a></p></main></body></html>",
-        style_path()
-    );
-    let mut response = send(&HeaderMap::new(), Kind::Html, text);
+/// A page that is not there.
+pub(super) fn not_found(site: &Site, words: &str) -> Response {
+    let frame = Frame::new(site, "", "Not found", unix_ms());
+    let mut response = page(&HeaderMap::new(), &Message { frame, words: words.to_owned() });
     *response.status_mut() = StatusCode::NOT_FOUND;
     response
 }

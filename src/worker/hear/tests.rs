@@ -31,12 +31,13 @@ fn is_told_to_try_again(has_work: bool) {
         board: Board::new().unwrap(),
         config: Arc::new(config),
         listeners: vec![Listener { port, socket }],
+        remembered: String::new(),
     })
     .unwrap();
     if has_work {
         let body = memfd::sealed("body", b"").unwrap();
         let now = worker.now();
-        worker.post(Posted { work: work(), body }, now);
+        worker.post(Posted { work: work(), body }, None, now);
     }
     let mut client = TcpStream::connect(("127.0.0.1", port)).unwrap();
     client.set_nonblocking(true).unwrap();

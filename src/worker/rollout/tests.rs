@@ -86,6 +86,7 @@ impl Scene {
             board: Board::new().unwrap(),
             config: Arc::new(config.clone()),
             listeners: vec![Listener { port, socket }],
+            remembered: String::new(),
         };
         let worker = Worker::new(seat).unwrap();
         let (clients, _master, _dir) = (Vec::new(), master, dir);
@@ -117,7 +118,7 @@ impl Scene {
         let work = Work { previous: Hash([tip; 32]), ..work() };
         let body = memfd::sealed("body", b"").unwrap();
         let now = self.worker.now();
-        self.worker.post(super::super::jobs::Posted { work, body }, now);
+        self.worker.post(super::super::jobs::Posted { work, body }, Some(now.mono), now);
     }
 
     /// A part of what is on its way, and nothing else.
@@ -192,6 +193,25 @@ fn a_second_tip_overtakes_the_first() {
         assert_eq!(jobs.len(), if place < 2 { 2 } else { 1 }, "miner {place}");
         assert_eq!(jobs.last(), Some(&(last.clone(), true)), "miner {place}");
     }
+}
+
+/// One time for each new tip, when its last miner has it; none for new transactions on the same tip.
+#[test]
+fn the_last_miner_ends_what_is_measured() {
+    let mut scene = Scene::new();
+    let changes = |scene: &Scene| scene.worker.cell("goldcoin").unwrap().changes.read();
+    let before = changes(&scene).count();
+    scene.post(1);
+    scene.part();
+    assert_eq!(changes(&scene).count(), before, "some lack it");
+    // Overtaken by the same tip: that is what the others are waiting for.
+    scene.post(1);
+    scene.finish();
+    assert_eq!(changes(&scene).count(), before + 1);
+    scene.post(1);
+    scene.finish();
+    assert_eq!(changes(&scene).count(), before + 1, "the same tip");
+    assert!(changes(&scene).sum_us < (before + 1) * 20_000_000, "since it was told of");
 }
 
 #[test]

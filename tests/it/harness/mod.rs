@@ -14,6 +14,7 @@ mod proxy;
 mod redis;
 mod romp;
 mod rpc;
+mod sink;
 mod stub;
 
 pub(crate) use browser::{Browser, View};
@@ -29,6 +30,7 @@ pub(crate) use romp::{
     ADDRESS, BINARY, NOTIFY_PASSWORD, Pool, Romp, miner_counts, romp, start_miner,
 };
 pub(crate) use rpc::Rpc;
+pub(crate) use sink::{Post, Posted, Sink};
 pub(crate) use stub::{Mood, Stub};
 
 use std::net::TcpListener;

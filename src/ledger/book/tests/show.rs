@@ -1,10 +1,13 @@
 //! What the web site shows of the book.
 
+mod paged;
+
 use super::*;
 
 #[test]
 fn the_site_sees_what_the_book_says_in_pages() {
     let mut scene = Scene::new();
+    let mut sums = Sums::default();
     for number in 1..=5_u8 {
         let work = round(&[("a.rig", 3), ("b", 1), ("x", 1)]);
         scene.book().take_in(&found(number, u64::from(number) * 1000), &work, 1).unwrap();
@@ -27,7 +30,7 @@ fn the_site_sees_what_the_book_says_in_pages() {
 
     // All that was credited is owed or set aside.
     let credited: u64 = ["a", "b", "?x"].into_iter().map(|name| scene.owed(name)).sum();
-    let totals = scene.book().totals().unwrap();
+    let totals = scene.book().totals(&mut sums).unwrap();
     assert_eq!((totals.owed + totals.held, totals.holders), (u128::from(credited), 1));
     assert_eq!(totals.held, u128::from(scene.owed("?x")));
 
@@ -46,7 +49,7 @@ fn the_site_sees_what_the_book_says_in_pages() {
     let sum: u128 = outputs.iter().map(|(_, _, amount)| u128::from(amount.0)).sum();
     assert_eq!(scene.book().paid_by(older[0].id).unwrap(), (2, sum));
     scene.book().settle(older[0].id, PayoutState::Confirmed, 6, "", 40).unwrap();
-    let totals = scene.book().totals().unwrap();
+    let totals = scene.book().totals(&mut sums).unwrap();
     assert_eq!((totals.paid, totals.in_flight), (sum, u128::from(outputs[0].2.0)));
     assert_eq!(totals.owed + totals.held + totals.paid + totals.in_flight, u128::from(credited));
 

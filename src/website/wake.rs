@@ -1,0 +1,127 @@
+//! Which coins are to be looked at before their time: one of their workers says that it found a
+//! block, and the ledger does not know it yet.
+
+use crate::ipc::board::Board;
+use crate::sys::clock::monotonic_ms;
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// Between the first two looks at such a coin, ms; twice as long between each two that follow: a look
+/// reads everything.
+const PACE: u64 = 250;
+/// How long a ledger may take to hear of a block, ms: journals are merged twice a second. A block
+/// that takes longer is seen with all other numbers.
+const PATIENCE: u64 = 10_000;
+
+/// A coin to look at; monotonic ms.
+#[derive(Debug, Clone, Copy)]
+struct Hurry {
+    next: u64,
+    pace: u64,
+    until: u64,
+}
+
+/// Coins that cannot wait.
+#[derive(Debug, Default)]
+pub(super) struct Wake {
+    coins: Mutex<BTreeMap<String, Hurry>>,
+    bell: Condvar,
+}
+
+impl Wake {
+    /// Has a coin looked at: now, and again until [`Wake::calm`] is said.
+    pub(super) fn hurry(&self, coin: &str, now: u64) {
+        let hurry = Hurry { next: now, pace: PACE, until: now + PATIENCE };
+        self.lock().insert(coin.to_owned(), hurry);
+        self.bell.notify_all();
+    }
+
+    /// The coin shows what it was waited for.
+    pub(super) fn calm(&self, coin: &str) {
+        self.lock().remove(coin);
+    }
+
+    /// Waits for coins to look at; none: the moment (monotonic ms) has come.
+    pub(super) fn wait(&self, until: u64) -> Vec<String> {
+        let mut coins = self.lock();
+        loop {
+            let now = monotonic_ms();
+            let (due, next) = due(&mut coins, now);
+            if !due.is_empty() || now >= until {
+                return due;
+            }
+            let rest = Duration::from_millis(next.unwrap_or(until).min(until).saturating_sub(now));
+            let waited = self.bell.wait_timeout(coins, rest);
+            coins = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Hurry>> {
+        self.coins.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Coins that it is time for, and when it is time for another one.
+fn due(coins: &mut BTreeMap<String, Hurry>, now: u64) -> (Vec<String>, Option<u64>) {
+    coins.retain(|_, hurry| hurry.until > now);
+    let mut due = Vec::new();
+    for (coin, hurry) in coins.iter_mut().filter(|(_, hurry)| hurry.next <= now) {
+        hurry.next = now + hurry.pace;
+        hurry.pace *= 2;
+        due.push(coin.clone());
+    }
+    (due, coins.values().map(|hurry| hurry.next).min())
+}
+
+/// Block candidates of a coin that all workers have counted.
+pub(super) fn found(board: &Board, coin: &str) -> u64 {
+    let cells = board.rows().filter_map(|(_, row)| row.find(coin));
+    cells.fold(0, |sum, cell| sum.wrapping_add(cell.blocks.load(Ordering::Relaxed)))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_coin_is_looked_at_again_until_it_is_calm_or_patience_ends() {
+        let mut coins: BTreeMap<String, Hurry> = BTreeMap::new();
+        coins.insert("a".to_owned(), Hurry { next: 1000, pace: PACE, until: 1000 + PATIENCE });
+        let mut looks = 0;
+        let mut now = 1000;
+        loop {
+            let (names, next) = due(&mut coins, now);
+            looks += names.len() as u64;
+            let Some(next) = next else { break };
+            assert!(next > now);
+            now = next;
+        }
+        // At 0, 0.25, 0.75, 1.75, 3.75 and 7.75 s.
+        assert_eq!(looks, 6);
+        assert!(coins.is_empty());
+    }
+
+    #[test]
+    fn who_waits_is_woken_and_otherwise_waits_to_the_end() {
+        let wake = Wake::default();
+        let now = monotonic_ms();
+        assert!(wake.wait(now + 1).is_empty());
+        wake.hurry("litecoin", now);
+        assert_eq!(wake.wait(now + 600_000), ["litecoin"]);
+        wake.calm("litecoin");
+        assert!(wake.wait(now + 1).is_empty());
+    }
+
+    #[test]
+    fn what_all_workers_found_is_added_up() {
+        let board = Board::new().unwrap();
+        for (slot, count) in [(0, 2), (5, 3)] {
+            let cell = board.row(slot).unwrap().coin("litecoin").unwrap();
+            cell.blocks.store(count, Ordering::Relaxed);
+        }
+        assert_eq!((found(&board, "litecoin"), found(&board, "other")), (5, 0));
+    }
+}
