@@ -30,7 +30,7 @@ pub fn pow(json: bool) -> u8 {
     } else {
         let line = |speed: &Speed| {
             format!(
-                "{:<10} {:>12.0} hashes/s a core {:>12.2} us each",
+                "{:<13} {:>12.0} hashes/s a core {:>12.2} us each",
                 speed.algorithm, speed.hashes_per_second, speed.microseconds
             )
         };
