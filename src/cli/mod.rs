@@ -16,6 +16,7 @@ pub mod import;
 pub mod notify;
 pub mod password;
 mod payouts;
+pub mod pow;
 pub mod rebuild;
 mod resolve;
 pub mod run;
@@ -194,6 +195,8 @@ enum Command {
         /// Hash of the block: `%s` in the daemon's configuration
         hash: String,
     },
+    /// Show the proof of work of one block header, and its difficulty
+    Pow(pow::Options),
     /// Measure how fast this machine is
     Bench {
         #[command(subcommand)]
@@ -269,6 +272,7 @@ pub fn main() -> ExitCode {
         Command::Import { from } => import::run(&dir, &from),
         Command::Notify { action } => notify::run(&dir, &action),
         Command::Rebuild { coin, accept_loss } => rebuild::run(&dir, &coin, accept_loss),
+        Command::Pow(options) => pow::run(&options),
         Command::Bench { what: Bench::Pow { json } } => bench::pow(json),
         Command::Blocknotify { pool, password, coin, hash } => {
             blocknotify::run(&pool, &password, &coin, &hash)
@@ -302,6 +306,10 @@ mod tests {
             ("romp doctor litecoin --json", true),
             ("romp doctor litecoin bitcoin", false),
             ("romp blocknotify localhost:8117 test litecoin 00ff", true),
+            ("romp pow x11 00ff", true),
+            ("romp pow scrypt-n 00ff --n 2048 --json", true),
+            ("romp pow scrypt-jane 00ff --n-factor 22", false),
+            ("romp pow md5 00ff", false),
             ("romp bench pow --json", true),
             ("romp bench", false),
             ("romp password", true),

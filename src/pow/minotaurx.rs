@@ -10,11 +10,12 @@ use super::parts::{
     blake512, bmw512, cubehash512, echo512, fugue512, groestl512, hamsi512, jh512, keccak512,
     luffa512, sha512, shabal512, shavite512, simd512, skein512, whirlpool,
 };
+use super::x11::Part;
 use super::yespower;
 use crate::chain::{Hash, Header};
 
 /// The functions, by their numbers.
-const FUNCTIONS: [fn(&[u8]) -> [u8; 64]; 16] = [
+const FUNCTIONS: [Part; 16] = [
     blake512,
     bmw512,
     cubehash512,

@@ -9,7 +9,7 @@ mod parts;
 mod quark;
 pub mod schedule;
 pub mod scrypt;
-mod scrypt_jane;
+pub(crate) mod scrypt_jane;
 mod sha1;
 mod sha256;
 mod single;

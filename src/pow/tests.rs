@@ -80,6 +80,25 @@ fn growing_ones_begin_as_their_chains_did() {
     }
 }
 
+/// Ten texts of 80 bytes, as other implementations hash them.
+#[test]
+fn all_agree_on_texts() {
+    let text = include_str!("../../tests/vectors/strings.json");
+    let json: serde_json::Value = serde_json::from_str(text).unwrap();
+    let headers = json["headers"].as_array().unwrap();
+    for (name, hashes) in json["hashes"].as_object().unwrap() {
+        for (header, expected) in headers.iter().zip(hashes.as_array().unwrap()) {
+            let header: Header = hex_array(header.as_str().unwrap()).unwrap();
+            let hash = match name.as_str() {
+                "scryptn" => scrypt::hash(&header, 4),
+                "sha256d" => Algorithm::Sha256.hash(&header),
+                name => Algorithm::from_name(name).unwrap().hash(&header),
+            };
+            assert_eq!(hash.0, hex_array::<32>(expected.as_str().unwrap()).unwrap(), "{name}");
+        }
+    }
+}
+
 /// NOMP's test header. The scrypt value is OpenSSL's: the one handed down for NOMP's hashing
 /// module fits no published chain (its C code breaks under strict aliasing).
 #[test]

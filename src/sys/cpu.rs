@@ -7,12 +7,18 @@ use crate::pow::scrypt::Mixer;
 /// The fastest way to mix several scrypts at a time here, if there is one.
 #[must_use]
 pub fn mixer() -> Option<Mixer> {
+    mixers().into_iter().next()
+}
+
+/// Every way to mix several scrypts at a time here, the fastest first.
+#[must_use]
+pub fn mixers() -> Vec<Mixer> {
     #[cfg(target_arch = "x86_64")]
     {
-        x86_64::mixers().into_iter().next()
+        x86_64::mixers()
     }
     #[cfg(not(target_arch = "x86_64"))]
-    None
+    Vec::new()
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -24,10 +30,10 @@ mod x86_64 {
     pub(super) fn mixers() -> Vec<Mixer> {
         let mut found = Vec::new();
         if is_x86_feature_detected!("avx512f") {
-            found.push(Mixer { lanes: 4, one: four, two: eight });
+            found.push(Mixer { name: "AVX-512", lanes: 4, one: four, two: eight });
         }
         if is_x86_feature_detected!("avx2") {
-            found.push(Mixer { lanes: 2, one: two, two: two_by_two });
+            found.push(Mixer { name: "AVX2", lanes: 2, one: two, two: two_by_two });
         }
         found
     }
@@ -55,9 +61,10 @@ mod x86_64 {
     }
 }
 
-#[cfg(all(test, target_arch = "x86_64"))]
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod tests {
-    use super::x86_64::mixers;
+    use super::mixers;
     use crate::chain::Header;
     use crate::pow::scrypt::{Several, hash};
     use proptest::prelude::*;

@@ -167,6 +167,7 @@ pub(crate) fn from_diagonals(diagonals: &Rows) -> Rows {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -1,6 +1,9 @@
 //! Every part against its vectors.
 #![allow(clippy::unwrap_used)]
 
+use crate::pow::x11::Part;
+use proptest::prelude::*;
+
 fn bytes(hex: &str) -> Vec<u8> {
     let digits = |i| u8::from_str_radix(&hex[2 * i..2 * i + 2], 16).unwrap();
     (0..hex.len() / 2).map(digits).collect()
@@ -56,12 +59,27 @@ parts! {
     whirlpool: super::whirlpool;
 }
 
-/// Parts that use what the processor has do the same without it.
+/// Parts that use what the processor has, and their twins without it.
+const TWINS: [(&str, Part, Part); 5] = [
+    ("echo512", super::echo512, super::echo::echo512_plain),
+    ("groestl512", super::groestl512, super::groestl::groestl512_plain),
+    ("luffa512", super::luffa512, super::luffa::luffa512_plain),
+    ("shavite512", super::shavite512, super::shavite::shavite512_plain),
+    ("simd512", super::simd512, super::simd::simd512_plain),
+];
+
 #[test]
 fn plain_twins_agree() {
-    agrees("echo512", super::echo::echo512_plain);
-    agrees("groestl512", super::groestl::groestl512_plain);
-    agrees("luffa512", super::luffa::luffa512_plain);
-    agrees("shavite512", super::shavite::shavite512_plain);
-    agrees("simd512", super::simd::simd512_plain);
+    for (name, _, plain) in TWINS {
+        agrees(name, plain);
+    }
+}
+
+proptest! {
+    #[test]
+    fn plain_twins_agree_on_anything(input in prop::collection::vec(any::<u8>(), 0..300)) {
+        for (name, fast, plain) in TWINS {
+            prop_assert_eq!(fast(&input), plain(&input), "{}", name);
+        }
+    }
 }

@@ -13,7 +13,7 @@ use scrypt::{Params, scrypt};
 use sha2::Sha256;
 
 /// log2 of N for Litecoin and its kin.
-pub(super) const LOG_N: u8 = 10;
+pub const LOG_N: u8 = 10;
 
 /// log2 of N for scrypt-og.
 pub(super) const LOG_N_OG: u8 = 6;
@@ -28,6 +28,8 @@ pub type Mix = fn(&mut [Block], &mut Vec<Slot>, u8);
 /// How several scrypts are mixed at a time.
 #[derive(Debug, Clone, Copy)]
 pub struct Mixer {
+    /// The instructions that it needs.
+    pub name: &'static str,
     /// How many blocks `one` mixes at most.
     pub lanes: usize,
     /// Mixes up to `lanes` blocks.
