@@ -103,9 +103,9 @@ fn algorithm(
         judge.report.error(&keys.at(&["algorithm"]), &title, &hint);
         return None;
     };
-    if algorithm == Algorithm::Keccak && raw.normal_hashing == Some(true) {
-        let title = "keccak with `normalHashing` is not in this build yet";
-        judge.report.error(&keys.at(&["normalHashing"]), title, "it has: false");
+    if raw.normal_hashing == Some(true) && algorithm != Algorithm::Keccak {
+        let title = format!("`normalHashing` is of keccak, not of {}", algorithm.name());
+        judge.report.error(&keys.at(&["normalHashing"]), &title, "leave it out");
     }
     if algorithm == Algorithm::Scrypt {
         for (key, value, only) in [("nValue", raw.n_value, 1024), ("rValue", raw.r_value, 1)] {
@@ -116,6 +116,7 @@ fn algorithm(
         }
     }
     Some(match algorithm {
+        Algorithm::Keccak if raw.normal_hashing == Some(true) => Algorithm::KeccakNormal,
         Algorithm::ScryptN(usual) => Algorithm::ScryptN(time_table(usual, raw, keys, judge)),
         Algorithm::ScryptJane(usual) => Algorithm::ScryptJane(growth(usual, raw, keys, judge)),
         other => other,

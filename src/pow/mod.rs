@@ -45,6 +45,8 @@ pub enum Algorithm {
     Hefty1,
     /// Keccak-256: Maxcoin and its kin.
     Keccak,
+    /// Keccak-256 twice, the time behind the header: `keccak` with `normalHashing`, Copperlark.
+    KeccakNormal,
     /// The five finalists of the SHA-3 competition: Talkcoin.
     Nist5,
     /// Nine steps of six functions, three of them chosen by the state: Quarkcoin.
@@ -67,7 +69,9 @@ pub enum Algorithm {
     X13,
     /// x13 with SM3 for Luffa: Bitcoin Diamond.
     X13bcd,
-    /// x13, Shabal, Whirlpool.
+    /// x13, Shabal.
+    X14,
+    /// x14, Whirlpool.
     X15,
     /// Sixteen of sixteen functions, chosen by the block before: Ravencoin.
     X16r,
@@ -112,7 +116,7 @@ pub enum Algorithm {
 
 impl Algorithm {
     /// Every algorithm; those that need to know more of the coin with what most of their coins have.
-    pub const ALL: [Self; 41] = [
+    pub const ALL: [Self; 43] = [
         Self::Sha256,
         Self::Scrypt,
         Self::Blake,
@@ -123,6 +127,7 @@ impl Algorithm {
         Self::Groestlmyriad,
         Self::Hefty1,
         Self::Keccak,
+        Self::KeccakNormal,
         Self::Nist5,
         Self::Quark,
         Self::Qubit,
@@ -134,6 +139,7 @@ impl Algorithm {
         Self::X11,
         Self::X13,
         Self::X13bcd,
+        Self::X14,
         Self::X15,
         Self::X16r,
         Self::X16rt,
@@ -176,6 +182,7 @@ impl Algorithm {
             Self::Groestlmyriad => "groestlmyriad",
             Self::Hefty1 => "hefty1",
             Self::Keccak => "keccak",
+            Self::KeccakNormal => "keccak-normal",
             Self::Nist5 => "nist5",
             Self::Quark => "quark",
             Self::Qubit => "qubit",
@@ -187,6 +194,7 @@ impl Algorithm {
             Self::X11 => "x11",
             Self::X13 => "x13",
             Self::X13bcd => "x13bcd",
+            Self::X14 => "x14",
             Self::X15 => "x15",
             Self::X16r => "x16r",
             Self::X16rt => "x16rt",
@@ -233,6 +241,7 @@ impl Algorithm {
             | Self::Fugue
             | Self::Groestl
             | Self::Keccak
+            | Self::KeccakNormal
             | Self::X16r
             | Self::X16rt
             | Self::X16rv2
@@ -255,6 +264,7 @@ impl Algorithm {
             | Self::X11
             | Self::X13
             | Self::X13bcd
+            | Self::X14
             | Self::X15
             | Self::X17
             | Self::Minotaurx => 0,
@@ -276,6 +286,7 @@ impl Algorithm {
             Self::Groestlmyriad => single::groestlmyriad(header),
             Self::Hefty1 => hefty1::hash(header),
             Self::Keccak => single::keccak(header),
+            Self::KeccakNormal => single::keccak_normal(header, time(header)),
             Self::Nist5 => x11::nist5(header),
             Self::Quark => quark::quark(header),
             Self::Qubit => x11::qubit(header),
@@ -287,6 +298,7 @@ impl Algorithm {
             Self::X11 => x11::x11(header),
             Self::X13 => x11::x13(header),
             Self::X13bcd => x11::x13bcd(header),
+            Self::X14 => x11::x14(header),
             Self::X15 => x11::x15(header),
             Self::X16r => x16r::x16r(header),
             Self::X16rt => x16r::x16rt(header),
@@ -371,6 +383,7 @@ impl Algorithm {
             | Self::Groestl
             | Self::Hefty1
             | Self::Keccak
+            | Self::KeccakNormal
             | Self::Nist5
             | Self::Quark
             | Self::Qubit
@@ -382,6 +395,7 @@ impl Algorithm {
             | Self::X11
             | Self::X13
             | Self::X13bcd
+            | Self::X14
             | Self::X15
             | Self::X16r
             | Self::X16rt

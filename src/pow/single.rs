@@ -16,6 +16,16 @@ pub(super) fn keccak(header: &Header) -> Hash {
     Hash(keccak256(header))
 }
 
+/// Keccak-256 twice, with the header's time behind it as a big-endian number: what NOMP calls
+/// `normalHashing`, for Copperlark.
+pub(super) fn keccak_normal(header: &Header, time: u32) -> Hash {
+    let mut timed = [0; 84];
+    let (front, back) = timed.split_at_mut(80);
+    front.copy_from_slice(header);
+    back.copy_from_slice(&time.to_be_bytes());
+    Hash(keccak256(&keccak256(&timed)))
+}
+
 /// Skein-512 and SHA-256: Skeincoin.
 pub(super) fn skein(header: &Header) -> Hash {
     Hash(sha256(&skein512(header)))

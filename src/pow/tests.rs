@@ -1,5 +1,5 @@
 //! Every algorithm against its vectors.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 use super::*;
 use crate::chain::{Target, hex_array};
@@ -17,8 +17,9 @@ fn all_agree_with_published_headers() {
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
-    // The same function as scrypt with another N, of which there are no vectors but NOMP's below.
-    let with_vectors = Algorithm::ALL.into_iter().filter(|it| *it != Algorithm::ScryptOg);
+    // Of these there are no vectors but those below.
+    let without = [Algorithm::ScryptOg, Algorithm::KeccakNormal, Algorithm::X14];
+    let with_vectors = Algorithm::ALL.into_iter().filter(|it| !without.contains(it));
     for algorithm in with_vectors {
         let other = OTHER_NAMES.iter().find(|(it, _)| *it == algorithm);
         let file = format!("{}.json", other.map_or(algorithm.name(), |(_, name)| name));
@@ -90,7 +91,6 @@ fn all_agree_on_texts() {
         for (header, expected) in headers.iter().zip(hashes.as_array().unwrap()) {
             let header: Header = hex_array(header.as_str().unwrap()).unwrap();
             let hash = match name.as_str() {
-                "scryptn" => scrypt::hash(&header, 4),
                 "sha256d" => Algorithm::Sha256.hash(&header),
                 name => Algorithm::from_name(name).unwrap().hash(&header),
             };
@@ -133,6 +133,9 @@ fn all_agree_on_nomps_test_header() {
         let algorithm = Algorithm::from_name(name).unwrap();
         assert_eq!(algorithm.hash(&header).0, hex_array::<32>(hash).unwrap(), "{name}");
     }
+    let normal = "5c8320c9458188bd026b8bd5e04cc5c45d4b52e1c509e1edd00ef5295195dab0";
+    let hash = single::keccak_normal(&header, 1_398_035_408);
+    assert_eq!(hash.0, hex_array::<32>(normal).unwrap(), "keccak with normalHashing");
 }
 
 #[test]
@@ -162,4 +165,28 @@ fn blocks_and_coinbases_have_the_ids_of_their_coins() {
     let once = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
     assert_eq!(Algorithm::Groestl.coinbase_id(b"abc").0, hex_array(once).unwrap());
     assert_eq!(Algorithm::X11.coinbase_id(b"abc"), sha256d(b"abc"));
+}
+
+/// `docs/algorithms.md` has a row for each algorithm, with its factor and its id.
+#[test]
+fn the_documented_rules_are_those_of_the_code() {
+    let text = include_str!("../../docs/algorithms.md");
+    let rows: Vec<Vec<&str>> = text
+        .lines()
+        .filter(|line| line.starts_with("| `"))
+        .map(|line| line.split('|').map(str::trim).collect())
+        .collect();
+    for algorithm in Algorithm::ALL {
+        let name = format!("`{}`", algorithm.name());
+        let row = rows.iter().find(|row| row.get(1) == Some(&name.as_str()));
+        let row = row.unwrap_or_else(|| panic!("no row of {name}"));
+        let id = match (algorithm, algorithm.is_id()) {
+            (Algorithm::Sha256, _) => "the same",
+            (_, true) => "proof of work",
+            (_, false) => "SHA-256d",
+        };
+        let factor = (1_u32 << algorithm.multiplier_shift()).to_string();
+        assert_eq!(row[3..5], [factor.as_str(), id], "{name}");
+    }
+    assert_eq!(rows.len(), Algorithm::ALL.len());
 }

@@ -104,6 +104,10 @@ pub(super) fn x13(header: &Header) -> Hash {
     chain(header, &X17[..13])
 }
 
+pub(super) fn x14(header: &Header) -> Hash {
+    chain(header, &X17[..14])
+}
+
 pub(super) fn x15(header: &Header) -> Hash {
     chain(header, &X17[..15])
 }
@@ -134,4 +138,19 @@ pub(super) fn qubit(header: &Header) -> Hash {
 
 pub(super) fn fresh(header: &Header) -> Hash {
     chain(header, &FRESH)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Nobody publishes hashes of x14. It is x15, whose are published, without its last step.
+    #[test]
+    fn x14_is_x15_without_its_last_step() {
+        let header: Header = std::array::from_fn(|i| i as u8);
+        let state = X17[1..14].iter().fold(blake512(&header), |state, part| part(&state));
+        assert_eq!(x14(&header), half(&state));
+        assert_eq!(x15(&header), half(&whirlpool(&state)));
+        assert_ne!(x14(&header), x13(&header));
+    }
 }
