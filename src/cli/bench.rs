@@ -4,7 +4,7 @@
 use super::{DONE, FAILED};
 use crate::chain::{Hash, Header};
 use crate::pow::Algorithm;
-use crate::pow::scrypt::{self, Several};
+use crate::pow::scrypt::{LOG_N, Several};
 use crate::sys::cpu;
 use serde::Serialize;
 use std::hint::black_box;
@@ -39,7 +39,7 @@ pub fn pow(json: bool) -> u8 {
         }
         for mixer in cpu::mixers() {
             let mut several = Several::new(Some(mixer));
-            let many = |headers: &[Header]| several.hash_many(headers, scrypt::LOG_N);
+            let many = |headers: &[Header]| several.hash_many(headers, LOG_N);
             speeds.push(speed(algorithm, mixer.name, many));
         }
     }

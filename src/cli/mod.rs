@@ -207,6 +207,8 @@ enum Command {
         /// Proof of work
         #[arg(short, value_parser = PossibleValuesParser::new(algorithms()))]
         algorithm: String,
+        #[command(flatten)]
+        n: pow::ChosenN,
         /// Threads
         #[arg(short, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
         threads: u16,
@@ -277,9 +279,10 @@ pub fn main() -> ExitCode {
         Command::Blocknotify { pool, password, coin, hash } => {
             blocknotify::run(&pool, &password, &coin, &hash)
         }
-        Command::Miner { algorithm, threads, url, user, password, seconds } => {
-            let Some(algorithm) = Algorithm::from_name(&algorithm) else {
-                return ExitCode::from(USAGE);
+        Command::Miner { algorithm, n, threads, url, user, password, seconds } => {
+            let algorithm = match n.of(&algorithm) {
+                Ok(algorithm) => algorithm,
+                Err(error) => return ExitCode::from(pow::refuse(&error)),
             };
             let threads = usize::from(threads);
             miner::run(miner::Options { algorithm, threads, url, user, password, seconds })
@@ -308,7 +311,8 @@ mod tests {
             ("romp blocknotify localhost:8117 test litecoin 00ff", true),
             ("romp pow x11 00ff", true),
             ("romp pow scrypt-n 00ff --n 2048 --json", true),
-            ("romp pow scrypt-jane 00ff --n-factor 22", false),
+            ("romp pow scrypt-jane 00ff --n-factor 300", false),
+            ("romp miner -a scrypt-n --n 2048 -o stratum+tcp://h:1 -u a", true),
             ("romp pow md5 00ff", false),
             ("romp bench pow --json", true),
             ("romp bench", false),

@@ -3,8 +3,8 @@
 #![allow(clippy::print_stderr)] // a command's errors
 
 use super::{DONE, FAILED, USAGE};
-use crate::chain::{Hash, Header, Target, hex_array, hex_encode};
-use crate::pow::{Algorithm, scrypt, scrypt_jane};
+use crate::chain::{Header, Target, hex_array, hex_encode};
+use crate::pow::Algorithm;
 use clap::Args;
 use serde::Serialize;
 use std::fmt::Write as _;
@@ -18,15 +18,33 @@ pub struct Options {
     algorithm: String,
     /// The block header: 160 hex digits, as it stands in a block
     header: String,
-    /// scrypt, scrypt-n, scrypt-og: N, a power of two, in place of the algorithm's own
-    #[arg(long, value_name = "N")]
-    n: Option<u32>,
-    /// scrypt-jane: the N factor in place of that of the header's time: N is 2^(F + 1)
-    #[arg(long, value_name = "F", value_parser = clap::value_parser!(u8).range(0..=21))]
-    n_factor: Option<u8>,
+    #[command(flatten)]
+    n: ChosenN,
     /// As JSON
     #[arg(long)]
     json: bool,
+}
+
+/// What the proof of work of a growing algorithm asks for at another time than now.
+#[derive(Debug, Default, Args)]
+pub struct ChosenN {
+    /// scrypt, scrypt-n, scrypt-og: N, a power of two, in place of the algorithm's own
+    #[arg(long, value_name = "N")]
+    n: Option<u64>,
+    /// scrypt-jane: the N factor in place of that of the header's time: N is 2^(F + 1)
+    #[arg(long, value_name = "F")]
+    n_factor: Option<u8>,
+}
+
+impl ChosenN {
+    /// The algorithm of that name, with the chosen N.
+    ///
+    /// # Errors
+    /// Words for the operator.
+    pub(super) fn of(&self, name: &str) -> Result<Algorithm, String> {
+        let algorithm = Algorithm::from_name(name).ok_or("there is no such algorithm")?;
+        algorithm.with_n(self.n, self.n_factor)
+    }
 }
 
 /// What is printed.
@@ -59,46 +77,32 @@ pub fn run(options: &Options) -> u8 {
             };
             if writeln!(std::io::stdout(), "{}", text.trim_end()).is_ok() { DONE } else { FAILED }
         }
-        Err(error) => {
-            eprintln!("error: {error}");
-            USAGE
-        }
+        Err(error) => refuse(&error),
     }
 }
 
+/// Says why a command line cannot be meant. Returns the exit code.
+pub(super) fn refuse(error: &str) -> u8 {
+    eprintln!("error: {error}");
+    USAGE
+}
+
 fn hashed(options: &Options) -> Result<Printed, String> {
-    let Options { algorithm, header, n, n_factor, .. } = options;
-    let algorithm = Algorithm::from_name(algorithm).ok_or("there is no such algorithm")?;
-    let name = algorithm.name();
+    let Options { algorithm, header, n, .. } = options;
+    let algorithm = n.of(algorithm)?;
     let header: Header = hex_array(header).ok_or_else(|| {
         format!("a header is 160 hex digits (80 bytes); these are {} characters", header.len())
     })?;
-    let hash = match (n, n_factor) {
-        (None, None) => algorithm.hash(&header),
-        (Some(n), None) if algorithm.scrypt_log_n(&header).is_some() => {
-            let log_n =
-                n.checked_ilog2().filter(|log| n.is_power_of_two() && (1..=20).contains(log));
-            let log_n = log_n.and_then(|log| u8::try_from(log).ok());
-            let words = || format!("--n {n} must be a power of two from 2 to 1048576");
-            scrypt::hash(&header, log_n.ok_or_else(words)?)
-        }
-        (None, Some(factor)) if matches!(algorithm, Algorithm::ScryptJane(_)) => {
-            scrypt_jane::hash(&header, *factor)
-        }
-        (Some(_), _) => return Err(format!("{name} has no N to choose: leave out --n")),
-        (_, Some(_)) => {
-            return Err(format!("{name} has no N factor to choose: leave out --n-factor"));
-        }
-    };
-    Ok(Printed::new(algorithm, &header, &hash))
+    Ok(Printed::new(algorithm, &header))
 }
 
 impl Printed {
-    fn new(algorithm: Algorithm, header: &Header, hash: &Hash) -> Self {
-        let network_difficulty = Target::met_by(hash).difficulty();
+    fn new(algorithm: Algorithm, header: &Header) -> Self {
+        let hash = algorithm.hash(header);
+        let network_difficulty = Target::met_by(&hash).difficulty();
         let [.., a, b, c, d, _, _, _, _] = *header;
         let bits = u32::from_le_bytes([a, b, c, d]);
-        let id = if algorithm.is_id() { *hash } else { algorithm.block_id(header) };
+        let id = if algorithm.is_id() { hash } else { algorithm.block_id(header) };
         Self {
             algorithm: algorithm.name(),
             hash: hash.to_string(),
@@ -107,7 +111,7 @@ impl Printed {
             difficulty: network_difficulty * f64::from(1_u32 << algorithm.multiplier_shift()),
             network_difficulty,
             bits: format!("{bits:08x}"),
-            meets_bits: Target::from_compact(bits).is_some_and(|target| target.is_met_by(hash)),
+            meets_bits: Target::from_compact(bits).is_some_and(|target| target.is_met_by(&hash)),
         }
     }
 
@@ -140,7 +144,7 @@ mod tests {
 
     fn options(algorithm: &str, header: &str) -> Options {
         let (algorithm, header) = (algorithm.to_owned(), header.to_owned());
-        Options { algorithm, header, n: None, n_factor: None, json: false }
+        Options { algorithm, header, n: ChosenN::default(), json: false }
     }
 
     #[test]
@@ -159,20 +163,22 @@ mod tests {
 
     #[test]
     fn n_can_be_chosen_where_there_is_one() {
-        let with_n =
-            |algorithm: &str, n| hashed(&Options { n: Some(n), ..options(algorithm, HEADER) });
+        let with = |name: &str, n, n_factor| {
+            hashed(&Options { n: ChosenN { n, n_factor }, ..options(name, HEADER) })
+        };
         let own = hashed(&options("scrypt", HEADER)).unwrap().hash;
-        assert_eq!(with_n("scrypt", 1024).unwrap().hash, own);
-        assert_eq!(with_n("scrypt-n", 1024).unwrap().hash, own);
-        assert_ne!(with_n("scrypt", 2048).unwrap().hash, own);
-        let jane = |n_factor| Options { n_factor, ..options("scrypt-jane", HEADER) };
-        let (four, five) = (hashed(&jane(Some(4))).unwrap(), hashed(&jane(Some(5))).unwrap());
-        assert_ne!(four.hash, five.hash);
+        assert_eq!(with("scrypt", Some(1024), None).unwrap().hash, own);
+        assert_eq!(with("scrypt-n", Some(1024), None).unwrap().hash, own);
+        assert_ne!(with("scrypt", Some(2048), None).unwrap().hash, own);
+        let (four, five) = (with("scrypt-jane", None, Some(4)), with("scrypt-jane", None, Some(5)));
+        assert_ne!(four.unwrap().hash, five.unwrap().hash);
         for (refused, word) in [
-            (with_n("scrypt", 1000), "power of two"),
-            (with_n("scrypt", 0), "power of two"),
-            (with_n("x11", 1024), "leave out --n"),
-            (hashed(&Options { n_factor: Some(4), ..options("scrypt", HEADER) }), "--n-factor"),
+            (with("scrypt", Some(1000), None), "power of two"),
+            (with("scrypt", Some(0), None), "power of two"),
+            (with("x11", Some(1024), None), "x11 has no N to choose"),
+            (with("scrypt", None, Some(4)), "scrypt has no N factor to choose"),
+            (with("scrypt-jane", None, Some(22)), "must be 0 to 21"),
+            (with("scrypt-jane", Some(1024), Some(4)), "has no N to choose"),
             (hashed(&options("scrypt", "00")), "160 hex digits"),
             (hashed(&options("scrypt", &"zz".repeat(80))), "160 hex digits"),
         ] {

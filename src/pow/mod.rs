@@ -1,5 +1,5 @@
 //! Proof of work: one closed enum, a file for each algorithm or family, and the functions that
-//! they share in `parts`.
+//! they share in `parts`; `rules` is what pools and coins have for each beside the hash.
 
 mod hefty1;
 mod lyra2;
@@ -7,9 +7,10 @@ mod minotaurx;
 mod neoscrypt;
 mod parts;
 mod quark;
+mod rules;
 pub mod schedule;
 pub mod scrypt;
-pub(crate) mod scrypt_jane;
+mod scrypt_jane;
 mod sha1;
 mod sha256;
 mod single;
@@ -17,7 +18,7 @@ mod x11;
 mod x16r;
 mod yespower;
 
-use crate::chain::{Hash, Header, sha256d};
+use crate::chain::{Hash, Header};
 use schedule::{Growth, TimeTable};
 use serde::{Deserialize, Serialize};
 
@@ -218,56 +219,29 @@ impl Algorithm {
         }
     }
 
-    /// log2 of the difficulty multiplier: share difficulty 1 of this algorithm stands for
-    /// 2^(32 - shift) hashes, and a share target is `diff1 << shift / difficulty` (NOMP 4.8; for
-    /// those that NOMP has no name for, as miners take it).
-    #[must_use]
-    pub const fn multiplier_shift(self) -> u32 {
-        match self {
-            Self::Scrypt
-            | Self::ScryptOg
-            | Self::ScryptN(_)
-            | Self::ScryptJane(_)
-            | Self::Yescrypt
-            | Self::YespowerZny
-            | Self::YespowerBell
-            | Self::YespowerSugar
-            | Self::YespowerTdc => 16,
-            Self::Lyra2re => 7,
-            // NOMP's. Pools of other kin have 2^16.
-            Self::Neoscrypt => 5,
-            Self::Blake
-            | Self::Fresh
-            | Self::Fugue
-            | Self::Groestl
-            | Self::Keccak
-            | Self::KeccakNormal
-            | Self::X16r
-            | Self::X16rt
-            | Self::X16rv2
-            | Self::Lyra2rev2
-            | Self::Lyra2rev3
-            | Self::Lyra2z
-            | Self::Allium => 8,
-            Self::Sha256
-            | Self::C11
-            | Self::Groestlmyriad
-            | Self::Hefty1
-            | Self::Nist5
-            | Self::Quark
-            | Self::Qubit
-            | Self::Sha1
-            | Self::Shavite3
-            | Self::Sifcoin
-            | Self::Skein
-            | Self::Whirlpoolx
-            | Self::X11
-            | Self::X13
-            | Self::X13bcd
-            | Self::X14
-            | Self::X15
-            | Self::X17
-            | Self::Minotaurx => 0,
+    /// The same with another N: scrypt of any kind with N = `n`, scrypt-jane with the N factor
+    /// `factor` at all times.
+    ///
+    /// # Errors
+    /// Words for the operator when the algorithm has no such parameter, or not that value.
+    pub fn with_n(self, n: Option<u64>, factor: Option<u8>) -> Result<Self, String> {
+        let name = self.name();
+        match (self, n, factor) {
+            (_, None, None) => Ok(self),
+            (Self::Scrypt | Self::ScryptOg | Self::ScryptN(_), Some(n), None) => {
+                let table = TimeTable::new([(n, 0)]);
+                table
+                    .map(Self::ScryptN)
+                    .map_err(|_| format!("N is {n}: it must be a power of two from 1024 to 524288"))
+            }
+            (Self::ScryptJane(_), None, Some(factor)) if factor <= scrypt_jane::MOST => {
+                Ok(Self::ScryptJane(Growth { start: 0, least: factor, most: factor }))
+            }
+            (Self::ScryptJane(_), None, Some(factor)) => {
+                Err(format!("the N factor is {factor}: it must be 0 to {}", scrypt_jane::MOST))
+            }
+            (_, Some(_), _) => Err(format!("{name} has no N to choose")),
+            (_, _, Some(_)) => Err(format!("{name} has no N factor to choose")),
         }
     }
 
@@ -331,92 +305,6 @@ impl Algorithm {
             Self::ScryptOg => Some(scrypt::LOG_N_OG),
             Self::ScryptN(table) => Some(table.log_n(time(header))),
             _ => None,
-        }
-    }
-
-    /// Whether a hash takes 20 us to 10 ms, by design, and not a few.
-    #[must_use]
-    pub const fn is_memory_hard(self) -> bool {
-        matches!(
-            self,
-            Self::Scrypt
-                | Self::ScryptOg
-                | Self::ScryptN(_)
-                | Self::ScryptJane(_)
-                | Self::Neoscrypt
-                | Self::Yescrypt
-                | Self::YespowerZny
-                | Self::YespowerBell
-                | Self::YespowerSugar
-                | Self::YespowerTdc
-                | Self::Minotaurx
-        )
-    }
-
-    /// Whether coins of this algorithm know a block by its proof of work; the others do by the
-    /// SHA-256d of its header (NOMP 4.8).
-    #[must_use]
-    pub const fn is_id(self) -> bool {
-        match self {
-            Self::Sha256
-            | Self::Scrypt
-            | Self::Blake
-            | Self::Groestlmyriad
-            | Self::ScryptOg
-            | Self::ScryptN(_)
-            | Self::ScryptJane(_)
-            | Self::Neoscrypt
-            | Self::Lyra2re
-            | Self::Lyra2rev2
-            | Self::Lyra2rev3
-            | Self::Lyra2z
-            | Self::Allium
-            | Self::Yescrypt
-            | Self::YespowerZny
-            | Self::YespowerBell
-            | Self::YespowerSugar
-            | Self::YespowerTdc
-            | Self::Minotaurx => false,
-            Self::C11
-            | Self::Fresh
-            | Self::Fugue
-            | Self::Groestl
-            | Self::Hefty1
-            | Self::Keccak
-            | Self::KeccakNormal
-            | Self::Nist5
-            | Self::Quark
-            | Self::Qubit
-            | Self::Sha1
-            | Self::Shavite3
-            | Self::Sifcoin
-            | Self::Skein
-            | Self::Whirlpoolx
-            | Self::X11
-            | Self::X13
-            | Self::X13bcd
-            | Self::X14
-            | Self::X15
-            | Self::X16r
-            | Self::X16rt
-            | Self::X16rv2
-            | Self::X17 => true,
-        }
-    }
-
-    /// The id by which coins of this algorithm know a block.
-    #[must_use]
-    pub fn block_id(self, header: &Header) -> Hash {
-        if self.is_id() { self.hash(header) } else { sha256d(header) }
-    }
-
-    /// The id of a coinbase, given without witness: SHA-256 once for the coins of three
-    /// algorithms, twice for all others (NOMP 4.3).
-    #[must_use]
-    pub fn coinbase_id(self, coinbase: &[u8]) -> Hash {
-        match self {
-            Self::Fugue | Self::Groestl | Self::Keccak => Hash(parts::sha256(coinbase)),
-            _ => sha256d(coinbase),
         }
     }
 }

@@ -73,7 +73,7 @@ pub struct BadN(pub u64);
 /// scrypt-jane: how the N factor grows. N is 2^(factor + 1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Growth {
-    /// When the chain began, Unix time in seconds.
+    /// When the chain began, Unix time in seconds; 0: before all times.
     pub start: u32,
     /// The least factor after that.
     pub least: u8,
@@ -94,12 +94,12 @@ impl Growth {
     /// The factor at that Unix time.
     #[must_use]
     pub fn factor(&self, time: u32) -> u8 {
-        if time <= self.start {
+        if self.start > 0 && time <= self.start {
             return Self::FIRST;
         }
         let elapsed = time - self.start;
         // A number of three bits, and how often it was halved to be one.
-        let halved = elapsed.ilog2().saturating_sub(2);
+        let halved = elapsed.checked_ilog2().unwrap_or_default().saturating_sub(2);
         let hundredths = 170 * halved + 25 * (elapsed >> halved & 3);
         let factor = u8::try_from(hundredths.saturating_sub(2320) / 100).unwrap_or(u8::MAX);
         factor.max(self.least).min(self.most)
@@ -192,5 +192,7 @@ mod tests {
         assert_eq!(growth.factor(growth.start), 4);
         assert_eq!(growth.factor(growth.start + 1), 6);
         assert_eq!(growth.factor(u32::MAX), 12);
+        let always = Growth { start: 0, least: 9, most: 9 };
+        assert_eq!([0, 1, u32::MAX].map(|time| always.factor(time)), [9; 3]);
     }
 }

@@ -13,7 +13,7 @@ use sha3::Keccak512;
 pub(super) const MOST: u8 = 21;
 
 /// Hashes with N = 2^(`factor` + 1).
-pub(crate) fn hash(header: &Header, factor: u8) -> Hash {
+pub(super) fn hash(header: &Header, factor: u8) -> Hash {
     if factor > MOST {
         // All ones meets no target.
         return Hash([0xff; 32]);

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 use super::*;
-use crate::chain::{Target, hex_array};
+use crate::chain::{Target, hex_array, sha256d};
 use std::path::Path;
 
 /// Algorithms whose vectors have another name.
