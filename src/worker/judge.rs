@@ -21,7 +21,7 @@ pub struct Prepared {
     pub header: Header,
     /// What the coinbase that it commits to has of its own.
     pub(crate) own: Own,
-    /// SHA-256d of the header: the share's identity, and the block's hash if it is one.
+    /// SHA-256d of the header: the share's identity.
     pub id: Hash,
 }
 
@@ -30,8 +30,13 @@ impl Prepared {
     pub(crate) fn work_hash(&self, algorithm: Algorithm) -> Hash {
         match algorithm {
             Algorithm::Sha256 => self.id,
-            Algorithm::Scrypt => algorithm.hash(&self.header),
+            _ => algorithm.hash(&self.header),
         }
+    }
+
+    /// The id by which the coin knows the block that this is.
+    pub(crate) fn block_id(&self, algorithm: Algorithm) -> Hash {
+        if algorithm.is_id() { self.work_hash(algorithm) } else { self.id }
     }
 
     /// The coinbase that the header commits to, without witness. `work` is the job's.
