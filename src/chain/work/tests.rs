@@ -20,6 +20,7 @@ fn plan() -> Plan {
         coin: "litecoin".to_owned(),
         network: Network::Regtest,
         algorithm: Algorithm::Scrypt,
+        ids: crate::pow::ids::Ids::default(),
         pool_script: hex_decode(POOL).unwrap(),
         recipients: vec![
             Recipient { script: key("ecf809f1ec0ba4faa909d5175e405902a21282be"), ppm: 15_000 },

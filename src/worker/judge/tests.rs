@@ -31,6 +31,7 @@ fn work(algorithm: Algorithm, script: &str, after: &str, branch: Vec<Hash>, vers
             coin: "goldcoin".to_owned(),
             network: Network::Regtest,
             algorithm,
+            ids: crate::pow::ids::Ids::default(),
             pool_script: Vec::new(),
             recipients: Vec::new(),
             tag: String::new(),
