@@ -2,7 +2,8 @@
 //! HMAC over Keccak-512 in the padding of before SHA-3 (github.com/floodyberry/scrypt-jane).
 //! N grows with the header's time: [`super::schedule::Growth`].
 
-use super::parts::romix::{Rows, chacha, from_bytes, romix, to_bytes};
+use super::parts::romix::jane;
+use super::parts::rows::{from_bytes, to_bytes};
 use crate::chain::{Hash, Header};
 use hmac::SimpleHmac;
 use pbkdf2::pbkdf2;
@@ -13,16 +14,15 @@ use sha3::Keccak512;
 pub(super) const MOST: u8 = 21;
 
 /// Hashes with N = 2^(`factor` + 1).
-pub(super) fn hash(header: &Header, factor: u8) -> Hash {
+pub(crate) fn hash(header: &Header, factor: u8) -> Hash {
     if factor > MOST {
         // All ones meets no target.
         return Hash([0xff; 32]);
     }
     let start = derive::<128>(header, header);
     let (low, high) = start.split_at(64);
-    let mut x: [Rows; 2] = [from_bytes(low), from_bytes(high)];
-    romix(&mut x, &mut Vec::new(), 2 << factor, chacha::<8>);
-    Hash(derive(header, x.map(|block| to_bytes(&block)).as_flattened()))
+    let mixed = jane([from_bytes(low), from_bytes(high)], 2 << factor);
+    Hash(derive(header, mixed.map(|block| to_bytes(&block)).as_flattened()))
 }
 
 /// PBKDF2 with one iteration.

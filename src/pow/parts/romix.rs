@@ -1,206 +1,168 @@
-//! ROMix and BlockMix (RFC 7914, sections 4 and 5) over any core, and two cores: Salsa20 and
-//! ChaCha. For scrypt-jane and NeoScrypt; scrypt itself has its own (`scrypt::lanes`).
+//! ROMix and BlockMix (RFC 7914, sections 4 and 5) over ChaCha and Salsa20, for scrypt-jane and
+//! NeoScrypt; scrypt itself has its own (`scrypt::lanes`).
 
-/// A block of 64 bytes as little-endian words: for ChaCha its rows, for Salsa20 its diagonals.
-pub(crate) type Rows = [[u32; 4]; 4];
+use super::rows::Words;
+use multiversion::multiversion;
 
-/// Mixes `2 r` blocks with N = `n`, a power of two, over a pad that is kept for the next time.
-pub(crate) fn romix<const BLOCKS: usize>(
-    x: &mut [Rows; BLOCKS],
-    pad: &mut Vec<[Rows; BLOCKS]>,
-    n: usize,
-    core: impl Fn(&mut Rows),
-) {
-    pad.clear();
-    for _ in 0..n {
-        pad.push(*x);
-        block_mix(x, &core);
-    }
-    for _ in 0..n {
-        // The first word of the last block. It stands first in rows and in diagonals.
-        let j = x[BLOCKS - 1][0][0] as usize & (n - 1);
-        for (block, earlier) in x.iter_mut().zip(&pad[j]) {
-            xor(block, earlier);
+/// N of NeoScrypt.
+const N: usize = 128;
+
+macro_rules! mixing {
+    ($how:ident $(, $feature:literal)?) => {
+        mod $how {
+            use super::super::rows::$how::{
+                Block, both, chacha, diagonals_from_words, diagonals_to_words, first, from_words,
+                salsa, sum, to_words,
+            };
+            use super::{N, Words};
+            use std::array::from_fn;
+            use std::cell::Cell;
+
+            /// The blocks of some chains that are mixed side by side.
+            type Chains<const BLOCKS: usize, const CHAINS: usize> = [[Block; CHAINS]; BLOCKS];
+
+            thread_local! {
+                /// 64 KiB, kept for NeoScrypt's next header.
+                static PAD: Cell<Vec<Chains<4, 2>>> = const { Cell::new(Vec::new()) };
+            }
+
+            /// ROMix with N = `n`, a power of two, of chains that have nothing to do with each
+            /// other. `core` steps a block of each.
+            #[inline]
+            $(#[target_feature(enable = $feature)])?
+            fn romix<const BLOCKS: usize, const CHAINS: usize>(
+                x: &mut Chains<BLOCKS, CHAINS>,
+                pad: &mut Vec<Chains<BLOCKS, CHAINS>>,
+                n: usize,
+                core: impl Fn([Block; CHAINS]) -> [Block; CHAINS],
+            ) {
+                pad.clear();
+                for _ in 0..n {
+                    pad.push(*x);
+                    block_mix(x, &core);
+                }
+                for _ in 0..n {
+                    for chain in 0..CHAINS {
+                        // The first word of the last block. It is first among diagonals, too.
+                        let j = first(x[BLOCKS - 1][chain][0]) as usize & (n - 1);
+                        for (blocks, earlier) in x.iter_mut().zip(&pad[j]) {
+                            blocks[chain] = both(blocks[chain], earlier[chain]);
+                        }
+                    }
+                    block_mix(x, &core);
+                }
+            }
+
+            /// Each block takes in the one before, the first one the last; then those of even
+            /// number go before those of odd number.
+            #[inline]
+            $(#[target_feature(enable = $feature)])?
+            fn block_mix<const BLOCKS: usize, const CHAINS: usize>(
+                x: &mut Chains<BLOCKS, CHAINS>,
+                core: &impl Fn([Block; CHAINS]) -> [Block; CHAINS],
+            ) {
+                let before = *x;
+                let mut last = x[BLOCKS - 1];
+                for i in 0..BLOCKS {
+                    for chain in 0..CHAINS {
+                        last[chain] = both(last[chain], before[i][chain]);
+                    }
+                    last = core(last);
+                    x[i / 2 + i % 2 * BLOCKS / 2] = last;
+                }
+            }
+
+            $(#[target_feature(enable = $feature)])?
+            pub(super) fn jane([low, high]: [Words; 2], n: usize) -> [Words; 2] {
+                let mut x = [[from_words(low)], [from_words(high)]];
+                romix(&mut x, &mut Vec::with_capacity(n), n, |[before]| {
+                    let mut block = before;
+                    for _ in 0..4 {
+                        block = chacha(block);
+                    }
+                    [sum(block, before)]
+                });
+                let [[low], [high]] = x;
+                [to_words(low), to_words(high)]
+            }
+
+            $(#[target_feature(enable = $feature)])?
+            pub(super) fn neo(words: &[Words; 4]) -> [Words; 4] {
+                let mut x: Chains<4, 2> =
+                    from_fn(|i| [from_words(words[i]), diagonals_from_words(&words[i])]);
+                let mut pad = PAD.take();
+                // Rounds take turns: while a processor waits for the one, it works on the other.
+                romix(&mut x, &mut pad, N, |before| {
+                    let [mut x, mut y] = before;
+                    for _ in 0..10 {
+                        x = chacha(x);
+                        y = salsa(y);
+                    }
+                    [sum(x, before[0]), sum(y, before[1])]
+                });
+                PAD.set(pad);
+                from_fn(|i| {
+                    let (x, y) = (to_words(x[i][0]), diagonals_to_words(x[i][1]));
+                    from_fn(|row| from_fn(|column| x[row][column] ^ y[row][column]))
+                })
+            }
         }
-        block_mix(x, &core);
-    }
+    };
 }
 
-/// Each block takes in the one before, the first one the last; then those of even number go
-/// before those of odd number.
-#[inline(always)]
-fn block_mix<const BLOCKS: usize>(x: &mut [Rows; BLOCKS], core: &impl Fn(&mut Rows)) {
-    let mut last = x[BLOCKS - 1];
-    for block in x.iter_mut() {
-        xor(block, &last);
-        core(block);
-        last = *block;
-    }
-    if BLOCKS > 2 {
-        let mixed = *x;
-        for (i, block) in mixed.into_iter().enumerate() {
-            x[i / 2 + i % 2 * BLOCKS / 2] = block;
-        }
-    }
+mixing!(portable);
+#[cfg(target_arch = "x86_64")]
+mixing!(ssse3, "ssse3");
+#[cfg(target_arch = "x86_64")]
+mixing!(avx512, "avx512f,avx512vl");
+
+/// scrypt-jane's: ChaCha20/8, r = 1, N = `n`, a power of two.
+#[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+ssse3"))]
+pub(crate) fn jane(x: [Words; 2], n: usize) -> [Words; 2] {
+    let mix = multiversion::target::match_target! {
+        "x86_64+avx512f+avx512vl" => avx512::jane,
+        "x86_64+ssse3" => ssse3::jane,
+        _ => portable::jane,
+    };
+    mix(x, n)
 }
 
-#[inline(always)]
-pub(crate) fn xor(x: &mut Rows, y: &Rows) {
-    for (x, y) in x.as_flattened_mut().iter_mut().zip(y.as_flattened()) {
-        *x ^= y;
-    }
-}
-
-/// The words turned to the left by so many. (`rotate_left` goes through memory.)
-#[inline(always)]
-fn turned<const BY: usize>(x: [u32; 4]) -> [u32; 4] {
-    std::array::from_fn(|i| x[(i + BY) % 4])
-}
-
-/// `to ^= (a + b) <<< by`
-#[inline(always)]
-fn salsa_step(to: &mut [u32; 4], a: [u32; 4], b: [u32; 4], by: u32) {
-    for (i, to) in to.iter_mut().enumerate() {
-        *to ^= a[i].wrapping_add(b[i]).rotate_left(by);
-    }
-}
-
-/// Salsa20 with `ROUNDS` rounds over a block's diagonals (`to_diagonals`), added to what was there.
-#[inline(always)]
-pub(crate) fn salsa<const ROUNDS: usize>(x: &mut Rows) {
-    let [mut a, mut b, mut c, mut d] = *x;
-    for _ in 0..ROUNDS / 2 {
-        salsa_step(&mut b, a, d, 7);
-        salsa_step(&mut c, b, a, 9);
-        salsa_step(&mut d, c, b, 13);
-        salsa_step(&mut a, d, c, 18);
-        b = turned::<3>(b);
-        c = turned::<2>(c);
-        d = turned::<1>(d);
-        salsa_step(&mut d, a, b, 7);
-        salsa_step(&mut c, d, a, 9);
-        salsa_step(&mut b, c, d, 13);
-        salsa_step(&mut a, b, c, 18);
-        b = turned::<1>(b);
-        c = turned::<2>(c);
-        d = turned::<3>(d);
-    }
-    add(x, &[a, b, c, d]);
-}
-
-/// ChaCha with `ROUNDS` rounds, added to what was there.
-#[inline(always)]
-pub(crate) fn chacha<const ROUNDS: usize>(x: &mut Rows) {
-    let [mut a, mut b, mut c, mut d] = *x;
-    for round in 0..ROUNDS {
-        for i in 0..4 {
-            a[i] = a[i].wrapping_add(b[i]);
-            d[i] = (d[i] ^ a[i]).rotate_left(16);
-        }
-        for i in 0..4 {
-            c[i] = c[i].wrapping_add(d[i]);
-            b[i] = (b[i] ^ c[i]).rotate_left(12);
-        }
-        for i in 0..4 {
-            a[i] = a[i].wrapping_add(b[i]);
-            d[i] = (d[i] ^ a[i]).rotate_left(8);
-        }
-        for i in 0..4 {
-            c[i] = c[i].wrapping_add(d[i]);
-            b[i] = (b[i] ^ c[i]).rotate_left(7);
-        }
-        // Columns and diagonals take turns.
-        if round % 2 == 0 {
-            b = turned::<1>(b);
-            c = turned::<2>(c);
-            d = turned::<3>(d);
-        } else {
-            b = turned::<3>(b);
-            c = turned::<2>(c);
-            d = turned::<1>(d);
-        }
-    }
-    add(x, &[a, b, c, d]);
-}
-
-#[inline(always)]
-fn add(x: &mut Rows, y: &Rows) {
-    for (x, y) in x.as_flattened_mut().iter_mut().zip(y.as_flattened()) {
-        *x = x.wrapping_add(*y);
-    }
-}
-
-/// The words of a block, from its 64 bytes; further ones are left.
-pub(crate) fn from_bytes(bytes: &[u8]) -> Rows {
-    let mut rows = [[0; 4]; 4];
-    for (word, bytes) in rows.as_flattened_mut().iter_mut().zip(bytes.as_chunks().0) {
-        *word = u32::from_le_bytes(*bytes);
-    }
-    rows
-}
-
-/// The bytes of a block.
-pub(crate) fn to_bytes(rows: &Rows) -> [u8; 64] {
-    let mut bytes = [0; 64];
-    for (bytes, word) in bytes.as_chunks_mut().0.iter_mut().zip(rows.as_flattened()) {
-        *bytes = word.to_le_bytes();
-    }
-    bytes
-}
-
-/// The diagonals of a block, down and to the right, as rows: words 0, 5, 10, 15; 4, 9, 14, 3; ...
-pub(crate) fn to_diagonals(rows: &Rows) -> Rows {
-    let words = rows.as_flattened();
-    std::array::from_fn(|row| std::array::from_fn(|column| words[(4 * row + 5 * column) % 16]))
-}
-
-/// The block of these diagonals.
-pub(crate) fn from_diagonals(diagonals: &Rows) -> Rows {
-    let mut rows = [[0; 4]; 4];
-    let words = rows.as_flattened_mut();
-    for (row, diagonal) in diagonals.iter().enumerate() {
-        for (column, word) in diagonal.iter().enumerate() {
-            words[(4 * row + 5 * column) % 16] = *word;
-        }
-    }
-    rows
+/// NeoScrypt's, r = 2: once over ChaCha20/20, once over Salsa20/20, and the results' difference.
+#[multiversion(targets("x86_64+avx512f+avx512vl", "x86_64+ssse3"))]
+pub(crate) fn neo(x: &[Words; 4]) -> [Words; 4] {
+    let mix = multiversion::target::match_target! {
+        "x86_64+avx512f+avx512vl" => avx512::neo,
+        "x86_64+ssse3" => ssse3::neo,
+        _ => portable::neo,
+    };
+    mix(x)
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
-    fn hex(text: &str) -> Vec<u8> {
-        const_hex::decode(text).unwrap()
+    /// As processors without AVX-512 do it.
+    #[multiversion(targets("x86_64+ssse3"))]
+    fn second(x: &[Words; 4], n: usize) -> ([Words; 4], [Words; 2]) {
+        let (neo, jane) = multiversion::target::match_target! {
+            "x86_64+ssse3" => (ssse3::neo, ssse3::jane),
+            _ => (portable::neo, portable::jane),
+        };
+        (neo(x), jane([x[0], x[1]], n))
     }
 
-    /// RFC 7914, section 8.
-    #[test]
-    fn salsa_is_as_in_the_rfc() {
-        let input = hex("7e879a214f3ec9867ca940e641718f26baee555b8c61c1b50df8461\
-             16dcd3b1dee24f319df9b3d8514121e4b5ac5aa3276021d2909c74829edebc68db8b8c25e");
-        let output = hex(
-            "a41f859c6608cc993b81cacb020cef05044b2181a2fd337dfd7b1c6396682f29b4393168e3c9e6bcfe6bc5b\
-             7a06d96bae424cc102c91745c24ad673dc7618f81",
-        );
-        let mut x = to_diagonals(&from_bytes(&input));
-        salsa::<8>(&mut x);
-        assert_eq!(to_bytes(&from_diagonals(&x)).to_vec(), output);
-    }
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
 
-    /// RFC 8439, section 2.3.2.
-    #[test]
-    fn chacha_is_as_in_the_rfc() {
-        let input =
-            hex("657870616e642033322d62797465206b000102030405060708090a0b0c0d0e0f1011121314151617\
-             18191a1b1c1d1e1f01000000000000090000004a00000000");
-        let output = hex(
-            "10f1e7e4d13b5915500fdd1fa32071c4c7d1f4c733c068030422aa9ac3d46c4ed2826446079faa0914\
-             c2d705d98b02a2b5129cd1de164eb9cbd083e8a2503c4e",
-        );
-        let mut x = from_bytes(&input);
-        chacha::<20>(&mut x);
-        assert_eq!(to_bytes(&x).to_vec(), output);
+        /// What uses the processor's vectors does the same without them.
+        #[test]
+        fn portable_twins_agree(x: [Words; 4], log_n in 0_u8..7) {
+            let n = 1 << log_n;
+            let plain = (portable::neo(&x), portable::jane([x[0], x[1]], n));
+            prop_assert_eq!((neo(&x), jane([x[0], x[1]], n)), plain);
+            prop_assert_eq!(second(&x, n), plain);
+        }
     }
 }
