@@ -1,8 +1,9 @@
 //! Transactions that pay miners: made without inputs for a wallet to fund, and read back from what
 //! it signed.
 
+use super::Hash;
 use super::encode::{put_compact_size, put_sized, take, take_compact_size};
-use super::{Hash, sha256d};
+use crate::pow::ids::TransactionId;
 use crate::rewards::Amount;
 
 /// One output.
@@ -17,7 +18,7 @@ pub struct Output {
 /// A transaction, as far as a payer has to know it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transaction {
-    /// Its id: the double SHA-256 of its bytes without witness.
+    /// Its id, made of its bytes without witness.
     pub txid: Hash,
     /// The outputs that it spends: transaction id and index.
     pub inputs: Vec<(Hash, u32)>,
@@ -43,10 +44,24 @@ pub fn unfunded(outputs: &[Output]) -> Vec<u8> {
 }
 
 impl Transaction {
+    /// Reads a signed transaction that is known by `txid`, of a coin that makes ids in one way or
+    /// another. `None`: it is another one, or none.
+    #[must_use]
+    pub fn named(bytes: &[u8], txid: &Hash) -> Option<Self> {
+        let read = |id| Self::parse_as(bytes, id).filter(|read| read.txid == *txid);
+        read(TransactionId::Sha256d).or_else(|| read(TransactionId::Sha256))
+    }
+
     /// Reads a signed transaction, with witness (BIP 144) or without. `None`: it is not one, or has
     /// bytes behind its end.
     #[must_use]
     pub fn parse(bytes: &[u8]) -> Option<Self> {
+        Self::parse_as(bytes, TransactionId::Sha256d)
+    }
+
+    /// As [`Self::parse`], of a coin that makes ids so.
+    #[must_use]
+    pub fn parse_as(bytes: &[u8], id: TransactionId) -> Option<Self> {
         let mut reader = Reader(bytes);
         let version = reader.take(4)?;
         let witness = reader.0.first() == Some(&0);
@@ -80,15 +95,16 @@ impl Transaction {
         let lock_time = reader.take(4)?;
         let whole = [version, body, lock_time].concat();
         (reader.0.is_empty() && !inputs.is_empty()).then(|| Self {
-            txid: sha256d(&whole),
+            txid: id.of(&whole),
             inputs,
             outputs,
         })
     }
 }
 
-/// Whether every node relays an output with this script: P2PKH, P2SH, and witness programs of
-/// versions 0 and 1 in their only lengths. Other witness versions parse as addresses, and some
+/// Whether every node relays an output with this script: P2PKH, P2SH (with 32 bytes of hash, too,
+/// which only Bitcoin Cash's addresses have), and witness programs of versions 0 and 1 in their
+/// only lengths. Other witness versions parse as addresses, and some
 /// coins give them a meaning of their own (Litecoin: peg-ins to MWEB).
 #[must_use]
 pub fn is_payable(script: &[u8]) -> bool {
@@ -96,6 +112,7 @@ pub fn is_payable(script: &[u8]) -> bool {
         (script, script.len()),
         ([0x76, 0xa9, 20, ..], 25)
             | ([0xa9, 20, ..], 23)
+            | ([0xaa, 32, ..], 35)
             | ([0, 20, ..], 22)
             | ([0 | 0x51, 32, ..], 34)
     )
@@ -154,6 +171,12 @@ mod tests {
         let read = Transaction::parse(&bytes).unwrap();
         let txid = "e8151a2af31c368a35053ddd4bdb285a8595c769a3ad83e0fa02314a602d4609";
         assert_eq!(read.txid.to_string(), txid);
+        // Coins with one SHA-256 in their ids know it by another one; by a third nobody does.
+        let once = Transaction::parse_as(&bytes, TransactionId::Sha256).unwrap();
+        assert_ne!(once.txid, read.txid);
+        assert_eq!(Transaction::named(&bytes, &once.txid).as_ref(), Some(&once));
+        assert_eq!(Transaction::named(&bytes, &read.txid).as_ref(), Some(&read));
+        assert_eq!(Transaction::named(&bytes, &Hash([7; 32])), None);
         assert_eq!(read.inputs.len(), 2);
         assert_eq!(read.inputs[1].1, 1);
         let values: Vec<u64> = read.outputs.iter().map(|output| output.value.0).collect();

@@ -4,6 +4,7 @@ use super::address::{AddressError, Rules};
 use super::encode::put_compact_size;
 use super::{Hash, Header, Network, Target, Template, coinbase, merkle};
 use crate::pow::Algorithm;
+use crate::pow::ids::Ids;
 use crate::rewards::Amount;
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +27,9 @@ pub struct Plan {
     pub network: Network,
     /// Proof of work.
     pub algorithm: Algorithm,
+    /// How the coin makes ids, where its file says so.
+    #[serde(default)]
+    pub ids: Ids,
     /// Script of the pool's reward address.
     #[serde(with = "crate::chain::hex_bytes")]
     pub pool_script: Vec<u8>,
@@ -41,6 +45,14 @@ pub struct Plan {
     /// empty where daemons give scripts.
     #[serde(default)]
     pub addresses: Rules,
+}
+
+impl Plan {
+    /// The id of a coinbase, given without witness.
+    #[must_use]
+    pub fn coinbase_id(&self, coinbase: &[u8]) -> Hash {
+        self.ids.transaction(self.algorithm).of(coinbase)
+    }
 }
 
 /// Bytes between `Work::coinbase_before` and `coinbase_after` that are ours before extranonce2:
@@ -165,7 +177,7 @@ impl Work {
     /// The merkle root over a coinbase, internal order.
     #[must_use]
     pub fn merkle_root(&self, coinbase: &[u8]) -> Hash {
-        merkle::root(self.plan.algorithm.coinbase_id(coinbase), &self.branch)
+        merkle::root(self.plan.coinbase_id(coinbase), &self.branch)
     }
 
     /// The header of a share.

@@ -187,7 +187,8 @@ fn money(port: u16, miner: &str) {
     assert_eq!(round["block"]["hash"], shown["credits"][0]["hash"]);
     let coins = json_of(port, "/api/v1/coins").expect("coins");
     let main = &coins["coins"][0]["networks"]["main"];
-    let wanted = json!({"pubkey_hash": [48], "script_hash": [50, 5], "wif": 176, "bech32": "ltc"});
+    let wanted = json!({"pubkey_hash": [48], "script_hash": [50, 5], "wif": 176, "bech32": "ltc",
+        "cashaddr": null});
     assert_eq!(*main, wanted, "{coins}");
 }
 

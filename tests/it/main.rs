@@ -21,6 +21,7 @@ mod architecture;
 mod bans;
 mod blocknotify;
 mod blocks;
+mod coins;
 mod config;
 mod courtesy;
 mod crash;
