@@ -1,8 +1,8 @@
 //! The web site of a real pool, asked as browsers and dashboards do, and as nobody should.
 
 use crate::harness::{
-    ADDRESS, Client, NO_MWEB, Pair, Pool, Redis, Romp, Stub, alone, free_port, seconds, to_satoshi,
-    wait_for, wait_until,
+    ADDRESS, Client, NO_MWEB, Pair, Pool, Redis, Romp, Stub, alone, free_port, kill, seconds,
+    to_satoshi, wait_for, wait_until,
 };
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
@@ -86,6 +86,7 @@ fn start_pool(stub: &Stub, stratum: u16, port: u16) -> Romp {
         .with("validateWorkerUsername", json!(false));
     let mut romp = Romp::prepare(1, &[&pool]);
     romp.set("website", Some(site("127.0.0.1", port)));
+    romp.set("shutdownTimeout", Some(json!(5)));
     romp.run();
     romp.wait_ready(1);
     romp
@@ -361,6 +362,63 @@ fn a_killed_site_comes_back_and_a_reload_moves_it_while_miners_mine() {
     let status = wait_for("a status", seconds(10), || romp.status());
     let children = status["children"].as_array().expect("children");
     assert!(children.iter().all(|child| child["role"] != json!("website")), "{status}");
+}
+
+#[test]
+fn nobody_notices_a_site_that_stands_still() {
+    let _alone = alone();
+    let stub = Stub::start(&["segwit"]);
+    stub.make_easy();
+    let (stratum, port) = (free_port(), free_port());
+    let mut romp = start(&stub, stratum, port);
+    let mut client = Client::login(stratum, HOSTILE).expect("login");
+    let workers = romp.pids("worker");
+    let stop = |romp: &Romp| {
+        let pid = wait_for("a site", seconds(60), || romp.pids("website").first().copied());
+        kill(pid, Signal::SIGSTOP);
+        pid
+    };
+    let mut mine = |count: u64, romp: &Romp| {
+        for _ in 0..count {
+            let found = client.search(|meets, _, network| meets >= network * 1.000_001);
+            let answer = client.request("mining.submit", &found.share).expect("an answer");
+            assert_eq!(answer["result"], json!(true), "{answer}");
+            wait_until("the block in the ledger", seconds(30), || {
+                let blocks = romp.json(&["blocks", "bitcoin", "--json"]).unwrap_or_default();
+                blocks[0]["hash"] == json!(found.hash) && blocks[0]["state"] == json!("accepted")
+            });
+        }
+    };
+    let still = stop(&romp);
+    mine(3, &romp);
+    assert_eq!(romp.shares("bitcoin").0, 3);
+    kill(still, Signal::SIGCONT);
+    wait_until("the numbers", seconds(60), || {
+        let pool = json_of(port, "/api/v1/pools/bitcoin").unwrap_or_default();
+        pool["shares"]["accepted"] == json!(3) && pool["blocks"]["found"] == json!(3)
+    });
+
+    // A reload does not wait for it; it is ended by force, and another one serves.
+    stop(&romp);
+    let mut other = site("127.0.0.1", port);
+    other["siteTitle"] = json!("Another title");
+    romp.set("website", Some(other));
+    romp.process().signal(Signal::SIGHUP);
+    wait_until("the reload", seconds(30), || {
+        let status = romp.status().unwrap_or_default();
+        status["generation"] == json!(2) && status["reloaded"]["done"] == json!(true)
+    });
+    mine(1, &romp);
+    wait_until("another site", seconds(60), || {
+        ask(port, "GET", "/", "").is_some_and(|page| page.text().contains("Another title"))
+    });
+    assert!(romp.output().contains("WEB did not end in time: killed"), "{}", romp.output());
+    assert_eq!(romp.pids("worker"), workers);
+    mine(1, &romp);
+
+    // Nor does the pool's end.
+    stop(&romp);
+    assert_eq!(romp.stop(Signal::SIGTERM), Some(0));
 }
 
 #[test]
