@@ -31,6 +31,7 @@ mod routes;
 mod snapshot;
 mod text;
 mod tls;
+mod turns;
 mod v1;
 mod wake;
 

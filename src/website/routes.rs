@@ -2,12 +2,13 @@
 
 use super::accept::Counts;
 use super::admin::{self, Center};
-use super::forwarded::{Peer, asker};
+use super::forwarded::{Asker, Peer, asker};
 use super::guard::Guard;
 use super::live::Live;
 use super::own::Own;
 use super::reply::error_json;
 use super::snapshot::Snapshot;
+use super::turns::Turns;
 use super::wake::Wake;
 use super::{listeners, live, metrics, pages, v1};
 use crate::config::{Config, Website};
@@ -21,12 +22,12 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 use tower_http::cors::{Any, CorsLayer};
 
-/// Questions to ledgers and books at once.
+/// Questions to ledgers and books at once; of one address one.
 const ASKING: usize = 2;
 /// How long a question may wait for its turn.
 const TURN: Duration = Duration::from_secs(2);
@@ -44,7 +45,7 @@ pub(super) struct Site {
     /// The operator's own texts and files.
     pub(super) own: Own,
     guard: Mutex<Guard>,
-    asking: Arc<Semaphore>,
+    turns: Turns,
     /// The Admin Center; `None`: it is off.
     pub(super) admin: Option<Center>,
     /// Whether the process is to end.
@@ -68,7 +69,7 @@ impl Site {
             live: Live::default(),
             wake: Wake::default(),
             guard: Mutex::default(),
-            asking: Arc::new(Semaphore::new(ASKING)),
+            turns: Turns::new(ASKING),
         };
         // Until somebody has looked, pages say so.
         site.publish(Snapshot::default());
@@ -101,14 +102,17 @@ impl Site {
     /// that it cannot be had.
     pub(super) async fn ask<T: Send + 'static>(
         self: &Arc<Self>,
+        asker: &Asker,
         question: impl FnOnce(&Self) -> Result<T, String> + Send + 'static,
     ) -> Result<T, Response> {
         let busy = || error_json(StatusCode::SERVICE_UNAVAILABLE, "busy; try again");
-        let permit = tokio::time::timeout(TURN, self.asking.clone().acquire_owned()).await;
-        let Ok(Ok(permit)) = permit else { return Err(busy()) };
+        // A proxy that does not say for whom it asks is everybody behind it.
+        let whose = (!self.config.limits.is_proxy(&asker.address)).then_some(asker.address);
+        let turn = tokio::time::timeout(TURN, self.turns.take(whose)).await;
+        let Ok(Some(turn)) = turn else { return Err(busy()) };
         let site = self.clone();
         let asked = tokio::task::spawn_blocking(move || {
-            let _held = permit;
+            let _held = turn;
             question(&site)
         });
         match asked.await {

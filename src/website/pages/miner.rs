@@ -1,6 +1,7 @@
 //! A miner's own page, by address: rigs, balance, what holds the next payout, payments.
 
 use super::super::coin::{WorkerView, owner};
+use super::super::forwarded::Asker;
 use super::super::miner::{self, Miner, Rig, why};
 use super::super::routes::Site;
 use super::super::text::{ago, coins, in_path, rate, shown, utc};
@@ -13,7 +14,7 @@ use crate::ledger::book::{Balance, Paid};
 use crate::rewards::Amount;
 use crate::sys::clock::unix_ms;
 use askama::Template;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Extension, Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde::Deserialize;
@@ -82,12 +83,13 @@ pub(in super::super) struct Wanted {
 /// `/miner/ADDRESS`.
 pub(in super::super) async fn miner(
     State(site): State<Arc<Site>>,
+    Extension(asker): Extension<Asker>,
     Path(address): Path<String>,
     Query(wanted): Query<Wanted>,
     headers: HeaderMap,
 ) -> Response {
     // Drawn there, too: a large farm's page takes a while, and everybody else waits for this thread.
-    let asked = site.ask(move |site| {
+    let asked = site.ask(&asker, move |site| {
         let mut parts = Vec::new();
         for pool in site.config.pools.values() {
             parts.push((pool.clone(), miner::ask(site, pool, &address)?));

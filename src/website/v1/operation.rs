@@ -2,13 +2,14 @@
 //! table that the server is, so a path that is in one is in the other, and the types of a handler
 //! are what is documented.
 
+use super::super::forwarded::Asker;
 use super::super::reply::{Kind, error_json, send};
 use super::super::routes::Site;
 use super::super::text::tame;
 use crate::config::Pool;
 use crate::history::HistoryError;
 use crate::ledger::book::BookError;
-use axum::extract::{FromRequestParts, Query, RawPathParams, Request, State};
+use axum::extract::{Extension, FromRequestParts, Query, RawPathParams, Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
@@ -193,11 +194,13 @@ impl Operation {
         words: &'static str,
         handler: fn(&Site, &S, Q) -> Result<A, Failure>,
     ) -> Self {
-        let route = get(move |State(site): State<Arc<Site>>, request: Request| async move {
-            match serve(site, source, handler, request).await {
+        let answer = move |State(site): State<Arc<Site>>,
+                           Extension(asker): Extension<Asker>,
+                           request: Request| async move {
+            match serve(site, asker, source, handler, request).await {
                 Ok(response) | Err(response) => response,
             }
-        });
+        };
         Self {
             path,
             id,
@@ -206,7 +209,7 @@ impl Operation {
             kind: A::KIND,
             query: SchemaGenerator::subschema_for::<Q>,
             answer: A::schema,
-            route,
+            route: get(answer),
         }
     }
 }
@@ -223,6 +226,7 @@ fn query<Q: DeserializeOwned>(uri: &Uri) -> Result<Q, Failure> {
 
 async fn serve<S: Scope, Q: DeserializeOwned + Send + 'static, A: Answer>(
     site: Arc<Site>,
+    asker: Asker,
     source: Source,
     handler: fn(&Site, &S, Q) -> Result<A, Failure>,
     request: Request,
@@ -243,7 +247,7 @@ async fn serve<S: Scope, Q: DeserializeOwned + Send + 'static, A: Answer>(
     let answered = match source {
         Source::Snapshot => answer(&site),
         Source::Disk => {
-            let asked = site.ask(move |site| match answer(site) {
+            let asked = site.ask(&asker, move |site| match answer(site) {
                 Err(Failure::Away(words)) => Err(words),
                 other => Ok(other),
             });
