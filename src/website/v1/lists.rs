@@ -70,8 +70,9 @@ pub(super) struct Block {
     scheme: String,
     /// Id of its coinbase transaction.
     coinbase: HashText,
-    /// Work since the block before it in percent of what a block took on average. Null: unknown, as
-    /// of blocks that were found long ago.
+    /// Work since the block before it in percent of what a block took on average; one that every
+    /// daemon refused was no block, and its work is of the next. Null: unknown, as of blocks that
+    /// were found long ago.
     #[schemars(extend("examples" = [71.5], "minimum" = 0))]
     effort_percent: Option<f64>,
 }
