@@ -380,9 +380,7 @@ fn nobody_notices_a_site_that_stands_still() {
     };
     let mut mine = |count: u64, romp: &Romp| {
         for _ in 0..count {
-            let found = client.search(|meets, _, network| meets >= network * 1.000_001);
-            let answer = client.request("mining.submit", &found.share).expect("an answer");
-            assert_eq!(answer["result"], json!(true), "{answer}");
+            let found = client.find_block();
             wait_until("the block in the ledger", seconds(30), || {
                 let blocks = romp.json(&["blocks", "bitcoin", "--json"]).unwrap_or_default();
                 blocks[0]["hash"] == json!(found.hash) && blocks[0]["state"] == json!("accepted")
@@ -425,33 +423,16 @@ fn nobody_notices_a_site_that_stands_still() {
 fn a_block_and_its_payout_are_shown_to_the_satoshi() {
     let _alone = alone();
     let pair = Pair::start_with(None, &[NO_MWEB]);
-    pair.mine_to(120);
-    let address = pair.first.text("getnewaddress", json!(["", "legacy"]));
-    if pair.second.must("listwallets", json!([])).as_array().is_none_or(Vec::is_empty) {
-        pair.second.must("createwallet", json!(["miners"]));
-    }
-    let miner = pair.second.text("getnewaddress", json!([]));
+    let miner = pair.miner("bech32");
     let (stratum, port) = (free_port(), free_port());
-    let pool = Pool::new("litecoin", stratum, json!({"diff": 1e-5}), pair.daemons())
-        .with("address", json!(address))
-        .with(
-            "paymentProcessing",
-            json!({"enabled": true, "paymentInterval": 1, "minimumPayment": 0.01}),
-        );
+    let pool = pair.paying_pool(stratum);
     let mut romp = Romp::prepare(1, &[&pool]);
     romp.set("website", Some(site("127.0.0.1", port)));
     romp.run();
     romp.wait_ready(1);
     let mut client = Client::login(stratum, &format!("{miner}.rig")).expect("login").scrypt();
     client.wait_for_work_on(&pair.first.text("getbestblockhash", json!([]))).expect("work");
-    let block = client.search(|meets, _, network| meets >= network * 1.000_001);
-    let answer = client.request("mining.submit", &block.share).expect("an answer");
-    assert_eq!(answer["result"], json!(true), "{answer}");
-    let bury = |count: u64| {
-        let nobody = pair.second.text("getnewaddress", json!([]));
-        pair.first.must("generatetoaddress", json!([count, nobody]));
-        pair.agree();
-    };
+    let block = client.find_block();
     let ours = || json_of(port, &format!("/api/v1/pools/litecoin/miners/{miner}"));
     let blocks = || json_of(port, "/api/v1/pools/litecoin/blocks").unwrap_or_default();
     wait_until("the block", seconds(60), || {
@@ -465,9 +446,9 @@ fn a_block_and_its_payout_are_shown_to_the_satoshi() {
     // Nothing is owed before it is mature, and its worker has gone on to the next round.
     assert_eq!(ours().map(|it| it["balance"].clone()).unwrap_or_default(), Value::Null);
 
-    bury(101);
+    pair.bury(101);
     wait_until("a payout", seconds(60), || {
-        bury(1);
+        pair.bury(1);
         ours().is_some_and(|it| it["payouts"][0]["state"] == "confirmed")
     });
     let shown = ours().expect("the miner");
@@ -566,9 +547,7 @@ fn a_found_block_is_told_and_shown_long_before_the_next_look() {
         text.clone()
     };
     hear("event: numbers");
-    let block = client.search(|meets, _, network| meets >= network * 1.000_001);
-    let answer = client.request("mining.submit", &block.share).expect("an answer");
-    assert_eq!(answer["result"], json!(true), "{answer}");
+    let block = client.find_block();
     let heard = hear("event: block");
     assert!(heard.contains("\"event\":\"found\"") && heard.contains(&block.hash), "{heard}");
     assert!(get(port, "/stats").text().contains(&block.hash));
