@@ -119,7 +119,7 @@ fn serve(mut seat: Seat) -> Result<(), Box<dyn std::error::Error>> {
 
 /// Has the master remember who is logged in.
 fn tell(site: &Site, channel: &mut Channel) -> Result<(), ChannelError> {
-    if let Some(text) = site.admin.as_ref().and_then(admin::Center::news) {
+    if let Some(text) = site.admin.as_deref().and_then(admin::Center::news) {
         channel.send(&Message::Remember { text }, &[])?;
     }
     channel.flush()?;

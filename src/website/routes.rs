@@ -47,7 +47,7 @@ pub(super) struct Site {
     guard: Mutex<Guard>,
     turns: Turns,
     /// The Admin Center; `None`: it is off.
-    pub(super) admin: Option<Center>,
+    pub(super) admin: Option<Arc<Center>>,
     /// Whether the process is to end.
     pub(super) ending: watch::Sender<bool>,
     streams: Counts,
@@ -60,7 +60,7 @@ impl Site {
         let settings = config.website.clone()?;
         let site = Self {
             own: Own::new(&settings.own),
-            admin: settings.admin.as_ref().map(|admin| Center::new(admin, remembered)),
+            admin: settings.admin.as_ref().map(|it| Arc::new(Center::new(it, remembered))),
             ending: watch::Sender::new(false),
             streams: Counts::default(),
             settings,

@@ -13,6 +13,35 @@ use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
+/// What a coin is called, and how it is mined.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Called {
+    /// Its name in paths: the coin's name in lower case.
+    #[schemars(extend("examples" = ["litecoin"]))]
+    id: String,
+    /// The coin's name.
+    #[schemars(extend("examples" = ["Litecoin"]))]
+    name: String,
+    /// The coin's ticker symbol.
+    #[schemars(extend("examples" = ["LTC"]))]
+    symbol: String,
+    /// Its proof of work.
+    #[schemars(extend("examples" = ["scrypt"]))]
+    algorithm: String,
+}
+
+impl Called {
+    fn new(pool: &Pool) -> Self {
+        let coin = &pool.coin;
+        Self {
+            id: coin.id.clone(),
+            name: coin.name.clone(),
+            symbol: coin.symbol.clone(),
+            algorithm: coin.algorithm.name().to_owned(),
+        }
+    }
+}
+
 /// Every pool.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Pools {
@@ -26,18 +55,8 @@ pub(super) struct Pools {
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Pool")]
 pub(super) struct PoolNow {
-    /// Its name in paths: the coin's name in lower case.
-    #[schemars(extend("examples" = ["litecoin"]))]
-    id: String,
-    /// The coin's name.
-    #[schemars(extend("examples" = ["Litecoin"]))]
-    name: String,
-    /// The coin's ticker symbol.
-    #[schemars(extend("examples" = ["LTC"]))]
-    symbol: String,
-    /// Its proof of work.
-    #[schemars(extend("examples" = ["scrypt"]))]
-    algorithm: String,
+    #[serde(flatten)]
+    called: Called,
     /// `fresh`: it mines; `unattended`: it mines, without news of the chain; `syncing`: the daemon
     /// is catching up; `stale`: no usable daemon; `waiting`: for a daemon. Null: unknown.
     #[schemars(extend("examples" = ["fresh"]))]
@@ -185,10 +204,7 @@ impl PoolNow {
             scheme: rules.scheme.name(),
         };
         Self {
-            id: id.clone(),
-            name: pool.coin.name.clone(),
-            symbol: pool.coin.symbol.clone(),
-            algorithm: pool.coin.algorithm.name().to_owned(),
+            called: Called::new(pool),
             state: text("state"),
             height: count("height"),
             tip: text("tip"),
@@ -255,18 +271,8 @@ pub(super) struct CoinList {
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Coin")]
 struct CoinFacts {
-    /// The `id` of its pool.
-    #[schemars(extend("examples" = ["litecoin"]))]
-    id: String,
-    /// Its name.
-    #[schemars(extend("examples" = ["Litecoin"]))]
-    name: String,
-    /// Its ticker symbol.
-    #[schemars(extend("examples" = ["LTC"]))]
-    symbol: String,
-    /// Its proof of work.
-    #[schemars(extend("examples" = ["scrypt"]))]
-    algorithm: String,
+    #[serde(flatten)]
+    called: Called,
     /// Seconds between blocks aimed at. Null: the coin's file does not say.
     #[schemars(extend("examples" = [150]))]
     block_time: Option<u32>,
@@ -305,10 +311,7 @@ impl CoinFacts {
             (network.name(), facts)
         };
         Self {
-            id: coin.id.clone(),
-            name: coin.name.clone(),
-            symbol: coin.symbol.clone(),
-            algorithm: coin.algorithm.name().to_owned(),
+            called: Called::new(pool),
             block_time: coin.block_time,
             networks: coin.addresses.iter().map(network).collect(),
         }
