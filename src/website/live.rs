@@ -100,7 +100,7 @@ impl Live {
             all.at = snapshot.at;
         }
         let numbers = (snapshot.at > 0).then(|| {
-            let write = || Writer::new(site, &snapshot).of(&wants);
+            let write = || Writer::new(&snapshot).of(&wants);
             all.first.entry(wants.clone()).or_insert_with(write).clone()
         });
         let (tell, told) = mpsc::channel(WAITING);
@@ -113,12 +113,12 @@ impl Live {
     }
 
     /// Tells everybody of a snapshot. `before`: the one that it follows.
-    pub(super) fn publish(&self, site: &Site, before: &Snapshot, now: &Snapshot) {
+    pub(super) fn publish(&self, before: &Snapshot, now: &Snapshot) {
         let mut all = self.lock();
         if all.listeners.is_empty() {
             return;
         }
-        let mut writer = Writer::new(site, now);
+        let mut writer = Writer::new(now);
         writer.blocks = blocks(before, now);
         all.listeners.retain(|listener| {
             let message = writer.of(&listener.wants);
@@ -139,16 +139,14 @@ impl Live {
 
 /// Writes what is wanted, each thing once.
 struct Writer<'a> {
-    site: &'a Site,
     snapshot: &'a Snapshot,
     blocks: String,
-    pools: Option<String>,
     written: HashMap<Wants, Bytes>,
 }
 
 impl<'a> Writer<'a> {
-    fn new(site: &'a Site, snapshot: &'a Snapshot) -> Self {
-        Self { site, snapshot, blocks: String::new(), pools: None, written: HashMap::new() }
+    fn new(snapshot: &'a Snapshot) -> Self {
+        Self { snapshot, blocks: String::new(), written: HashMap::new() }
     }
 
     /// The message for who wants that; empty: nothing is to be said.
@@ -164,10 +162,9 @@ impl<'a> Writer<'a> {
             text.extend(self.blocks.bytes());
         }
         if wants.pools {
-            let site = self.site;
-            let pools =
-                self.pools.get_or_insert_with(|| written("pools", &super::v1::pools_now(site)));
-            text.extend(pools.bytes());
+            text.extend(
+                [&b"event: pools\ndata: "[..], self.snapshot.pools.plain(), b"\n\n"].concat(),
+            );
         }
         if let Some((coin, address)) = &wants.miner {
             text.extend(self.miner(coin.as_deref(), address).bytes());

@@ -83,13 +83,14 @@ impl Site {
 
     /// Shows new numbers to everybody.
     pub(super) fn publish(&self, mut snapshot: Snapshot) {
+        snapshot.pools = v1::pools_at(&self.config, &snapshot);
         snapshot.pages = pages::write(self, &snapshot);
         let snapshot = Arc::new(snapshot);
         let before = {
             let mut shown = self.snapshot.write().unwrap_or_else(PoisonError::into_inner);
             std::mem::replace(&mut *shown, snapshot.clone())
         };
-        self.live.publish(self, &before, &snapshot);
+        self.live.publish(&before, &snapshot);
     }
 
     /// What is older than three intervals, or was never read.

@@ -50,17 +50,17 @@ pub(super) struct Written {
 
 #[derive(Template)]
 #[template(path = "home.html")]
-struct Home {
+struct Home<'a> {
     frame: Frame,
     words: String,
-    pools: Vec<PoolView>,
+    pools: &'a [PoolView],
 }
 
 #[derive(Template)]
 #[template(path = "stats.html")]
-struct Stats {
+struct Stats<'a> {
     frame: Frame,
-    pools: Vec<PoolView>,
+    pools: &'a [PoolView],
 }
 
 #[derive(Template)]
@@ -163,12 +163,10 @@ fn views(site: &Site, snapshot: &Snapshot, now: u64) -> Vec<PoolView> {
 pub(super) fn write(site: &Site, snapshot: &Snapshot) -> Written {
     let now = unix_ms();
     let frame = |path, heading| Frame::of(site, snapshot, path, heading, now);
-    let home = Home {
-        frame: frame("/", "What is mined here"),
-        words: site.own.home.clone(),
-        pools: views(site, snapshot, now),
-    };
-    let stats = Stats { frame: frame("/stats", "Pools"), pools: views(site, snapshot, now) };
+    let pools = &views(site, snapshot, now)[..];
+    let words = site.own.home.clone();
+    let home = Home { frame: frame("/", "What is mined here"), words, pools };
+    let stats = Stats { frame: frame("/stats", "Pools"), pools };
     let pools = workers(site, snapshot, now);
     let workers = Workers { frame: frame("/workers", "Workers"), pools };
     Written { home: Page::new(&home), stats: Page::new(&stats), workers: Page::new(&workers) }

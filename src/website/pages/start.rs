@@ -99,7 +99,7 @@ pub(super) fn page(site: &Site, headers: &HeaderMap, chosen: Chosen, part: bool)
     let first = pools.first_key_value();
     let pool = pools.get_key_value(&chosen.coin).or(first);
     let picked = pool.and_then(|(id, pool)| {
-        let view = view::pool(&snapshot, id, pool, now);
+        let view = view::terms(&snapshot, id, pool);
         let asked = view.ports.iter().find(|port| port.port.to_string() == chosen.port);
         let shared = view.ports.iter().find(|port| !port.is_solo);
         let port = asked.or(shared).or(view.ports.first())?.clone();

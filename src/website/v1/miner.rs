@@ -2,7 +2,7 @@
 
 use super::super::miner::{self, Miner, Rig};
 use super::super::payday::Hold;
-use super::super::reply::Kind;
+use super::super::reply::{Kind, send};
 use super::super::routes::Site;
 use super::super::text::utc;
 use super::lists::{book, cut};
@@ -15,7 +15,8 @@ use crate::history::Reasons;
 use crate::ledger::book::{Earned, Paid};
 use crate::stratum::Reject;
 use axum::http::header::{CONTENT_DISPOSITION, LINK};
-use axum::http::{HeaderName, HeaderValue};
+use axum::http::{HeaderMap, HeaderValue};
+use axum::response::Response;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 
@@ -342,15 +343,14 @@ impl Answer for Sheet {
         })
     }
 
-    fn body(&self) -> Result<String, Failure> {
-        Ok(self.text.clone())
-    }
-
-    fn headers(&self) -> Vec<(HeaderName, HeaderValue)> {
+    fn send(&self, asked: &HeaderMap) -> Result<Response, Failure> {
+        let mut response = send(asked, Self::KIND, self.text.clone());
         let link = self.next.map(|id| (LINK, format!("<?before={id}>; rel=\"next\"")));
         let name = format!("attachment; filename=\"{}.csv\"", self.name);
         let all = [Some((CONTENT_DISPOSITION, name)), link].into_iter().flatten();
-        all.filter_map(|(name, value)| Some((name, HeaderValue::from_str(&value).ok()?))).collect()
+        let all = all.filter_map(|(name, value)| Some((name, HeaderValue::from_str(&value).ok()?)));
+        response.headers_mut().extend(all);
+        Ok(response)
     }
 }
 

@@ -10,7 +10,7 @@ use crate::config::Pool;
 use crate::history::HistoryError;
 use crate::ledger::book::BookError;
 use axum::extract::{Extension, FromRequestParts, Query, RawPathParams, Request, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode, Uri};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -134,13 +134,8 @@ pub(super) trait Answer: Send + 'static {
     /// What it looks like.
     fn schema(generator: &mut SchemaGenerator) -> Schema;
 
-    /// Its bytes.
-    fn body(&self) -> Result<String, Failure>;
-
-    /// Headers beside those that every answer has.
-    fn headers(&self) -> Vec<(HeaderName, HeaderValue)> {
-        Vec::new()
-    }
+    /// The answer to a request with these headers.
+    fn send(&self, asked: &HeaderMap) -> Result<Response, Failure>;
 }
 
 impl<T: serde::Serialize + JsonSchema + Send + 'static> Answer for T {
@@ -150,9 +145,9 @@ impl<T: serde::Serialize + JsonSchema + Send + 'static> Answer for T {
         generator.subschema_for::<T>()
     }
 
-    fn body(&self) -> Result<String, Failure> {
+    fn send(&self, asked: &HeaderMap) -> Result<Response, Failure> {
         let text = serde_json::to_string(self).map_err(|it| Failure::Broken(it.to_string()))?;
-        Ok(tame(&text))
+        Ok(send(asked, Kind::Json, tame(&text)))
     }
 }
 
@@ -240,10 +235,7 @@ async fn serve<S: Scope, Q: DeserializeOwned + Send + 'static, A: Answer>(
     };
     let scope = S::find(&site, part).map_err(Failure::into_response)?;
     let query = query::<Q>(&head.uri).map_err(Failure::into_response)?;
-    let answer = move |site: &Site| {
-        let answer = handler(site, &scope, query)?;
-        Ok((answer.body()?, answer.headers()))
-    };
+    let answer = move |site: &Site| handler(site, &scope, query)?.send(&head.headers);
     let answered = match source {
         Source::Snapshot => answer(&site),
         Source::Disk => {
@@ -254,8 +246,5 @@ async fn serve<S: Scope, Q: DeserializeOwned + Send + 'static, A: Answer>(
             asked.await?
         }
     };
-    let (body, more) = answered.map_err(Failure::into_response)?;
-    let mut response = send(&head.headers, A::KIND, body);
-    response.headers_mut().extend(more);
-    Ok(response)
+    answered.map_err(Failure::into_response)
 }

@@ -1,14 +1,18 @@
 //! Pools as they are now, and the coins that they mine.
 
 use super::super::coin::CoinView;
+use super::super::reply::{Kind, Prepared};
 use super::super::routes::Site;
+use super::super::snapshot::Snapshot;
 use super::fee;
-use super::operation::{Failure, Nothing, OfCoin, Whole};
+use super::operation::{Answer, Failure, Nothing, OfCoin, Whole};
 use super::shapes::{Coins, Count, Rate, Time, WorkDone};
 use crate::chain::Network;
 use crate::chain::address::Rules;
-use crate::config::Pool;
-use schemars::JsonSchema;
+use crate::config::{Config, Pool};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -184,8 +188,7 @@ impl Away {
 }
 
 impl PoolNow {
-    fn new(site: &Site, pool: &Pool) -> Self {
-        let snapshot = site.now();
+    fn new(snapshot: &Snapshot, pool: &Pool) -> Self {
         let id = &pool.coin.id;
         let none = CoinView::default();
         let coin = snapshot.coins.get(id).unwrap_or(&none);
@@ -244,20 +247,35 @@ impl PoolNow {
     }
 }
 
-/// `/api/v1/pools`.
-pub(super) fn pools(site: &Site, _: &Whole, _: Nothing) -> Result<Pools, Failure> {
-    Ok(all(site))
+/// Every pool at one moment, written once for all who ask.
+pub(super) struct Written(Prepared);
+
+impl Answer for Written {
+    const KIND: Kind = Kind::Json;
+
+    fn schema(generator: &mut SchemaGenerator) -> Schema {
+        generator.subschema_for::<Pools>()
+    }
+
+    fn send(&self, asked: &HeaderMap) -> Result<Response, Failure> {
+        Ok(self.0.send(asked))
+    }
 }
 
-/// Every pool now.
-pub(super) fn all(site: &Site) -> Pools {
-    let pools = site.config.pools.values().map(|pool| PoolNow::new(site, pool)).collect();
-    Pools { time: Time::of_ms(site.now().at), pools }
+/// `/api/v1/pools`.
+pub(super) fn pools(site: &Site, _: &Whole, _: Nothing) -> Result<Written, Failure> {
+    Ok(Written(site.now().pools.clone()))
+}
+
+/// Every pool of a snapshot.
+pub(super) fn all(config: &Config, snapshot: &Snapshot) -> Pools {
+    let pools = config.pools.values().map(|pool| PoolNow::new(snapshot, pool)).collect();
+    Pools { time: Time::of_ms(snapshot.at), pools }
 }
 
 /// `/api/v1/pools/COIN`.
 pub(super) fn pool(site: &Site, at: &OfCoin, _: Nothing) -> Result<PoolNow, Failure> {
-    Ok(PoolNow::new(site, &at.0))
+    Ok(PoolNow::new(&site.now(), &at.0))
 }
 
 /// Every coin that is mined here.
