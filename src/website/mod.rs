@@ -102,8 +102,9 @@ fn serve(mut seat: Seat) -> Result<(), Box<dyn std::error::Error>> {
         let now = monotonic_ms();
         for (id, known) in &mut found {
             let count = wake::found(&seat.board, id);
-            if count != std::mem::replace(known, count) {
-                site.wake.hurry(id, now);
+            let more = count.wrapping_sub(std::mem::replace(known, count));
+            if more > 0 {
+                site.wake.hurry(id, now, more);
             }
         }
         if now.saturating_sub(beat) >= live::BEAT {

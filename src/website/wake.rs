@@ -25,11 +25,13 @@ struct Hurry {
     /// Until when the pace stays.
     brisk: u64,
     until: u64,
+    /// Blocks that the ledger has not told of yet.
+    missing: u64,
 }
 
 impl Hurry {
-    const fn new(now: u64) -> Self {
-        Self { next: now, pace: PACE, brisk: now + BRISK, until: now + PATIENCE }
+    const fn new(now: u64, missing: u64) -> Self {
+        Self { next: now, pace: PACE, brisk: now + BRISK, until: now + PATIENCE, missing }
     }
 }
 
@@ -41,15 +43,23 @@ pub(super) struct Wake {
 }
 
 impl Wake {
-    /// Has a coin looked at: now, and again until [`Wake::calm`] is said.
-    pub(super) fn hurry(&self, coin: &str, now: u64) {
-        self.lock().insert(coin.to_owned(), Hurry::new(now));
+    /// So many more blocks of a coin were found: has it looked at, now and again until they are there.
+    pub(super) fn hurry(&self, coin: &str, now: u64, more: u64) {
+        let mut coins = self.lock();
+        let missing = coins.get(coin).map_or(0, |hurry| hurry.missing);
+        coins.insert(coin.to_owned(), Hurry::new(now, missing.saturating_add(more)));
         self.bell.notify_all();
     }
 
-    /// The coin shows what it was waited for.
-    pub(super) fn calm(&self, coin: &str) {
-        self.lock().remove(coin);
+    /// The coin shows so many blocks that it did not show before. `open`: of some it is not known yet
+    /// what daemons say.
+    pub(super) fn saw(&self, coin: &str, new: u64, open: bool) {
+        let mut coins = self.lock();
+        let Some(hurry) = coins.get_mut(coin) else { return };
+        hurry.missing = hurry.missing.saturating_sub(new);
+        if hurry.missing == 0 && !open {
+            coins.remove(coin);
+        }
     }
 
     /// Waits for coins to look at; none: the moment (monotonic ms) has come.
@@ -98,9 +108,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_coin_is_looked_at_again_until_it_is_calm_or_patience_ends() {
+    fn a_coin_is_looked_at_again_until_patience_ends() {
         let mut coins: BTreeMap<String, Hurry> = BTreeMap::new();
-        coins.insert("a".to_owned(), Hurry::new(1000));
+        coins.insert("a".to_owned(), Hurry::new(1000, 1));
         let mut looks = Vec::new();
         let mut now = 1000;
         loop {
@@ -120,10 +130,30 @@ mod tests {
         let wake = Wake::default();
         let now = monotonic_ms();
         assert!(wake.wait(now + 1).is_empty());
-        wake.hurry("litecoin", now);
+        wake.hurry("litecoin", now, 1);
         assert_eq!(wake.wait(now + 600_000), ["litecoin"]);
-        wake.calm("litecoin");
+        wake.saw("litecoin", 1, false);
         assert!(wake.wait(now + 1).is_empty());
+    }
+
+    #[test]
+    fn a_coin_is_calm_when_all_its_blocks_are_there_and_judged() {
+        let wake = Wake::default();
+        let is_calm = || wake.lock().is_empty();
+        wake.hurry("litecoin", 1000, 1);
+        wake.hurry("litecoin", 1100, 1);
+        for (new, open, calm) in [
+            (0, false, false),
+            (1, false, false),
+            (0, false, false),
+            (1, true, false),
+            (0, false, true),
+        ] {
+            wake.saw("litecoin", new, open);
+            assert_eq!(is_calm(), calm, "{new} {open}");
+        }
+        wake.saw("litecoin", 1, false);
+        assert!(is_calm(), "found by somebody else");
     }
 
     #[test]
