@@ -106,6 +106,18 @@ fn luck_is_what_blocks_take_over_what_they_took() {
     assert_eq!(Luck::default().over(5), None);
 }
 
+/// Nothing is known of them but that they were taken, and when.
+#[test]
+fn blocks_of_a_pool_that_does_not_pay_were_found_one_after_the_other() {
+    let mut coin = mined();
+    let ledger = coin.ledger.value.as_mut().and_then(Arc::get_mut).unwrap();
+    ledger.overview.blocks_found = 9;
+    ledger.overview.blocks[1].state = BlockState::Rejected;
+    let pending = |then| coin.blocks_until(then).pending;
+    assert_eq!([999, 1000, 2999, 3000].map(pending), [6, 7, 7, 8]);
+    assert_eq!(coin.blocks().pending, 8);
+}
+
 /// Refused blocks were none: luck is over what was found for all the work that was done.
 #[test]
 fn the_work_of_refused_blocks_is_effort_of_the_next() {
