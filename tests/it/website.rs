@@ -443,8 +443,12 @@ fn a_block_and_its_payout_are_shown_to_the_satoshi() {
     wait_until("the block on the page", seconds(30), || {
         get(port, "/stats").text().contains(&block.hash)
     });
-    // Nothing is owed before it is mature, and its worker has gone on to the next round.
-    assert_eq!(ours().map(|it| it["balance"].clone()).unwrap_or_default(), Value::Null);
+    // Nothing is owed before it is mature, but what it will bring is told.
+    wait_until("what the block will bring", seconds(30), || {
+        let balance = ours().unwrap_or_default()["balance"].clone();
+        let immature = balance["immature_estimate"].as_str().unwrap_or("0.00000000");
+        immature != "0.00000000" && balance["unpaid"] == json!("0.00000000")
+    });
 
     pair.bury(101);
     wait_until("a payout", seconds(60), || {

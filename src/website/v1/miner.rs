@@ -12,7 +12,8 @@ use super::shapes::{Address, Coins, Count, HashText, Next, Rate, Time, WorkDone,
 use super::sheet;
 use crate::config::Pool;
 use crate::history::Reasons;
-use crate::ledger::book::{Earned, Paid};
+use crate::ledger::book::{Balance, Earned, Paid};
+use crate::rewards::Amount;
 use crate::stratum::Reject;
 use axum::http::header::{CONTENT_DISPOSITION, LINK};
 use axum::http::{HeaderMap, HeaderValue};
@@ -229,7 +230,10 @@ impl From<&Rig> for Worker {
 impl MinerNow {
     fn new(pool: &Pool, address: &str, miner: &Miner) -> Self {
         let hold = |hold: &Hold| WaitsFor { reason: hold.name(), words: hold.words(pool) };
-        let money = miner.balance.as_ref().map(|balance| Money {
+        // Who has earned nothing but what is not ripe has no account yet.
+        let new = Balance { unpaid: Amount(0), in_flight: Amount(0), paid: Amount(0), held: None };
+        let balance = miner.balance.as_ref().or((miner.immature > 0).then_some(&new));
+        let money = balance.map(|balance| Money {
             immature_estimate: miner.immature.into(),
             unpaid: balance.unpaid.into(),
             in_flight: balance.in_flight.into(),
