@@ -99,18 +99,18 @@ impl Site {
         self.now().missing(most, unix_ms())
     }
 
-    /// Asks a ledger or a book on a thread that may wait for a disk. `Err`: an answer that says
-    /// that it cannot be had.
+    /// Asks a ledger or a book on a thread that may wait for a disk. `Err`: why there is no answer
+    /// now, in words.
     pub(super) async fn ask<T: Send + 'static>(
         self: &Arc<Self>,
         asker: &Asker,
         question: impl FnOnce(&Self) -> Result<T, String> + Send + 'static,
-    ) -> Result<T, Response> {
-        let busy = || error_json(StatusCode::SERVICE_UNAVAILABLE, "busy; try again");
+    ) -> Result<T, &'static str> {
+        const BUSY: &str = "too many ask at this moment; try again";
         // A proxy that does not say for whom it asks is everybody behind it.
         let whose = (!self.config.limits.is_proxy(&asker.address)).then_some(asker.address);
         let turn = tokio::time::timeout(TURN, self.turns.take(whose)).await;
-        let Ok(Some(turn)) = turn else { return Err(busy()) };
+        let Ok(Some(turn)) = turn else { return Err(BUSY) };
         let site = self.clone();
         let asked = tokio::task::spawn_blocking(move || {
             let _held = turn;
@@ -119,11 +119,8 @@ impl Site {
         match asked.await {
             Ok(Ok(found)) => Ok(found),
             // The gatherer meets the same trouble, and logs it once.
-            Ok(Err(_)) => {
-                let words = "the pool's books cannot be read now";
-                Err(error_json(StatusCode::SERVICE_UNAVAILABLE, words))
-            }
-            Err(_) => Err(busy()),
+            Ok(Err(_)) => Err("the pool's books cannot be read now; try again later"),
+            Err(_) => Err(BUSY),
         }
     }
 }

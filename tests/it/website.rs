@@ -227,6 +227,9 @@ fn parts_of_pages(port: u16, stratum: u16, miner: &str) {
     assert!(page.contains(&line), "{page}");
     let page = get(port, "/getting_started?coin=%3Cb%3E&hardware=%22&address=%22%3E%3Cb%3E").text();
     assert!(!page.contains("<b>\"") && page.contains("ADDRESS.rig1"), "{page}");
+    let told = ask(port, "GET", "/getting_started", "X-Forwarded-Host: mine.example\r\n");
+    let told = told.expect("an answer").text();
+    assert!(told.contains(&format!("stratum+tcp://mine.example:{stratum}")), "{told}");
     let script = page.split("src=\"/static/").nth(1).and_then(|rest| rest.split('"').next());
     let script = get(port, &format!("/static/{}", script.expect("a script")));
     assert_eq!(script.header("content-type"), Some("text/javascript; charset=utf-8"));
@@ -502,6 +505,10 @@ fn while_the_ledger_is_away_its_last_numbers_stay_and_say_their_age() {
     let page = get(port, "/stats").text();
     assert!(page.contains("The ledger cannot be read: these numbers are from"), "{page}");
     assert!(page.contains("<dd>7</dd>"), "{page}");
+    for path in ["/".to_owned(), "/workers".to_owned(), format!("/miner/{ADDRESS}")] {
+        let page = get(port, &path).text();
+        assert!(page.contains("The ledger cannot be read: these numbers are from"), "{page}");
+    }
     wait_until("readiness to end", seconds(60), || get(port, "/ready").status == 503);
     assert_eq!(get(port, "/health").status, 200);
     assert!(client.mine().expect("the miner notices nothing").0);

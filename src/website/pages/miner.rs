@@ -4,11 +4,12 @@ use super::super::coin::{WorkerView, owner};
 use super::super::forwarded::Asker;
 use super::super::miner::{self, Miner, Rig, why};
 use super::super::routes::Site;
+use super::super::snapshot::Snapshot;
 use super::super::text::{ago, coins, in_path, rate, shown, utc};
 use super::chart::{self, Chart, Series};
 use super::frame::Frame;
-use super::view::{PayoutView, link, money};
-use super::{Message, RigView, page, page_or_part};
+use super::view::{PayoutView, away, link, money};
+use super::{Message, RigView, message, page, page_or_part};
 use crate::config::Pool;
 use crate::ledger::book::{Balance, Paid};
 use crate::rewards::Amount;
@@ -46,6 +47,8 @@ struct MinerView {
     online: usize,
     count: usize,
     more: usize,
+    /// What cannot be read now, and how old its numbers are.
+    away: Vec<String>,
     has_account: bool,
     immature: String,
     unpaid: String,
@@ -96,7 +99,9 @@ pub(in super::super) async fn miner(
         }
         Ok(written(site, &parts, &address, &wanted, &headers))
     });
-    asked.await.unwrap_or_else(|refused| refused)
+    asked.await.unwrap_or_else(|words| {
+        message(&site, StatusCode::SERVICE_UNAVAILABLE, "Not now", &format!("Sorry: {words}."))
+    })
 }
 
 fn written(
@@ -107,10 +112,11 @@ fn written(
     headers: &HeaderMap,
 ) -> Response {
     let now = unix_ms();
+    let snapshot = site.now();
     let pools: Vec<MinerView> = parts
         .iter()
         .filter(|(_, miner)| miner.is_known())
-        .map(|(pool, miner)| miner_view(pool, miner, address, now))
+        .map(|part| miner_view(&snapshot, part, address, now))
         .collect();
     let mut frame = Frame::new(site, "/miner", "Miner", now);
     if pools.is_empty() {
@@ -129,7 +135,12 @@ fn written(
     page_or_part(headers, !wanted.part.is_empty(), &template)
 }
 
-fn miner_view(pool: &Pool, miner: &Miner, address: &str, now: u64) -> MinerView {
+fn miner_view(
+    snapshot: &Snapshot,
+    (pool, miner): &(Pool, Miner),
+    address: &str,
+    now: u64,
+) -> MinerView {
     let balance = miner.balance.as_ref();
     let of = |amount: fn(&Balance) -> Amount| match balance {
         Some(balance) => money(pool, amount(balance)),
@@ -164,6 +175,7 @@ fn miner_view(pool: &Pool, miner: &Miner, address: &str, now: u64) -> MinerView 
         online: miner.rigs.iter().filter(|rig| is_online(rig)).count(),
         count: miner.more + rigs.len(),
         more: miner.more + rigs.len().saturating_sub(RIGS),
+        away: snapshot.coins.get(id).map(|coin| away(coin, now)).unwrap_or_default(),
         has_account: balance.is_some() || miner.immature > 0,
         immature: format!("{} {}", coins(miner.immature), pool.coin.symbol),
         unpaid: of(|balance| balance.unpaid),

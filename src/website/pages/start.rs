@@ -1,6 +1,7 @@
 //! Getting Started: for the coin, the hardware, the port and the address that a visitor chose, what
 //! to write where.
 
+use super::super::forwarded::Asker;
 use super::super::routes::Site;
 use super::super::text::{host_of, shown};
 use super::frame::Frame;
@@ -8,9 +9,8 @@ use super::page_or_part;
 use super::view::{self, PoolView, PortView};
 use crate::sys::clock::unix_ms;
 use askama::Template;
-use axum::extract::{Query, State};
+use axum::extract::{Extension, Query, State};
 use axum::http::HeaderMap;
-use axum::http::header::HOST;
 use axum::response::Response;
 use serde::Deserialize;
 use std::sync::Arc;
@@ -77,19 +77,25 @@ struct GettingStarted {
 /// `/getting_started`.
 pub(in super::super) async fn getting_started(
     State(site): State<Arc<Site>>,
+    Extension(asker): Extension<Asker>,
     Query(chosen): Query<Chosen>,
     headers: HeaderMap,
 ) -> Response {
-    let part = !chosen.part.is_empty();
-    page(&site, &headers, chosen, part)
+    page(&site, &asker, &headers, &chosen, !chosen.part.is_empty())
 }
 
 /// The page, or what is within its `main`.
-pub(super) fn page(site: &Site, headers: &HeaderMap, chosen: Chosen, part: bool) -> Response {
+pub(super) fn page(
+    site: &Site,
+    asker: &Asker,
+    headers: &HeaderMap,
+    chosen: &Chosen,
+    part: bool,
+) -> Response {
     let now = unix_ms();
     let snapshot = site.now();
     let frame = Frame::new(site, "/getting_started", "Getting started", now);
-    let host = site.settings.stratum_host.clone().unwrap_or_else(|| visited(headers));
+    let host = site.settings.stratum_host.clone().unwrap_or_else(|| visited(asker));
     let address = chosen.address.trim();
     let fine = address.len() <= LONGEST && address.bytes().all(|it| it.is_ascii_alphanumeric());
     let address = if fine && !address.is_empty() { address } else { ADDRESS };
@@ -189,17 +195,14 @@ fn commands(algorithm: &str, hardware: &str, url: &str, user: &str) -> Vec<Comma
 }
 
 /// The name by which the visitor came, without its port.
-fn visited(headers: &HeaderMap) -> String {
-    let host = headers.get(HOST).and_then(|value| host_of(value.to_str().ok()?));
-    host.unwrap_or_else(|| "POOL".to_owned())
+fn visited(asker: &Asker) -> String {
+    asker.host.as_deref().and_then(host_of).unwrap_or_else(|| "POOL".to_owned())
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use crate::pow::Algorithm;
-    use axum::http::HeaderValue;
 
     #[test]
     fn every_algorithm_has_commands_for_all_that_runs_programs() {
@@ -222,9 +225,9 @@ mod tests {
             ("a\"><b", "POOL"),
             ("", "POOL"),
         ] {
-            let mut headers = HeaderMap::new();
-            headers.insert(HOST, HeaderValue::from_str(host).unwrap());
-            assert_eq!(visited(&headers), name);
+            let asker =
+                Asker { address: [192, 0, 2, 1].into(), secure: false, host: Some(host.into()) };
+            assert_eq!(visited(&asker), name);
         }
     }
 }

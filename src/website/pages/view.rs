@@ -73,6 +73,8 @@ pub(super) struct PoolView {
 pub(super) struct PortView {
     pub(super) port: u16,
     pub(super) difficulty: String,
+    /// Whether it suits itself to the miner.
+    pub(super) is_variable: bool,
     pub(super) scheme: &'static str,
     pub(super) is_solo: bool,
 }
@@ -187,12 +189,6 @@ pub(super) fn pool(snapshot: &Snapshot, id: &str, pool: &Pool, now: u64) -> Pool
     let tip = status.get("tip").and_then(Value::as_str).filter(hex).map(str::to_owned);
     let all: Vec<BlockView> =
         newest(coin).iter().map(|block| block_view(coin, block, pool, now)).collect();
-    let away = [
-        ("The ledger", &coin.ledger.trouble, coin.ledger.at),
-        ("The book", &coin.book.trouble, coin.book.at),
-        ("The history", &coin.history.trouble, coin.history.at),
-    ];
-    let away = away.into_iter().filter(|(_, trouble, _)| trouble.is_some());
     PoolView {
         rate: rate(coin.rate()),
         network: networks.map_or_else(|| UNKNOWN.to_owned(), rate),
@@ -235,18 +231,28 @@ pub(super) fn pool(snapshot: &Snapshot, id: &str, pool: &Pool, now: u64) -> Pool
         paid: totals.map_or_else(unpaid, |totals| sum(totals.paid)),
         owed: totals.map_or_else(unpaid, |totals| sum(totals.owed)),
         waits: waits(status),
-        away: away
-            .map(|(what, _, at)| match at {
-                0 => format!("{what} cannot be read."),
-                at => format!("{what} cannot be read: these numbers are from {}.", ago(at, now)),
-            })
-            .collect(),
+        away: away(coin, now),
         daemons: daemons(status),
         charts: coin.window().map(|window| charts(id, window, now)).unwrap_or_default(),
         blocks: all,
         payouts: payout_views(coin, pool, now),
         ..terms(snapshot, id, pool)
     }
+}
+
+/// What of a coin cannot be read now, and how old its numbers are.
+pub(super) fn away(coin: &CoinView, now: u64) -> Vec<String> {
+    let parts = [
+        ("The ledger", &coin.ledger.trouble, coin.ledger.at),
+        ("The book", &coin.book.trouble, coin.book.at),
+        ("The history", &coin.history.trouble, coin.history.at),
+    ];
+    let away = parts.into_iter().filter(|(_, trouble, _)| trouble.is_some());
+    away.map(|(what, _, at)| match at {
+        0 => format!("{what} cannot be read."),
+        at => format!("{what} cannot be read: these numbers are from {}.", ago(at, now)),
+    })
+    .collect()
 }
 
 /// How long a block takes at this rate, on average.
@@ -320,6 +326,7 @@ fn ports(pool: &Pool) -> Vec<PortView> {
             ),
             None => difficulty(rules.diff),
         },
+        is_variable: rules.var_diff.is_some(),
         is_solo: rules.scheme.name() == "solo",
         scheme: match rules.scheme.name() {
             "prop" => "by work in the round (PROP)",

@@ -243,7 +243,7 @@ async fn serve<S: Scope, Q: DeserializeOwned + Send + 'static, A: Answer>(
                 Err(Failure::Away(words)) => Err(words),
                 other => Ok(other),
             });
-            asked.await?
+            asked.await.map_err(|words| error_json(StatusCode::SERVICE_UNAVAILABLE, words))?
         }
     };
     answered.map_err(Failure::into_response)
