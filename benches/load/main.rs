@@ -12,6 +12,7 @@
 mod clients;
 #[path = "../../tests/it/harness/http.rs"]
 mod http;
+mod mixed;
 mod report;
 mod rounds;
 mod scenarios;
@@ -24,7 +25,7 @@ use scenarios::Bench;
 use std::path::PathBuf;
 
 const USAGE: &str = "usage: scripts/bench [--quick] [--redis] [--only NAME,...] [--binary ROMP] \
-                     [--out FOLDER]\nscenarios: shares scrypt miners workers coins growth latency \
+                     [--out FOLDER]\nscenarios: shares scrypt x11 mixed miners workers coins growth latency \
                      memory block connect idle rounds \
                      site";
 

@@ -11,9 +11,11 @@ use std::time::Duration;
 type Scenario = (&'static str, fn(&mut Bench));
 
 /// Every scenario by its name.
-pub(crate) const ALL: [Scenario; 13] = [
+pub(crate) const ALL: [Scenario; 15] = [
     ("shares", Bench::shares),
     ("scrypt", Bench::scrypt),
+    ("x11", Bench::x11),
+    ("mixed", Bench::mixed),
     ("miners", Bench::miners),
     ("workers", Bench::workers),
     ("coins", Bench::coins),
@@ -37,9 +39,9 @@ pub(crate) struct Bench {
 }
 
 /// A running pool with a daemon and miners.
-struct Scene {
-    load: Load,
-    server: Server,
+pub(crate) struct Scene {
+    pub(crate) load: Load,
+    pub(crate) server: Server,
     stub: Stub,
     processes: Vec<(u32, String)>,
     /// Shares that were answered with true so far.
@@ -70,14 +72,20 @@ impl Bench {
         if self.quick { quick } else { full }
     }
 
-    fn time(&self, quick: u64, full: u64) -> Duration {
+    pub(crate) fn time(&self, quick: u64, full: u64) -> Duration {
         seconds(if self.quick { quick } else { full })
     }
 
-    fn scene(&self, algorithm: &'static str, workers: usize, coins: usize) -> Scene {
+    pub(crate) fn scene(
+        &self,
+        algorithms: &'static [&'static str],
+        workers: usize,
+        coins: usize,
+    ) -> Scene {
         let stub = Stub::start();
         let (binary, redis, daemon_port) = (self.binary.clone(), self.redis, stub.port);
-        let setting = Setting { binary, workers, coins, algorithm, redis, daemon_port, site: None };
+        let setting =
+            Setting { binary, workers, coins, algorithms, redis, daemon_port, site: None };
         let server = Server::start(&setting);
         let processes = server.processes();
         Scene { load: Load::new(), server, stub, processes, accepted: 0 }
@@ -90,7 +98,7 @@ impl Bench {
             binary: self.binary.clone(),
             workers: 1,
             coins: 1,
-            algorithm: "sha256",
+            algorithms: &["sha256"],
             redis: self.redis,
             daemon_port: stub.port,
             site: Some(miners),
@@ -137,7 +145,7 @@ impl Bench {
     }
 
     fn shares(&mut self) {
-        let mut scene = self.scene("sha256", 1, 1);
+        let mut scene = self.scene(&["sha256"], 1, 1);
         let time = self.time(1, 5);
         for (what, fresh) in [("sha256", false), ("sha256, each its extranonce2", true)] {
             scene.load.fresh = fresh;
@@ -149,13 +157,19 @@ impl Bench {
     }
 
     fn scrypt(&mut self) {
-        let mut scene = self.scene("scrypt", 1, 1);
+        let mut scene = self.scene(&["scrypt"], 1, 1);
         let time = self.time(2, 10);
         self.mine(&mut scene, "scrypt", 100, 2, time);
     }
 
+    fn x11(&mut self) {
+        let mut scene = self.scene(&["x11"], 1, 1);
+        let time = self.time(1, 5);
+        self.mine(&mut scene, "x11", 100, 2, time);
+    }
+
     fn miners(&mut self) {
-        let mut scene = self.scene("sha256", 1, 1);
+        let mut scene = self.scene(&["sha256"], 1, 1);
         let time = self.time(1, 2);
         let sizes = [20, 100, 1000, 10_000];
         for miners in sizes.into_iter().skip(self.pick(2, 0)).take(self.pick(1, 4)) {
@@ -167,7 +181,7 @@ impl Bench {
     fn workers(&mut self) {
         let time = self.time(1, 5);
         for workers in [1, 2, 4].into_iter().skip(self.pick(1, 0)).take(self.pick(1, 3)) {
-            let mut scene = self.scene("sha256", workers, 1);
+            let mut scene = self.scene(&["sha256"], workers, 1);
             self.mine(&mut scene, "workers", 100, 2, time);
         }
     }
@@ -175,7 +189,7 @@ impl Bench {
     fn coins(&mut self) {
         let time = self.time(1, 5);
         for coins in [1, 4, 16].into_iter().skip(self.pick(1, 0)).take(self.pick(1, 3)) {
-            let mut scene = self.scene("sha256", 1, coins);
+            let mut scene = self.scene(&["sha256"], 1, coins);
             self.mine(&mut scene, "coins", 96, 2, time);
         }
     }
@@ -183,7 +197,7 @@ impl Bench {
     /// Shares on one job: their number grows, their cost must not. Ends well below the 6,500,000
     /// that a hundred connections may have on one tip.
     fn growth(&mut self) {
-        let Scene { mut load, server, processes, stub: _stub, .. } = self.scene("sha256", 1, 1);
+        let Scene { mut load, server, processes, stub: _stub, .. } = self.scene(&["sha256"], 1, 1);
         load.connect(100, &server.ports);
         let (mut on_job, mut counted) = (0, 0);
         while on_job < self.pick(100_000, 4_000_000) as u64 {
@@ -201,7 +215,7 @@ impl Bench {
 
     /// Many miners with few shares, first undisturbed, then with a new job every second.
     fn latency(&mut self) {
-        let Scene { mut load, server, processes, stub, .. } = self.scene("sha256", 1, 1);
+        let Scene { mut load, server, processes, stub, .. } = self.scene(&["sha256"], 1, 1);
         let miners = self.pick(1000, 5000);
         load.connect(miners, &server.ports);
         load.listen(Duration::from_millis(500));
@@ -225,7 +239,7 @@ impl Bench {
     }
 
     fn memory(&mut self) {
-        let Scene { mut load, server, processes, stub, .. } = self.scene("sha256", 1, 1);
+        let Scene { mut load, server, processes, stub, .. } = self.scene(&["sha256"], 1, 1);
         let miners = self.pick(1000, 10_000);
         // What the first connections bring once for all is not each connection's.
         load.connect(100, &server.ports);
@@ -260,7 +274,8 @@ impl Bench {
     /// From a block notice to the last miner's job.
     fn block(&mut self) {
         for workers in [1, 2] {
-            let Scene { mut load, server, stub, processes, .. } = self.scene("sha256", workers, 1);
+            let Scene { mut load, server, stub, processes, .. } =
+                self.scene(&["sha256"], workers, 1);
             let miners = self.pick(2000, 10_000);
             load.connect(miners, &server.ports);
             load.listen(self.time(1, 2));
@@ -305,7 +320,7 @@ impl Bench {
     fn connect(&mut self) {
         for workers in [1, 2] {
             let Scene { mut load, server, processes, stub: _stub, .. } =
-                self.scene("sha256", workers, 1);
+                self.scene(&["sha256"], workers, 1);
             let miners = self.pick(2000, 10_000);
             let before = server.cpu(&processes);
             let time = load.connect(miners, &server.ports);
@@ -323,7 +338,7 @@ impl Bench {
         let settings = [(1, 0), (8, 0), (2, 0), (1, 1000), (1, 10_000)];
         for (workers, miners) in settings.into_iter().take(self.pick(2, 5)) {
             let Scene { mut load, server, processes, stub: _stub, .. } =
-                self.scene("sha256", workers, 1);
+                self.scene(&["sha256"], workers, 1);
             load.connect(miners, &server.ports);
             load.listen(self.time(1, 2));
             let before = running(&processes);
@@ -352,7 +367,7 @@ fn sum(cpu: &Cpu) -> u64 {
 }
 
 /// Nothing was refused that should not have been.
-fn check(counts: &Counts) {
+pub(crate) fn check(counts: &Counts) {
     assert!(counts.accepted > 0, "no share was accepted");
     assert_eq!((counts.rejected, counts.lost), (0, 0), "{}", counts.words);
 }
@@ -372,7 +387,7 @@ fn share_cost(before: &Cpu, after: &Cpu, shares: u64) -> Vec<(&'static str, f64)
 }
 
 /// Reply latencies, milliseconds.
-fn latencies(counts: Counts) -> Vec<(&'static str, f64)> {
+pub(crate) fn latencies(counts: Counts) -> Vec<(&'static str, f64)> {
     let mut all = counts.latencies;
     all.sort_unstable();
     let at = |share: f64| percentile(&all, share) / 1e6;

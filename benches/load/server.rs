@@ -20,7 +20,8 @@ pub(crate) struct Setting {
     pub(crate) binary: PathBuf,
     pub(crate) workers: usize,
     pub(crate) coins: usize,
-    pub(crate) algorithm: &'static str,
+    /// Of the coins in turn.
+    pub(crate) algorithms: &'static [&'static str],
     pub(crate) redis: bool,
     pub(crate) daemon_port: u16,
     /// With a web site, and a year of history for so many miners.
@@ -105,12 +106,12 @@ impl Server {
         });
         write(&dir.path().join("config.json"), &config);
         let mut ports = Vec::new();
-        for coin in 0..setting.coins {
+        for (coin, algorithm) in (0..setting.coins).zip(setting.algorithms.iter().cycle()) {
             let port = free_port();
             ports.push(port);
             let coin = format!("bench{coin}");
             let keys = json!({
-                "name": coin, "symbol": "BNC", "algorithm": setting.algorithm,
+                "name": coin, "symbol": "BNC", "algorithm": algorithm,
                 "templateRules": ["segwit"],
                 "networks": {"main": {"pubkeyHash": 0, "scriptHash": 5, "segwitHrp": "bc"}},
             });

@@ -32,10 +32,16 @@ impl Target {
         (!negative && !overflow).then(|| Self(U256::from(mantissa) << (8 * (size - 3))))
     }
 
+    /// The hardest target that the hash (bytes in internal order) meets.
+    #[must_use]
+    pub fn met_by(hash: &Hash) -> Self {
+        Self(U256::from_le_bytes(hash.0))
+    }
+
     /// Whether the hash (bytes in internal order) is not above the target.
     #[must_use]
     pub fn is_met_by(&self, hash: &Hash) -> bool {
-        U256::from_le_bytes(hash.0) <= self.0
+        Self::met_by(hash) <= *self
     }
 
     /// `DIFFICULTY_1 / self`, the difficulty as daemons print it. For display only.

@@ -8,6 +8,7 @@ mod payee;
 pub(super) use payee::{Payee, Payment};
 
 use super::{Hash, Target, hex_array, hex_decode, sha256d};
+use crate::pow::Algorithm;
 use crate::rewards::Amount;
 use serde::Deserialize;
 use serde_json::Value;
@@ -324,7 +325,10 @@ fn foreign_id(raw: &[RawTransaction<'_>], mut data: &[u8]) -> Option<usize> {
                 (Some(0), _) => None,
                 _ => one.txid.or(one.hash),
             };
-            said.is_some_and(|said| sha256d(bytes) != said)
+            // Coins of some algorithms have SHA-256 once in their ids.
+            let fits =
+                |said| sha256d(bytes) == said || Algorithm::Groestl.coinbase_id(bytes) == said;
+            said.is_some_and(|said| !fits(said))
         })
 }
 

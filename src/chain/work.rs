@@ -2,7 +2,7 @@
 
 use super::address::{AddressError, Rules};
 use super::encode::put_compact_size;
-use super::{Hash, Header, Network, Target, Template, coinbase, merkle, sha256d};
+use super::{Hash, Header, Network, Target, Template, coinbase, merkle};
 use crate::pow::Algorithm;
 use crate::rewards::Amount;
 use serde::{Deserialize, Serialize};
@@ -165,7 +165,7 @@ impl Work {
     /// The merkle root over a coinbase, internal order.
     #[must_use]
     pub fn merkle_root(&self, coinbase: &[u8]) -> Hash {
-        merkle::root(sha256d(coinbase), &self.branch)
+        merkle::root(self.plan.algorithm.coinbase_id(coinbase), &self.branch)
     }
 
     /// The header of a share.

@@ -2,8 +2,10 @@
 //! pool needs a core for each so many shares a second.
 
 use super::{DONE, FAILED};
-use crate::chain::Header;
+use crate::chain::{Hash, Header};
 use crate::pow::Algorithm;
+use crate::pow::scrypt::{LOG_N, Several};
+use crate::sys::cpu;
 use serde::Serialize;
 use std::hint::black_box;
 use std::io::Write;
@@ -14,9 +16,13 @@ const TIME: Duration = Duration::from_secs(1);
 /// Time before that, in which the processor gets up to speed.
 const WARM_UP: Duration = Duration::from_millis(200);
 
+/// Headers that are at hand where several are hashed at a time: a turn of a busy worker.
+const MANY: usize = 16;
+
 #[derive(Serialize)]
 struct Speed {
     algorithm: &'static str,
+    kernel: &'static str,
     hashes_per_second: f64,
     microseconds: f64,
 }
@@ -24,14 +30,26 @@ struct Speed {
 /// Measures every algorithm on one core and prints it. Returns the exit code.
 #[must_use]
 pub fn pow(json: bool) -> u8 {
-    let speeds: Vec<Speed> = Algorithm::ALL.into_iter().map(speed).collect();
+    let mut speeds = Vec::new();
+    for algorithm in Algorithm::ALL {
+        let one = |headers: &[Header]| headers.iter().map(|it| algorithm.hash(it)).collect();
+        speeds.push(speed(algorithm, "one by one", one));
+        if algorithm != Algorithm::Scrypt {
+            continue;
+        }
+        for mixer in cpu::mixers() {
+            let mut several = Several::new(Some(mixer));
+            let many = |headers: &[Header]| several.hash_many(headers, LOG_N);
+            speeds.push(speed(algorithm, mixer.name, many));
+        }
+    }
     let text = if json {
         serde_json::to_string_pretty(&speeds).unwrap_or_default()
     } else {
         let line = |speed: &Speed| {
             format!(
-                "{:<10} {:>12.0} hashes/s a core {:>12.2} us each",
-                speed.algorithm, speed.hashes_per_second, speed.microseconds
+                "{:<16} {:<10} {:>10.0} hashes/s a core {:>10.2} us each",
+                speed.algorithm, speed.kernel, speed.hashes_per_second, speed.microseconds
             )
         };
         speeds.iter().map(line).collect::<Vec<_>>().join("\n")
@@ -39,29 +57,33 @@ pub fn pow(json: bool) -> u8 {
     if writeln!(std::io::stdout(), "{text}").is_ok() { DONE } else { FAILED }
 }
 
-fn speed(algorithm: Algorithm) -> Speed {
-    run(algorithm, WARM_UP);
-    let (hashes, seconds) = run(algorithm, TIME);
+fn speed(
+    algorithm: Algorithm,
+    kernel: &'static str,
+    mut hash: impl FnMut(&[Header]) -> Vec<Hash>,
+) -> Speed {
+    run(&mut hash, WARM_UP);
+    let (hashes, seconds) = run(&mut hash, TIME);
     Speed {
         algorithm: algorithm.name(),
+        kernel,
         hashes_per_second: hashes / seconds,
         microseconds: seconds * 1e6 / hashes,
     }
 }
 
 /// Hashes headers that differ for a time; how many, and the seconds that it took.
-fn run(algorithm: Algorithm, time: Duration) -> (f64, f64) {
-    let mut header: Header = [0x5a; 80];
+fn run(hash: &mut impl FnMut(&[Header]) -> Vec<Hash>, time: Duration) -> (f64, f64) {
+    let mut headers: [Header; MANY] = [[0x5a; 80]; MANY];
     let begun = Instant::now();
     let mut hashes = 0_u32;
     loop {
-        // The clock costs a hundredth of a sha256d.
-        for _ in 0..8 {
+        for header in &mut headers {
             hashes = hashes.wrapping_add(1);
             let (_, nonce) = header.split_at_mut(76);
             nonce.copy_from_slice(&hashes.to_le_bytes());
-            black_box(algorithm.hash(black_box(&header)));
         }
+        black_box(hash(black_box(&headers)));
         let elapsed = begun.elapsed();
         if elapsed >= time {
             return (f64::from(hashes), elapsed.as_secs_f64());

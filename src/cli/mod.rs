@@ -16,6 +16,7 @@ pub mod import;
 pub mod notify;
 pub mod password;
 mod payouts;
+pub mod pow;
 pub mod rebuild;
 mod resolve;
 pub mod run;
@@ -194,6 +195,8 @@ enum Command {
         /// Hash of the block: `%s` in the daemon's configuration
         hash: String,
     },
+    /// Show the proof of work of one block header, and its difficulty
+    Pow(pow::Options),
     /// Measure how fast this machine is
     Bench {
         #[command(subcommand)]
@@ -204,6 +207,8 @@ enum Command {
         /// Proof of work
         #[arg(short, value_parser = PossibleValuesParser::new(algorithms()))]
         algorithm: String,
+        #[command(flatten)]
+        n: pow::ChosenN,
         /// Threads
         #[arg(short, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
         threads: u16,
@@ -269,13 +274,15 @@ pub fn main() -> ExitCode {
         Command::Import { from } => import::run(&dir, &from),
         Command::Notify { action } => notify::run(&dir, &action),
         Command::Rebuild { coin, accept_loss } => rebuild::run(&dir, &coin, accept_loss),
+        Command::Pow(options) => pow::run(&options),
         Command::Bench { what: Bench::Pow { json } } => bench::pow(json),
         Command::Blocknotify { pool, password, coin, hash } => {
             blocknotify::run(&pool, &password, &coin, &hash)
         }
-        Command::Miner { algorithm, threads, url, user, password, seconds } => {
-            let Some(algorithm) = Algorithm::from_name(&algorithm) else {
-                return ExitCode::from(USAGE);
+        Command::Miner { algorithm, n, threads, url, user, password, seconds } => {
+            let algorithm = match n.of(&algorithm) {
+                Ok(algorithm) => algorithm,
+                Err(error) => return ExitCode::from(pow::refuse(&error)),
             };
             let threads = usize::from(threads);
             miner::run(miner::Options { algorithm, threads, url, user, password, seconds })
@@ -302,6 +309,11 @@ mod tests {
             ("romp doctor litecoin --json", true),
             ("romp doctor litecoin bitcoin", false),
             ("romp blocknotify localhost:8117 test litecoin 00ff", true),
+            ("romp pow x11 00ff", true),
+            ("romp pow scrypt-n 00ff --n 2048 --json", true),
+            ("romp pow scrypt-jane 00ff --n-factor 300", false),
+            ("romp miner -a scrypt-n --n 2048 -o stratum+tcp://h:1 -u a", true),
+            ("romp pow md5 00ff", false),
             ("romp bench pow --json", true),
             ("romp bench", false),
             ("romp password", true),

@@ -7,6 +7,7 @@ use super::values::{Judge, Keys};
 use crate::chain::Network;
 use crate::chain::address::Rules;
 use crate::pow::Algorithm;
+use crate::pow::schedule::{Growth, TimeTable};
 use std::collections::BTreeMap;
 
 /// Letters of a coin id: it is part of file names, Redis keys and log lines.
@@ -102,6 +103,10 @@ fn algorithm(
         judge.report.error(&keys.at(&["algorithm"]), &title, &hint);
         return None;
     };
+    if raw.normal_hashing == Some(true) && algorithm != Algorithm::Keccak {
+        let title = format!("`normalHashing` is of keccak, not of {}", algorithm.name());
+        judge.report.error(&keys.at(&["normalHashing"]), &title, "leave it out");
+    }
     if algorithm == Algorithm::Scrypt {
         for (key, value, only) in [("nValue", raw.n_value, 1024), ("rValue", raw.r_value, 1)] {
             if value.is_some_and(|value| value != only) {
@@ -110,7 +115,60 @@ fn algorithm(
             }
         }
     }
-    Some(algorithm)
+    Some(match algorithm {
+        Algorithm::Keccak if raw.normal_hashing == Some(true) => Algorithm::KeccakNormal,
+        Algorithm::ScryptN(usual) => Algorithm::ScryptN(time_table(usual, raw, keys, judge)),
+        Algorithm::ScryptJane(usual) => Algorithm::ScryptJane(growth(usual, raw, keys, judge)),
+        other => other,
+    })
+}
+
+/// scrypt-n: `timeTable`.
+fn time_table(
+    usual: TimeTable,
+    raw: &RawCoin,
+    keys: &Keys<'_>,
+    judge: &mut Judge<'_>,
+) -> TimeTable {
+    let Some(table) = &raw.time_table else { return usual };
+    let mut pairs = Vec::new();
+    for (n, time) in table {
+        match (n.parse(), u32::try_from(*time)) {
+            (Ok(n), Ok(time)) if TimeTable::new([(n, time)]).is_ok() => pairs.push((n, time)),
+            _ => {
+                let title = format!("`timeTable` cannot have `{}`", shown(n));
+                let hint =
+                    "must be a power of two from 1024 to 524288, with a Unix time in seconds";
+                judge.report.error(&keys.at(&["timeTable", n]), &title, hint);
+            }
+        }
+    }
+    if table.is_empty() {
+        let hint = "must have an N and its time, or not be there";
+        judge.report.error(&keys.at(&["timeTable"]), "`timeTable` is empty", hint);
+    }
+    TimeTable::new(pairs).unwrap_or(usual)
+}
+
+/// scrypt-jane: `chainStartTime`, `nMin`, `nMax`.
+fn growth(usual: Growth, raw: &RawCoin, keys: &Keys<'_>, judge: &mut Judge<'_>) -> Growth {
+    let mut number = |key: &str, value: Option<u64>, usual: u32, most: u32| match value {
+        Some(value) if value > most.into() => {
+            let title = format!("`{key}` is out of range");
+            judge.report.error(&keys.at(&[key]), &title, &format!("must be 0 to {most}"));
+            usual
+        }
+        value => value.and_then(|value| u32::try_from(value).ok()).unwrap_or(usual),
+    };
+    let start = number("chainStartTime", raw.chain_start_time, usual.start, u32::MAX);
+    let least = number("nMin", raw.n_min, usual.least.into(), Growth::LARGEST.into());
+    let most = number("nMax", raw.n_max, usual.most.into(), Growth::LARGEST.into());
+    if least > most {
+        let hint = format!("must be {most} (`nMax`) or less");
+        judge.report.error(&keys.at(&["nMin"]), "`nMin` is above `nMax`", &hint);
+    }
+    let factor = |number: u32| u8::try_from(number).unwrap_or(Growth::LARGEST);
+    Growth { start, least: factor(least), most: factor(most) }
 }
 
 type Networks = (BTreeMap<Network, Rules>, BTreeMap<Network, [u8; 4]>);

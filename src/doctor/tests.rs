@@ -100,13 +100,22 @@ fn the_genesis_blocks_of_real_coins_fit() {
     for (configured, file) in [
         (Algorithm::Sha256, include_str!("../../tests/vectors/pow/sha256d.json")),
         (Algorithm::Scrypt, include_str!("../../tests/vectors/pow/scrypt.json")),
+        (Algorithm::Groestl, include_str!("../../tests/vectors/pow/groestl.json")),
+        (Algorithm::Quark, include_str!("../../tests/vectors/pow/quark.json")),
+        (Algorithm::X11, include_str!("../../tests/vectors/pow/x11.json")),
+        (Algorithm::X16r, include_str!("../../tests/vectors/pow/x16r.json")),
     ] {
         let json: serde_json::Value = serde_json::from_str(file).unwrap();
         for case in json["genesis"].as_array().unwrap() {
             let header: [u8; 80] = hex_array(case["header_hex"].as_str().unwrap()).unwrap();
-            let headers = [(sha256d(&header), header.to_vec())];
+            let headers = [(configured.block_id(&header), header.to_vec())];
             let finding = algorithm(ADDRESS, &pool(configured), 0, &headers);
             assert_eq!(finding.verdict, Verdict::Ok, "{case}: {finding:?}");
+            // A coin that takes the work of this algorithm and knows blocks by another id.
+            let other = [(Hash([7; 32]), header.to_vec())];
+            let finding = algorithm(ADDRESS, &pool(configured), 0, &other);
+            assert_eq!(finding.verdict, Verdict::Fail, "{case}: {finding:?}");
+            assert!(finding.words.contains("does not have the id"), "{finding:?}");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! A job as the miner sees it: from `mining.notify` to headers and shares. Pure.
 
-use crate::chain::{Hash, Header, Target, header, hex_array, hex_decode, merkle_root, sha256d};
+use crate::chain::{Hash, Header, Target, header, hex_array, hex_decode, merkle_root};
 use crate::pow::Algorithm;
 use crate::stratum::{Difficulty, Unit};
 use serde_json::Value;
@@ -97,7 +97,7 @@ impl Job {
     }
 
     /// The header with nonce 0 for one value of our extranonce.
-    pub(super) fn header(&self, extranonce2: &[u8]) -> Header {
+    pub(super) fn header(&self, algorithm: Algorithm, extranonce2: &[u8]) -> Header {
         let coinbase = [
             self.coinbase_before.as_slice(),
             &self.extranonce.first,
@@ -105,7 +105,7 @@ impl Job {
             &self.coinbase_after,
         ]
         .concat();
-        let root = merkle_root(sha256d(&coinbase), &self.branch);
+        let root = merkle_root(algorithm.coinbase_id(&coinbase), &self.branch);
         header(self.version, &self.previous, &root, self.time, self.bits, 0)
     }
 }
@@ -151,7 +151,8 @@ mod tests {
         let extranonce = Extranonce::new("08000000", 4).unwrap();
         let target = target(1.0, Algorithm::Scrypt);
         let job = Job::parse(&params, 1, extranonce.clone(), target).unwrap();
-        let header = with_nonce(job.header(&extranonce.second(0x0102_0304)), 0xdead_beef);
+        let header =
+            with_nonce(job.header(Algorithm::Sha256, &extranonce.second(0x0102_0304)), 0xdead_beef);
         assert_eq!(
             hex_encode(&header),
             "0200000078695a4b3c2d1e0fffeeddccbbaa99887766554433221100efcdab8967452301b09f1c23fa6ae8a5581e2b89d3821bf60c19ce3a58bde6c2ae39637bb889e66dff4d7253ffff7f20efbeadde"

@@ -72,12 +72,15 @@ fn hash(bench: &Bench, algorithm: Algorithm, notes: &SyncSender<Note>) {
     // About 10 ms of work between looks at the job.
     let batch: u32 = match algorithm {
         Algorithm::Sha256 => 1 << 14,
-        Algorithm::Scrypt => 1 << 4,
+        // 20 us to 10 ms.
+        it if it.is_memory_hard() => 1 << 4,
+        // Chains of up to 17 functions take 1 to 30 us.
+        _ => 1 << 9,
     };
     loop {
         let (job, version) = bench.wait();
         let extranonce2 = job.extranonce.second(bench.extranonce2.fetch_add(1, Relaxed));
-        let blank = job.header(&extranonce2);
+        let blank = job.header(algorithm, &extranonce2);
         let mut first = 0_u32;
         while bench.version.load(Relaxed) == version {
             for nonce in first..=first.saturating_add(batch - 1) {

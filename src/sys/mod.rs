@@ -5,12 +5,14 @@
 //! | file | what | why it is sound |
 //! |---|---|---|
 //! | `clock.rs` | `clock_gettime` | writes one `timespec` that we own |
+//! | `cpu.rs` | calls of functions for AVX2 and AVX-512 | the processor was asked for them |
 //! | `descriptors.rs` | `OwnedFd::from_raw_fd` | descriptors that `recvmsg` has just made for us |
 //! | `fork.rs` | `fork` | only with one thread, all signals blocked |
 //! | `signals.rs` | `signal(SIGPIPE, SIG_DFL)`, `signal(SIGXFSZ, SIG_IGN)` | no handler of ours, before any thread |
 //! | `shared.rs` | `mmap` and references into it | anonymous, shared, never unmapped while borrowed |
 
 pub mod clock;
+pub mod cpu;
 pub mod descriptors;
 pub mod failpoint;
 pub mod fork;

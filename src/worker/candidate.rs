@@ -5,7 +5,7 @@ use super::coin::Coin;
 use super::desk::{Desk, News, Reporter};
 use super::jobs::Posted;
 use super::judge::Prepared;
-use crate::chain::{Hash, sha256d};
+use crate::chain::Hash;
 use crate::config::Daemon;
 use crate::journal::vault::{self, Candidate};
 use crate::journal::{Answer, BlockFound, Outcome, Record, Verdict};
@@ -56,17 +56,19 @@ pub(crate) fn take(
     (worker, scheme): (&str, Scheme),
     unix: u64,
 ) {
-    if !coin.is_new_find(&share.id) {
+    let work = &posted.work;
+    let algorithm = work.plan.algorithm;
+    let id = share.block_id(algorithm);
+    if !coin.is_new_find(&id) {
         return;
     }
-    let work = &posted.work;
     let body = match sys::memfd::contents(posted.body.as_fd()) {
         Ok(body) => body,
         Err(error) => {
             log::error!(
                 "{}: block {} at height {} is lost: its transactions cannot be read: {error}",
                 coin.id(),
-                share.id,
+                id,
                 work.height
             );
             return;
@@ -75,10 +77,10 @@ pub(crate) fn take(
     let coinbase = share.coinbase(work);
     let found = BlockFound {
         time: unix,
-        hash: share.id,
+        hash: id,
         height: work.height,
         previous: work.previous,
-        coinbase_txid: sha256d(&coinbase),
+        coinbase_txid: algorithm.coinbase_id(&coinbase),
         coinbase_value: work.coinbase_value,
         pool_value: work.pool_value,
         worker: worker.to_owned(),
@@ -93,7 +95,7 @@ pub(crate) fn take(
         log::error!(
             "{}: block {} cannot be put into the vault in {}: {error}; it is submitted all the same",
             coin.id(),
-            share.id,
+            id,
             coin.data_dir().display()
         );
     });

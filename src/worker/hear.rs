@@ -3,6 +3,7 @@
 use super::authorize::{self, Addresses, Check, PATIENCE_MS, TRY_AGAIN};
 use super::coin::Coin;
 use super::desk::{Desk, News};
+use super::hasher::{Cost, TURN_NS};
 use super::jobs::{Found, Numbers};
 use super::miner::{Miner, SUBMITS_OF_ALL, Waiting};
 use super::starts::Starts;
@@ -24,7 +25,16 @@ pub(super) struct Room<'a> {
     pub(super) addresses: &'a mut Addresses,
     pub(super) starts: &'a Starts,
     pub(super) desk: &'a Desk,
+    /// What a proof of work of the coin takes.
+    pub(super) cost: Cost,
     pub(super) now: Now,
+}
+
+/// Who was heard last, of those with quick and of those with memory-hard proofs of work.
+#[derive(Debug, Default)]
+pub(super) struct LastHeard {
+    quick: usize,
+    slow: usize,
 }
 
 impl Worker {
@@ -37,8 +47,10 @@ impl Worker {
     ) -> Option<T> {
         let miner = self.miners.get_mut(key)?;
         let gate = self.gates.get(&miner.port)?;
+        let coin = self.coins.get_mut(&gate.coin)?;
         let mut room = Room {
-            coin: self.coins.get_mut(&gate.coin)?,
+            cost: self.hasher.cost(coin.pool.coin.algorithm),
+            coin,
             limits: &self.config.limits,
             rules: &gate.rules,
             numbers: &mut self.numbers,
@@ -50,28 +62,53 @@ impl Worker {
         Some(serve(miner, &mut room))
     }
 
-    /// Hears all miners that may have something to say.
+    /// Hears all miners that may have something to say, those first whose proofs of work are quick:
+    /// they do not wait behind a flood of others that take a hundred times as long.
     pub(super) fn hear(&mut self, now: Now) -> Vec<Said> {
         let mut ready = std::mem::take(&mut self.ready);
         ready.sort_unstable();
         ready.dedup();
-        // In a flood everybody has a turn: this one goes on where the last one broke off.
-        let heard = ready.partition_point(|key| *key <= self.last_heard);
+        let (slow, quick) = ready.into_iter().partition(|key| self.is_slow(*key));
+        let mut all = Vec::new();
+        self.last_heard.quick = self.hear_those(quick, self.last_heard.quick, now, &mut all);
+        self.last_heard.slow = self.hear_those(slow, self.last_heard.slow, now, &mut all);
+        all
+    }
+
+    /// Whether the miner's coin has a memory-hard proof of work.
+    fn is_slow(&self, key: usize) -> bool {
+        let gate = self.miners.get(key).and_then(|miner| self.gates.get(&miner.port));
+        let coin = gate.and_then(|gate| self.coins.get(&gate.coin));
+        coin.is_some_and(|coin| coin.pool.coin.algorithm.is_memory_hard())
+    }
+
+    /// Hears miners as long as their shares have room in this turn. In a flood everybody has a
+    /// turn: this one goes on after who was heard last; who that is now is returned.
+    fn hear_those(
+        &mut self,
+        mut ready: Vec<usize>,
+        mut last: usize,
+        now: Now,
+        all: &mut Vec<Said>,
+    ) -> usize {
+        let heard = ready.partition_point(|key| *key <= last);
         ready.rotate_left(heard);
         let mut scratch = std::mem::take(&mut self.scratch);
-        let mut all = Vec::new();
-        let mut submits = 0;
+        let (mut submits, mut left) = (0, TURN_NS);
         let mut keys = ready.into_iter();
-        while submits < SUBMITS_OF_ALL {
+        while submits < SUBMITS_OF_ALL && left > 0 {
             let Some(key) = keys.next() else { break };
-            self.last_heard = key;
+            last = key;
             self.take_header(key, &mut scratch, now);
             let heard = self.with_miner(key, now, |miner, room| {
-                let said = hear(key, miner, room, &mut scratch);
-                (said, miner.more)
+                let most = miner.submits_a_turn().min(room.cost.room(left));
+                let said = hear(key, miner, room, most, &mut scratch);
+                let shares = said.as_ref().map_or(0, Said::shares);
+                (said, shares, room.cost.of(shares), miner.more)
             });
-            let Some((said, more)) = heard else { continue };
-            submits += said.as_ref().map_or(0, Said::shares);
+            let Some((said, shares, cost, more)) = heard else { continue };
+            submits += shares;
+            left = left.saturating_sub(cost);
             all.extend(said);
             self.touched.push(key);
             if more {
@@ -80,7 +117,7 @@ impl Worker {
         }
         self.ready.extend(keys);
         self.scratch = scratch;
-        all
+        last
     }
 
     /// Sees to miners who wait for their authorisation.
@@ -107,11 +144,17 @@ impl Worker {
     }
 }
 
-/// Reads and takes lines, up to a turn's bounds.
-fn hear(key: usize, miner: &mut Miner, room: &mut Room<'_>, scratch: &mut [u8]) -> Option<Said> {
+/// Reads and takes lines with at most so many submits.
+fn hear(
+    key: usize,
+    miner: &mut Miner,
+    room: &mut Room<'_>,
+    most: usize,
+    scratch: &mut [u8],
+) -> Option<Said> {
     let mut pieces = Vec::new();
     let mut out = Vec::new();
-    let (mut submits, most) = (0, miner.submits_a_turn());
+    let mut submits = 0;
     let mut has_read = false;
     while miner.may_speak() && submits < most {
         let limit = miner.line_limit(room.limits);

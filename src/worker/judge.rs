@@ -21,7 +21,7 @@ pub struct Prepared {
     pub header: Header,
     /// What the coinbase that it commits to has of its own.
     pub(crate) own: Own,
-    /// SHA-256d of the header: the share's identity, and the block's hash if it is one.
+    /// SHA-256d of the header: the share's identity.
     pub id: Hash,
 }
 
@@ -30,8 +30,13 @@ impl Prepared {
     pub(crate) fn work_hash(&self, algorithm: Algorithm) -> Hash {
         match algorithm {
             Algorithm::Sha256 => self.id,
-            Algorithm::Scrypt => algorithm.hash(&self.header),
+            _ => algorithm.hash(&self.header),
         }
+    }
+
+    /// The id by which the coin knows the block that this is.
+    pub(crate) fn block_id(&self, algorithm: Algorithm) -> Hash {
+        if algorithm.is_id() { self.work_hash(algorithm) } else { self.id }
     }
 
     /// The coinbase that the header commits to, without witness. `work` is the job's.
@@ -53,6 +58,8 @@ pub(crate) type Own = (u32, [u8; 4], Extranonce2);
 
 /// The merkle root over the coinbase that a miner used last. Whoever sends many shares sends many
 /// for one coinbase, and twelve of a share's fourteen hashes are for this.
+/// A mid-state of the coinbase would save nothing more: what is a miner's own begins at byte 51, or 55
+/// with a time, in SHA-256's first block of 64.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Rooted {
     own: Own,

@@ -21,8 +21,8 @@ const SUBMITS_A_TURN: usize = 16;
 /// The same of one whose shares were not mostly accepted so far: hundreds of those who hash nothing
 /// must not be in front of everybody else.
 const SUBMITS_OF_STRANGER: usize = 2;
-/// Submits that are judged of all miners in one turn. A scrypt proof takes up to half a
-/// millisecond: a flood must not keep the loop from new work and its tick from the board.
+/// Submits that are judged of all miners in one turn, if their proofs of work have room in it: a
+/// flood must not keep the loop from new work and its tick from the board.
 pub(crate) const SUBMITS_OF_ALL: usize = 128;
 /// Late shares of one miner and tip that are hashed. They are never credited, only looked at for a
 /// block, and cost the sender nothing.

@@ -3,7 +3,8 @@
 //!
 //! `turn` is the loop; `accept`, `hear`, `trial` and `reply` are its steps in their order;
 //! `admit` says who may come in, `charge` who is banned for what. `orders` is what comes from the
-//! master, `reports` what comes from helpers. `judge`, `jobs`, `conduct`, `rigs`, `courtesy`, `extranonce`, `fallback`, `memory` and `authorize` know no sockets.
+//! master, `reports` what comes from helpers. `judge`, `hasher`, `jobs`, `conduct`, `rigs`,
+//! `courtesy`, `extranonce`, `fallback`, `memory` and `authorize` know no sockets.
 
 mod accept;
 mod admit;
@@ -16,6 +17,7 @@ mod courtesy;
 mod desk;
 mod extranonce;
 mod fallback;
+mod hasher;
 mod hear;
 mod jobs;
 pub mod judge;
@@ -41,6 +43,8 @@ use coin::Coin;
 use conduct::Conduct;
 use desk::Desk;
 use extranonce::Extranonces;
+use hasher::Hasher;
+use hear::LastHeard;
 use jobs::Numbers;
 use memory::Memory;
 use miner::Miner;
@@ -116,8 +120,8 @@ struct Worker {
     batches: Batches,
     /// Miners with something to hear, and those with something to send or to settle.
     ready: Vec<usize>,
-    /// The miner that was heard last.
-    last_heard: usize,
+    last_heard: LastHeard,
+    hasher: Hasher,
     touched: Vec<usize>,
     scratch: Vec<u8>,
     /// What one miner is sent, while it is put together.
@@ -192,7 +196,8 @@ impl Worker {
             starts: Starts::default(),
             batches: Batches::default(),
             ready: Vec::new(),
-            last_heard: 0,
+            last_heard: LastHeard::default(),
+            hasher: Hasher::new(crate::sys::cpu::mixer()),
             touched: Vec::new(),
             scratch: vec![0; miner::READ_A_TURN],
             line: Vec::new(),

@@ -2,6 +2,7 @@
 //! per coin, and only then answered.
 
 use super::coin::Coin;
+use super::hasher::Hasher;
 use super::jobs::{Found, Posted, is_near};
 use super::judge::{self, Prepared};
 use super::miner::{LATE_A_TIP, Miner};
@@ -58,6 +59,7 @@ pub(crate) fn judge_all(
     said: &mut [Said],
     miners: &mut Slab<Miner>,
     coins: &mut BTreeMap<String, Coin>,
+    hasher: &mut Hasher,
     now: Now,
 ) {
     let mut cases = Vec::new();
@@ -72,9 +74,11 @@ pub(crate) fn judge_all(
             cases.extend(case);
         }
     }
-    // All proofs of work of the turn in one place: the one loop worth making parallel.
-    for case in &mut cases {
-        case.hash = case.prepared.work_hash(case.posted.work.plan.algorithm);
+    let shares: Vec<_> =
+        cases.iter().map(|case| (case.posted.work.plan.algorithm, &case.prepared)).collect();
+    let hashes = hasher.hash_all(&shares);
+    for (case, hash) in cases.iter_mut().zip(hashes) {
+        case.hash = hash;
     }
     let mut facts = BTreeMap::new();
     for case in cases {
@@ -201,7 +205,7 @@ fn close(
     let scheme = coin.scheme(miner.port, &case.posted.work);
     let Some(difficulty) = case.difficulty else {
         if network.is_met_by(&case.hash) {
-            fact.block = Some(case.prepared.id);
+            fact.block = Some(case.prepared.block_id(case.posted.work.plan.algorithm));
             log::warn!("{}: a share for a job of the tip before is a block", coin.id());
             let finder = (submit.name.as_str(), scheme);
             candidate::take(coin, &case.posted, &case.prepared, finder, now.unix);
@@ -228,7 +232,7 @@ fn close(
         }
     };
     if worth.block {
-        fact.block = Some(case.prepared.id);
+        fact.block = Some(case.prepared.block_id(case.posted.work.plan.algorithm));
         let finder = (submit.name.as_str(), scheme);
         candidate::take(coin, &case.posted, &case.prepared, finder, now.unix);
     }

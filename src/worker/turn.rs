@@ -102,7 +102,13 @@ impl Worker {
         }
         self.go_on_rolling_out(now);
         let mut said = if self.stop.is_none() { self.hear(now) } else { Vec::new() };
-        super::trial::judge_all(&mut said, &mut self.miners, &mut self.coins, now);
+        super::trial::judge_all(
+            &mut said,
+            &mut self.miners,
+            &mut self.coins,
+            &mut self.hasher,
+            now,
+        );
         let failed = self.commit(now);
         self.settle(said, &failed, now);
         self.submit_blocks(now);

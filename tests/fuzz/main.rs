@@ -65,3 +65,8 @@ fn notice() {
 fn proxy() {
     run("proxy", Shape::Bytes, targets::proxy::target);
 }
+
+#[test]
+fn pow() {
+    run("pow", Shape::Bytes, targets::pow::target);
+}

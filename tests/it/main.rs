@@ -15,6 +15,7 @@
 
 mod harness;
 
+mod algorithms;
 mod api;
 mod architecture;
 mod bans;

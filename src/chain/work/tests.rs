@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use super::*;
+use crate::chain::sha256d;
 use crate::chain::{Target, address, hex_array, hex_decode, hex_encode};
 use proptest::prelude::*;
 use serde_json::{Value, json};

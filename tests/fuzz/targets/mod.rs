@@ -20,6 +20,7 @@ pub(crate) mod ipc;
 pub(crate) mod journal;
 mod miners;
 pub(crate) mod notice;
+pub(crate) mod pow;
 pub(crate) mod proxy;
 mod scratch;
 pub(crate) mod session;

@@ -1,0 +1,56 @@
+//! Hashes of a turn, and how long turns are.
+
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+use crate::stratum::Extranonce2;
+use crate::sys;
+
+fn share(seed: u8) -> Prepared {
+    let extranonce2 = Extranonce2::new(&[0; 4]).unwrap();
+    Prepared { header: [seed; 80], own: (0, [0; 4], extranonce2), id: Hash([seed; 32]) }
+}
+
+/// Every share has the hash that it has alone, whatever others are hashed in its turn.
+#[test]
+fn a_turn_of_many_algorithms_hashes_each_share_as_its_own() {
+    let algorithms = [
+        Algorithm::Scrypt,
+        Algorithm::X11,
+        Algorithm::Scrypt,
+        Algorithm::Sha256,
+        Algorithm::ScryptOg,
+        Algorithm::Scrypt,
+        Algorithm::Scrypt,
+        Algorithm::Scrypt,
+        Algorithm::ScryptOg,
+    ];
+    let shares: Vec<_> = algorithms.iter().zip(0..).map(|(it, seed)| (*it, share(seed))).collect();
+    let lent: Vec<_> = shares.iter().map(|(algorithm, share)| (*algorithm, share)).collect();
+    for mixer in [sys::cpu::mixer(), None] {
+        let mut hasher = Hasher::new(mixer);
+        let alone: Vec<_> = lent.iter().map(|(it, share)| share.work_hash(*it)).collect();
+        assert_eq!(hasher.hash_all(&lent), alone);
+        assert_eq!(hasher.hash_all(&[]), []);
+        assert_ne!(hasher.cost(Algorithm::Scrypt), Cost::default());
+        assert_eq!(hasher.cost(Algorithm::X17), Cost::default());
+    }
+}
+
+/// A turn has room for what it has time for, for at least one, and for any number of those that
+/// nothing is known of.
+#[test]
+fn a_turn_has_room_for_what_it_has_time_for() {
+    let mut cost = Cost::default();
+    assert_eq!((cost.room(TURN_NS), cost.of(7)), (usize::MAX, 0));
+    cost.learn(4, 400_000);
+    assert_eq!((cost.room(TURN_NS), cost.of(3)), (10, 300_000));
+    // One turn in which the machine slept 80 ms counts an eighth, and is forgotten.
+    cost.learn(1, 80_000_000);
+    assert_eq!(cost.room(TURN_NS), 1);
+    for _ in 0..60 {
+        cost.learn(4, 400_000);
+    }
+    assert_eq!(cost.room(TURN_NS), 9);
+    assert_eq!(cost.room(0), 1);
+}
