@@ -27,6 +27,39 @@ const ADDRESS: &str = "ADDRESS";
 /// Longest address that is taken into a command.
 const LONGEST: usize = 128;
 
+/// What cpuminer-opt and ccminer call an algorithm; empty: they do not know it.
+const CALLED: [(&str, &str, &str); 29] = [
+    ("allium", "allium", "allium"),
+    ("blake", "blakecoin", "blakecoin"),
+    ("c11", "c11", "c11"),
+    ("fresh", "", "fresh"),
+    ("fugue", "", "fugue256"),
+    ("groestl", "groestl", "groestl"),
+    ("groestlmyriad", "myr-gr", "myr-gr"),
+    ("keccak", "keccak", "keccak"),
+    ("lyra2re", "lyra2re", "lyra2"),
+    ("lyra2rev2", "lyra2rev2", "lyra2v2"),
+    ("lyra2rev3", "lyra2rev3", "lyra2v3"),
+    ("lyra2z", "lyra2z", "lyra2z"),
+    ("minotaurx", "minotaurx", ""),
+    ("neoscrypt", "neoscrypt", "neoscrypt"),
+    ("nist5", "nist5", "nist5"),
+    ("quark", "quark", "quark"),
+    ("qubit", "qubit", "qubit"),
+    ("shavite3", "shavite3", ""),
+    ("skein", "skein", "skein"),
+    ("whirlpoolx", "whirlpoolx", ""),
+    ("x11", "x11", "x11"),
+    ("x13", "x13", "x13"),
+    ("x14", "x14", "x14"),
+    ("x15", "x15", "x15"),
+    ("x16r", "x16r", "x16r"),
+    ("x16rt", "x16rt", ""),
+    ("x16rv2", "x16rv2", ""),
+    ("x17", "x17", "x17"),
+    ("yescrypt", "yescrypt", ""),
+];
+
 /// What the visitor chose.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -160,7 +193,7 @@ fn link(coin: &str, hardware: &str, port: Option<u16>, address: &str) -> String 
 /// Known miners of an algorithm, and what to start them with.
 fn commands(algorithm: &str, hardware: &str, url: &str, user: &str) -> Vec<Command> {
     // What is before `-o`: options differ, the rest does not.
-    let programs: &[(&str, &str)] = match (algorithm, hardware) {
+    let known: &[(&str, &str)] = match (algorithm, hardware) {
         ("scrypt", "cpu") => &[
             ("cpuminer (minerd)", "minerd -a scrypt"),
             ("cpuminer-opt, cpuminer-multi", "cpuminer -a scrypt"),
@@ -187,11 +220,24 @@ fn commands(algorithm: &str, hardware: &str, url: &str, user: &str) -> Vec<Comma
         }
         _ => &[],
     };
-    let command = |(program, begin): &(&'static str, &str)| Command {
-        program,
-        line: format!("{begin} -o {url} -u {user} -p x"),
-    };
-    programs.iter().map(command).collect()
+    let mut programs: Vec<(&'static str, String)> =
+        known.iter().map(|(program, begin)| (*program, (*begin).to_owned())).collect();
+    let called = CALLED.into_iter().find(|it| it.0 == algorithm);
+    match (hardware, called) {
+        ("cpu", Some((_, name, _))) if !name.is_empty() => {
+            programs.push(("cpuminer-opt", format!("cpuminer -a {name}")));
+        }
+        ("gpu", Some((_, _, name))) if !name.is_empty() => {
+            programs.push(("ccminer (NVIDIA)", format!("ccminer -a {name}")));
+        }
+        _ => {}
+    }
+    if hardware == "cpu" && known.is_empty() {
+        programs.push(("romp, for a first try", format!("romp miner -a {algorithm}")));
+    }
+    let command =
+        |(program, begin)| Command { program, line: format!("{begin} -o {url} -u {user} -p x") };
+    programs.into_iter().map(command).collect()
 }
 
 /// The name by which the visitor came, without its port.
@@ -205,15 +251,20 @@ mod tests {
     use crate::pow::Algorithm;
 
     #[test]
-    fn every_algorithm_has_commands_for_all_that_runs_programs() {
+    fn every_algorithm_has_a_command_and_the_usual_ones_for_all_that_runs_programs() {
         for algorithm in Algorithm::ALL {
+            let name = algorithm.name();
             for hardware in ["cpu", "gpu", "asic"] {
-                let all = commands(algorithm.name(), hardware, "stratum+tcp://x:1", "A.rig1");
-                assert!(!all.is_empty(), "{} {hardware}", algorithm.name());
+                let all = commands(name, hardware, "stratum+tcp://x:1", "A.rig1");
+                let usual = ["sha256", "scrypt"].contains(&name);
+                assert!(!all.is_empty() || hardware != "cpu" && !usual, "{name} {hardware}");
                 for command in all {
                     assert!(command.line.ends_with(" -o stratum+tcp://x:1 -u A.rig1 -p x"));
                 }
             }
+        }
+        for (name, ..) in CALLED {
+            assert!(Algorithm::from_name(name).is_some(), "{name}");
         }
     }
 
