@@ -278,7 +278,8 @@ fn whatever_dies_each_block_is_told_in_order_under_one_id() {
         let list = romp.json(&["notify", "list", "--json"]).unwrap_or_default();
         list["targets"][0]["waiting"] == json!(0) && list["targets"][0]["given_up"] == json!(0)
     });
-    wait_until("the trouble to be over", seconds(30), || {
+    // Who was killed so often is started again after half a minute.
+    wait_until("the trouble to be over", seconds(90), || {
         romp.status().unwrap_or_default()["waits"] == json!({})
     });
 }
