@@ -10,11 +10,12 @@ use super::reply::error_json;
 use super::routes::Site;
 use super::snapshot::Snapshot;
 use super::text::{amount, tame};
+use super::v1::asked;
 use crate::chain::Hash;
 use axum::body::{Body, Bytes, HttpBody};
-use axum::extract::{Query, State};
-use axum::http::StatusCode;
+use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use axum::http::{StatusCode, Uri};
 use axum::response::Response;
 use hyper::body::Frame;
 use serde::Deserialize;
@@ -245,6 +246,7 @@ fn blocks(before: &Snapshot, now: &Snapshot) -> String {
 
 /// What `/api/v1/events` is asked for.
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Asked {
     topics: Option<String>,
     miner: Option<String>,
@@ -284,7 +286,11 @@ impl Asked {
 }
 
 /// `/api/v1/events`.
-pub(super) async fn events(State(site): State<Arc<Site>>, Query(asked): Query<Asked>) -> Response {
+pub(super) async fn events(State(site): State<Arc<Site>>, uri: Uri) -> Response {
+    let asked: Asked = match asked(&uri) {
+        Ok(asked) => asked,
+        Err(refusal) => return *refusal,
+    };
     if let Some(coin) = asked.coin.as_deref().filter(|coin| !site.config.pools.contains_key(*coin))
     {
         let words = format!("no pool of the name {coin}; /api/v1/pools lists them");

@@ -237,9 +237,13 @@ fn parts_of_pages(port: u16, stratum: u16, miner: &str) {
     for (path, status) in [
         ("/api/v1/events?topics=miner", 400),
         ("/api/v1/events?topics=x", 400),
+        ("/api/v1/events?topic=pools", 400),
+        ("/api/v1/events?topics=pools&topics=block", 400),
         ("/api/v1/events?miner=x&coin=nothing", 404),
     ] {
-        assert_eq!(get(port, path).status, status, "{path}");
+        let answer = get(port, path);
+        assert_eq!(answer.status, status, "{path}");
+        assert_eq!(answer.header("content-type"), Some("application/json"), "{path}");
     }
 }
 

@@ -210,7 +210,7 @@ impl Operation {
 }
 
 /// What stands behind the `?`.
-fn query<Q: DeserializeOwned>(uri: &Uri) -> Result<Q, Failure> {
+pub(super) fn query<Q: DeserializeOwned>(uri: &Uri) -> Result<Q, Failure> {
     let Query(query) = Query::<Q>::try_from_uri(uri).map_err(|rejection| {
         let words = rejection.body_text();
         let words = words.strip_prefix("Failed to deserialize query string: ").unwrap_or(&words);
