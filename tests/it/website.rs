@@ -442,6 +442,9 @@ fn a_block_and_its_payout_are_shown_to_the_satoshi() {
     let block = client.find_block();
     let ours = || json_of(port, &format!("/api/v1/pools/litecoin/miners/{miner}"));
     let blocks = || json_of(port, "/api/v1/pools/litecoin/blocks").unwrap_or_default();
+    // Whoever has it, the ledger or the book: it is there once.
+    wait_until("the block in the list", seconds(60), || blocks()["blocks"][0].is_object());
+    assert_eq!(blocks()["blocks"].as_array().map(Vec::len), Some(1), "{}", blocks());
     wait_until("the block", seconds(60), || {
         let all = blocks();
         all["blocks"][0]["hash"] == json!(block.hash) && all["blocks"][0]["state"] == "immature"
