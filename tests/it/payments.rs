@@ -46,15 +46,9 @@ impl Scene {
         change: impl FnOnce(&Pair, Pool) -> Pool,
     ) -> Self {
         let pair = Pair::start_with(None, &[NO_MWEB, "-walletrbf=1", "-mempoolreplacement=1"]);
-        pair.mine_to(120);
-        let pool_address = pair.first.text("getnewaddress", json!(["", "legacy"]));
-        if pair.second.must("listwallets", json!([])).as_array().is_none_or(Vec::is_empty) {
-            pair.second.must("createwallet", json!(["miners"]));
-        }
         let kinds = ["legacy", "p2sh-segwit", "bech32"];
-        let addresses: Vec<String> = (0..miners)
-            .map(|index| pair.second.text("getnewaddress", json!(["", kinds[index % 3]])))
-            .collect();
+        let addresses: Vec<String> =
+            (0..miners).map(|index| pair.miner(kinds[index % 3])).collect();
         let script = |address: &String| {
             let facts = pair.second.must("validateaddress", json!([address]));
             (address.clone(), facts["scriptPubKey"].as_str().unwrap_or_default().to_owned())
@@ -62,13 +56,7 @@ impl Scene {
         let scripts = addresses.iter().map(script).collect();
         let ports = [free_port(), free_port(), free_port()];
         let mut rules: Vec<Value> = DIFFS.iter().map(|diff| json!({"diff": diff})).collect();
-        let pool = Pool::new("litecoin", ports[0], json!({}), pair.daemons())
-            .with("address", json!(pool_address))
-            .with("validateWorkerUsername", json!(false))
-            .with(
-                "paymentProcessing",
-                json!({"enabled": true, "paymentInterval": 1, "minimumPayment": 0.0001}),
-            );
+        let pool = pair.paying_pool(ports[0]).with("validateWorkerUsername", json!(false));
         rule(&mut rules);
         let ports_named = ports.iter().map(ToString::to_string).zip(rules).collect();
         let pool = change(&pair, pool.with("ports", Value::Object(ports_named)));
@@ -130,9 +118,7 @@ impl Scene {
 
     /// Blocks of nobody's miners, while the pool is at work.
     pub(crate) fn bury(&self, count: u64) {
-        let nobody = self.pair.second.text("getnewaddress", json!([]));
-        self.pair.first.must("generatetoaddress", json!([count, nobody]));
-        self.pair.agree();
+        self.pair.bury(count);
     }
 
     /// `romp audit`, which must be content.

@@ -3,7 +3,7 @@
 //! Two, because the second is the independent witness of what the first was told; a third, because
 //! `getblocktemplate` fails with -9 while a node has no peer, and the first may be killed.
 
-use super::{Process, Rpc, free_port, seconds, wait_until};
+use super::{Pool, Process, Rpc, free_port, seconds, wait_until};
 use serde_json::{Value, json};
 use std::path::Path;
 use tempfile::TempDir;
@@ -105,6 +105,31 @@ impl Pair {
             let count = (height - self.first.height()).min(100);
             self.first.must("generatetoaddress", json!([count, self.wallet]));
         }
+        self.agree();
+    }
+
+    /// A miner's address of a kind, in the second node's wallet, which is made if need be.
+    pub(crate) fn miner(&self, kind: &str) -> String {
+        if self.second.must("listwallets", json!([])).as_array().is_none_or(Vec::is_empty) {
+            self.second.must("createwallet", json!(["miners"]));
+        }
+        self.second.text("getnewaddress", json!(["", kind]))
+    }
+
+    /// A pool on this chain that pays its miners every second; its own wallet has money for that.
+    pub(crate) fn paying_pool(&self, port: u16) -> Pool {
+        self.mine_to(120);
+        let address = self.first.text("getnewaddress", json!(["", "legacy"]));
+        let payments = json!({"enabled": true, "paymentInterval": 1, "minimumPayment": 0.0001});
+        Pool::new("litecoin", port, json!({"diff": 1e-5}), self.daemons())
+            .with("address", json!(address))
+            .with("paymentProcessing", payments)
+    }
+
+    /// Blocks of nobody's miners, while a pool is at work.
+    pub(crate) fn bury(&self, count: u64) {
+        let nobody = self.miner("bech32");
+        self.first.must("generatetoaddress", json!([count, nobody]));
         self.agree();
     }
 
