@@ -42,13 +42,36 @@ pub fn unfunded(outputs: &[Output]) -> Vec<u8> {
     bytes
 }
 
+/// What a coin's transactions have that Bitcoin's have not.
+#[derive(Debug, Clone, Copy, Default)]
+struct Form {
+    /// A time behind the version (Peercoin and its kin).
+    timed: bool,
+    /// A text behind the lock time (`txMessages`; Florincoin and its kin).
+    comment: bool,
+}
+
 impl Transaction {
     /// Reads a signed transaction, with witness (BIP 144) or without. `None`: it is not one, or has
     /// bytes behind its end.
     #[must_use]
     pub fn parse(bytes: &[u8]) -> Option<Self> {
+        Self::read(bytes, Form::default())
+    }
+
+    /// Reads the signed transaction of that id, in Bitcoin's form, or with the time or the comment
+    /// that some coins' have. `None`: it is none of them.
+    #[must_use]
+    pub fn named(bytes: &[u8], txid: &Hash) -> Option<Self> {
+        let mut forms = [(false, false), (true, false), (false, true), (true, true)].into_iter();
+        forms
+            .find_map(|(timed, comment)| Self::read(bytes, Form { timed, comment }))
+            .filter(|read| read.txid == *txid)
+    }
+
+    fn read(bytes: &[u8], form: Form) -> Option<Self> {
         let mut reader = Reader(bytes);
-        let version = reader.take(4)?;
+        let version = reader.take(if form.timed { 8 } else { 4 })?;
         let witness = reader.0.first() == Some(&0);
         if witness && reader.take(2)? != [0, 1] {
             return None; // another extension, as MWEB's: not ours to judge
@@ -77,8 +100,13 @@ impl Transaction {
                 }
             }
         }
-        let lock_time = reader.take(4)?;
-        let whole = [version, body, lock_time].concat();
+        let end = reader.0;
+        reader.take(4)?;
+        if form.comment {
+            reader.item()?;
+        }
+        let end = end.get(..end.len() - reader.0.len())?;
+        let whole = [version, body, end].concat();
         (reader.0.is_empty() && !inputs.is_empty()).then(|| Self {
             txid: sha256d(&whole),
             inputs,
@@ -170,10 +198,33 @@ mod tests {
         assert_eq!(Transaction::parse(&bytes), None);
     }
 
+    #[test]
+    fn a_time_or_a_comment_is_read_over() {
+        let plain = hex_decode(&SIGNED.replace(' ', "")).unwrap();
+        let read = Transaction::parse(&plain).unwrap();
+        let (version, rest) = plain.split_at(4);
+        let time = 1_400_000_000_u32.to_le_bytes();
+        let comment = b"\x06/romp/";
+        for (time, comment) in [(&time[..], &b""[..]), (b"", comment), (&time, comment)] {
+            let bytes = [version, time, rest, comment].concat();
+            assert_eq!(Transaction::parse(&bytes), None);
+            // The id is over all of it but marker, flag and witness.
+            let witness = 1 + 1 + (1 + 0x47) + (1 + 0x21);
+            let (rest, lock_time) = rest.split_at(rest.len() - 4);
+            let body = &rest[2..rest.len() - witness];
+            let whole = [version, time, body, lock_time, comment].concat();
+            let odd = Transaction::named(&bytes, &sha256d(&whole)).unwrap();
+            assert_eq!((odd.inputs, odd.outputs), (read.inputs.clone(), read.outputs.clone()));
+            assert_eq!(Transaction::named(&bytes, &read.txid), None);
+        }
+        assert_eq!(Transaction::named(&plain, &read.txid), Some(read));
+    }
+
     proptest! {
         #[test]
         fn no_bytes_panic(bytes: Vec<u8>) {
             let _ = Transaction::parse(&bytes);
+            let _ = Transaction::named(&bytes, &Hash([0; 32]));
         }
     }
 }

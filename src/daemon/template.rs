@@ -76,21 +76,21 @@ pub fn request(rules: &[String]) -> Value {
 /// Asks for a template and for the scripts of payees that it names by address only.
 ///
 /// # Errors
-/// As [`fetch`].
+/// [`FetchError`] when there is none, in words for the operator.
 pub fn fetch_for(
     client: &Client,
     rules: &[String],
     plan: &Plan,
     payees: &mut Payees,
 ) -> Result<Template, FetchError> {
-    resolved(client, fetch(client, rules)?, plan, payees)
+    ask(client, rules, request(rules), plan, payees)
 }
 
 /// As [`fetch_for`], answered only when the daemon has something newer than what it gave with this
 /// `longpollid` (BIP 22): a block, or after a minute or so transactions.
 ///
 /// # Errors
-/// As [`fetch`].
+/// As [`fetch_for`].
 pub fn wait_for(
     client: &Client,
     rules: &[String],
@@ -102,28 +102,16 @@ pub fn wait_for(
     if let Some(object) = params.get_mut(0).and_then(Value::as_object_mut) {
         object.insert("longpollid".to_owned(), json!(long_poll_id));
     }
-    resolved(client, ask(client, rules, params)?, plan, payees)
+    ask(client, rules, params, plan, payees)
 }
 
-fn resolved(
+fn ask(
     client: &Client,
-    mut template: Template,
+    rules: &[String],
+    params: Value,
     plan: &Plan,
     payees: &mut Payees,
 ) -> Result<Template, FetchError> {
-    payees.resolve(client, &mut template, plan)?;
-    Ok(template)
-}
-
-/// Asks for a template.
-///
-/// # Errors
-/// [`FetchError`] when there is none, in words for the operator.
-pub fn fetch(client: &Client, rules: &[String]) -> Result<Template, FetchError> {
-    ask(client, rules, request(rules))
-}
-
-fn ask(client: &Client, rules: &[String], params: Value) -> Result<Template, FetchError> {
     let answer = client.call("getblocktemplate", params).map_err(|error| match &error.fault {
         Fault::Rpc { code: -8, message } => FetchError::Rules {
             daemon: client.address(),
@@ -132,6 +120,8 @@ fn ask(client: &Client, rules: &[String], params: Value) -> Result<Template, Fet
         },
         _ => FetchError::Call(error),
     })?;
-    Template::parse(answer.get())
-        .map_err(|error| FetchError::Template { daemon: client.address(), error })
+    let mut template = Template::parse_for(answer.get(), &plan.payees)
+        .map_err(|error| FetchError::Template { daemon: client.address(), error })?;
+    payees.resolve(client, &mut template, plan)?;
+    Ok(template)
 }

@@ -157,7 +157,7 @@ pub fn whole(
     txid: &Hash,
 ) -> Result<Option<(WalletTransaction, Option<Transaction>)>, CallError> {
     let Some(mut known) = transaction(client, txid)? else { return Ok(None) };
-    let own = |bytes: &[u8]| Transaction::parse(bytes).filter(|read| read.txid == *txid);
+    let own = |bytes: &[u8]| Transaction::named(bytes, txid);
     if let Some(read) = own(&known.bytes) {
         return Ok(Some((known, Some(read))));
     }

@@ -102,7 +102,7 @@ impl Chain<'_> {
                     self.wallet.address()
                 )
             })?;
-        let read = Transaction::parse(&bytes).filter(|read| read.txid == *id);
+        let read = Transaction::named(&bytes, id);
         let read = read.ok_or_else(|| format!("its coinbase {id} cannot be read"))?;
         let ours = read.outputs.iter().filter(|output| output.script == self.script);
         let sum = ours.fold(0_u64, |sum, output| sum.saturating_add(output.value.0));

@@ -31,7 +31,7 @@ fn gone(txid: &Hash) -> String {
 }
 
 pub(super) fn parsed(payout: &Payout) -> Option<Transaction> {
-    hex_decode(&payout.hex).and_then(|bytes| Transaction::parse(&bytes))
+    hex_decode(&payout.hex).and_then(|bytes| Transaction::named(&bytes, &payout.txid))
 }
 
 impl Coin {

@@ -58,7 +58,7 @@ pub(crate) fn take(
 ) {
     let work = &posted.work;
     let algorithm = work.plan.algorithm;
-    let id = share.block_id(algorithm);
+    let id = share.block_id(&work.plan);
     if !coin.is_new_find(&id) {
         return;
     }

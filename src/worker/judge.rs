@@ -3,7 +3,7 @@
 //! In two steps, so that a turn's proofs of work can be hashed together between them: [`prepare`]
 //! makes the header after the cheap checks, `decide` compares the hash with the targets.
 
-use crate::chain::{Hash, Header, Target, Work, sha256d};
+use crate::chain::{Hash, Header, Plan, Target, Work, sha256d};
 use crate::pow::Algorithm;
 use crate::stratum::{Extranonce2, Reject, Submit};
 
@@ -35,8 +35,8 @@ impl Prepared {
     }
 
     /// The id by which the coin knows the block that this is.
-    pub(crate) fn block_id(&self, algorithm: Algorithm) -> Hash {
-        if algorithm.is_id() { self.work_hash(algorithm) } else { self.id }
+    pub(crate) fn block_id(&self, plan: &Plan) -> Hash {
+        if plan.is_known_by_work() { self.work_hash(plan.algorithm) } else { self.id }
     }
 
     /// The coinbase that the header commits to, without witness. `work` is the job's.

@@ -205,7 +205,7 @@ fn close(
     let scheme = coin.scheme(miner.port, &case.posted.work);
     let Some(difficulty) = case.difficulty else {
         if network.is_met_by(&case.hash) {
-            fact.block = Some(case.prepared.block_id(case.posted.work.plan.algorithm));
+            fact.block = Some(case.prepared.block_id(&case.posted.work.plan));
             log::warn!("{}: a share for a job of the tip before is a block", coin.id());
             let finder = (submit.name.as_str(), scheme);
             candidate::take(coin, &case.posted, &case.prepared, finder, now.unix);
@@ -232,7 +232,7 @@ fn close(
         }
     };
     if worth.block {
-        fact.block = Some(case.prepared.block_id(case.posted.work.plan.algorithm));
+        fact.block = Some(case.prepared.block_id(&case.posted.work.plan));
         let finder = (submit.name.as_str(), scheme);
         candidate::take(coin, &case.posted, &case.prepared, finder, now.unix);
     }

@@ -47,6 +47,7 @@ mod schemes;
 mod secrets;
 mod sendmany;
 mod signals;
+mod stake;
 mod stores;
 mod vardiff;
 mod website;

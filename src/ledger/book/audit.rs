@@ -166,16 +166,16 @@ fn transactions(book: &Connection, whole: bool, wrong: &mut Vec<String>) -> rusq
         let rows: Vec<(i64, String, i64)> = outputs
             .query_map([id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
             .collect::<rusqlite::Result<_>>()?;
-        let read = hex_decode(&bytes).and_then(|bytes| Transaction::parse(&bytes));
+        let read = Hash::from_display(&txid)
+            .and_then(|txid| Transaction::named(&hex_decode(&bytes)?, &txid));
         let agrees = read.is_some_and(|read| {
-            Hash::from_display(&txid) == Some(read.txid)
-                && rows.iter().all(|(n, script, amount)| {
-                    let output = usize::try_from(*n).ok().and_then(|n| read.outputs.get(n));
-                    output.is_some_and(|output| {
-                        hex_decode(script).as_ref() == Some(&output.script)
-                            && u64::try_from(*amount) == Ok(output.value.0)
-                    })
+            rows.iter().all(|(n, script, amount)| {
+                let output = usize::try_from(*n).ok().and_then(|n| read.outputs.get(n));
+                output.is_some_and(|output| {
+                    hex_decode(script).as_ref() == Some(&output.script)
+                        && u64::try_from(*amount) == Ok(output.value.0)
                 })
+            })
         });
         if !agrees && wrong.len() < MOST {
             wrong.push(format!("payout {txid}: its transaction does not pay what its rows say"));
