@@ -19,6 +19,7 @@ mod algorithms;
 mod api;
 mod architecture;
 mod bans;
+mod bitcoin;
 mod blocknotify;
 mod blocks;
 mod config;

