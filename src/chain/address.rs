@@ -1,15 +1,40 @@
-//! Addresses and the scripts they stand for: base58check, bech32, bech32m.
+//! Addresses and the scripts they stand for: base58check, bech32, bech32m, cashaddr.
 
-use super::Network;
+mod cashaddr;
+
 use super::encode::put_sized;
+use super::{Network, sha256d};
+use crate::pow::ids;
 use bech32::{Fe32, Hrp, segwit};
 use serde::{Deserialize, Serialize};
 
 const OP_DUP: u8 = 0x76;
 const OP_HASH160: u8 = 0xa9;
+const OP_HASH256: u8 = 0xaa;
 const OP_EQUAL: u8 = 0x87;
 const OP_EQUALVERIFY: u8 = 0x88;
 const OP_CHECKSIG: u8 = 0xac;
+
+/// The hash whose first four bytes end an address in base58.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Checksum {
+    /// SHA-256 twice.
+    #[default]
+    Sha256d,
+    /// Grøstl-512 twice: Groestlcoin.
+    Groestl,
+}
+
+impl Checksum {
+    fn of(self, payload: &[u8]) -> [u8; 4] {
+        let first = |hash: &[u8]| hash.first_chunk::<4>().copied().unwrap_or_default();
+        match self {
+            Self::Sha256d => first(&sha256d(payload).0),
+            Self::Groestl => first(&ids::groestl(payload)),
+        }
+    }
+}
 
 /// How one network of a coin writes addresses. Empty lists: the coin file does not say.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +45,12 @@ pub struct Rules {
     pub script_hash: Vec<u8>,
     /// Human-readable part of segwit addresses (BIP 173, 350).
     pub segwit_hrp: Option<String>,
+    /// Prefix of cashaddr addresses (Bitcoin Cash), without the colon.
+    #[serde(default)]
+    pub cashaddr: Option<String>,
+    /// What ends addresses in base58.
+    #[serde(default)]
+    pub checksum: Checksum,
     /// Version byte of private keys in base58 (WIF): for who shows the coin's facts.
     #[serde(default)]
     pub wif: Option<u8>,
@@ -29,14 +60,17 @@ impl Rules {
     /// Whether the coin file says nothing about this network.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.pubkey_hash.is_empty() && self.script_hash.is_empty() && self.segwit_hrp.is_none()
+        self.pubkey_hash.is_empty()
+            && self.script_hash.is_empty()
+            && self.segwit_hrp.is_none()
+            && self.cashaddr.is_none()
     }
 }
 
 /// Why a text is not an address of the network.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AddressError {
-    /// Neither base58check nor segwit.
+    /// Neither base58check nor segwit nor cashaddr.
     #[error("`{0}` is not an address")]
     Malformed(String),
     /// A valid address of something else.
@@ -65,7 +99,12 @@ pub fn script(address: &str, rules: &Rules, network: Network) -> Result<Vec<u8>,
         let ours = rules.segwit_hrp.as_ref().is_some_and(|ours| hrp.eq_ignore_ascii_case(ours));
         return if ours { Ok(script) } else { Err(other()) };
     }
-    match base58(address) {
+    if let Some(prefix) = &rules.cashaddr
+        && let Some((script, is_foreign)) = cashaddr::script(address, prefix)
+    {
+        return if is_foreign { Err(other()) } else { Ok(script) };
+    }
+    match base58(address, rules.checksum) {
         Some((version, hash)) if rules.pubkey_hash.contains(&version) => {
             Ok(pubkey_hash_script(&hash))
         }
@@ -78,20 +117,26 @@ pub fn script(address: &str, rules: &Rules, network: Network) -> Result<Vec<u8>,
 }
 
 /// The address of a pay-to-public-key-hash, pay-to-script-hash or witness output script as the
-/// network writes it, by the first version of each list; `None` for other scripts and when the
-/// rules do not say.
+/// network writes it, in cashaddr where it has that, by the first version of each list; `None` for
+/// other scripts and when the rules do not say.
 #[must_use]
 pub fn encode(script: &[u8], rules: &Rules) -> Option<String> {
-    let base58 = |version: &u8, hash: &[u8]| {
-        let payload: Vec<u8> = std::iter::once(*version).chain(hash.iter().copied()).collect();
-        bs58::encode(payload).with_check().into_string()
+    let written = |hash: &[u8], is_script: bool| {
+        if let Some(prefix) = &rules.cashaddr {
+            return cashaddr::encode(hash, is_script, prefix);
+        }
+        let versions = if is_script { &rules.script_hash } else { &rules.pubkey_hash };
+        let mut bytes = [&[*versions.first()?], hash].concat();
+        bytes.extend(rules.checksum.of(&bytes));
+        Some(bs58::encode(bytes).into_string())
     };
     match script {
         [OP_DUP, OP_HASH160, 20, hash @ .., OP_EQUALVERIFY, OP_CHECKSIG] if hash.len() == 20 => {
-            Some(base58(rules.pubkey_hash.first()?, hash))
+            written(hash, false)
         }
-        [OP_HASH160, 20, hash @ .., OP_EQUAL] if hash.len() == 20 => {
-            Some(base58(rules.script_hash.first()?, hash))
+        [OP_HASH160, 20, hash @ .., OP_EQUAL] if hash.len() == 20 => written(hash, true),
+        [OP_HASH256, 32, hash @ .., OP_EQUAL] if hash.len() == 32 && rules.cashaddr.is_some() => {
+            written(hash, true)
         }
         [opcode @ (0 | 0x51..=0x60), length, program @ ..]
             if program.len() == usize::from(*length) =>
@@ -125,13 +170,17 @@ fn script_hash_script(hash: &[u8; 20]) -> Vec<u8> {
     [&[OP_HASH160, 20], hash.as_slice(), &[OP_EQUAL]].concat()
 }
 
-/// Version byte and hash of a base58check text of 21 bytes.
-fn base58(address: &str) -> Option<(u8, [u8; 20])> {
+/// Version byte and hash of a base58 text of 21 bytes and their checksum.
+fn base58(address: &str, checksum: Checksum) -> Option<(u8, [u8; 20])> {
     // 25 bytes are at most 35 digits; base58 takes quadratic time, so nothing longer is tried.
     if address.len() > 40 {
         return None;
     }
-    let payload = bs58::decode(address).with_check(None).into_vec().ok()?;
+    let bytes = bs58::decode(address).into_vec().ok()?;
+    let (payload, sum) = bytes.split_last_chunk::<4>()?;
+    if checksum.of(payload) != *sum {
+        return None;
+    }
     let (version, hash) = payload.split_first()?;
     Some((*version, hash.try_into().ok()?))
 }

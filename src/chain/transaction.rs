@@ -1,8 +1,9 @@
 //! Transactions that pay miners: made without inputs for a wallet to fund, and read back from what
 //! it signed.
 
+use super::Hash;
 use super::encode::{put_compact_size, put_sized, take, take_compact_size};
-use super::{Hash, sha256d};
+use crate::pow::ids::TransactionId;
 use crate::rewards::Amount;
 
 /// One output.
@@ -17,7 +18,7 @@ pub struct Output {
 /// A transaction, as far as a payer has to know it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transaction {
-    /// Its id: the double SHA-256 of its bytes without witness.
+    /// Its id, made of its bytes without witness.
     pub txid: Hash,
     /// The outputs that it spends: transaction id and index.
     pub inputs: Vec<(Hash, u32)>,
@@ -52,24 +53,32 @@ struct Form {
 }
 
 impl Transaction {
+    /// Reads the signed transaction of that id, of a coin that makes ids in one way or another, in
+    /// Bitcoin's form, or with the time or the comment that some coins' have. `None`: it is none.
+    #[must_use]
+    pub fn named(bytes: &[u8], txid: &Hash) -> Option<Self> {
+        let ids = [TransactionId::Sha256d, TransactionId::Sha256];
+        let forms = [(false, false), (true, false), (false, true), (true, true)];
+        forms.into_iter().find_map(|(timed, comment)| {
+            let read = |id| Self::read(bytes, id, Form { timed, comment });
+            ids.into_iter().filter_map(read).find(|read| read.txid == *txid)
+        })
+    }
+
     /// Reads a signed transaction, with witness (BIP 144) or without. `None`: it is not one, or has
     /// bytes behind its end.
     #[must_use]
     pub fn parse(bytes: &[u8]) -> Option<Self> {
-        Self::read(bytes, Form::default())
+        Self::parse_as(bytes, TransactionId::Sha256d)
     }
 
-    /// Reads the signed transaction of that id, in Bitcoin's form, or with the time or the comment
-    /// that some coins' have. `None`: it is none of them.
+    /// As [`Self::parse`], of a coin that makes ids so.
     #[must_use]
-    pub fn named(bytes: &[u8], txid: &Hash) -> Option<Self> {
-        let mut forms = [(false, false), (true, false), (false, true), (true, true)].into_iter();
-        forms
-            .find_map(|(timed, comment)| Self::read(bytes, Form { timed, comment }))
-            .filter(|read| read.txid == *txid)
+    pub fn parse_as(bytes: &[u8], id: TransactionId) -> Option<Self> {
+        Self::read(bytes, id, Form::default())
     }
 
-    fn read(bytes: &[u8], form: Form) -> Option<Self> {
+    fn read(bytes: &[u8], id: TransactionId, form: Form) -> Option<Self> {
         let mut reader = Reader(bytes);
         let version = reader.take(if form.timed { 8 } else { 4 })?;
         let witness = reader.0.first() == Some(&0);
@@ -108,15 +117,16 @@ impl Transaction {
         let end = end.get(..end.len() - reader.0.len())?;
         let whole = [version, body, end].concat();
         (reader.0.is_empty() && !inputs.is_empty()).then(|| Self {
-            txid: sha256d(&whole),
+            txid: id.of(&whole),
             inputs,
             outputs,
         })
     }
 }
 
-/// Whether every node relays an output with this script: P2PKH, P2SH, and witness programs of
-/// versions 0 and 1 in their only lengths. Other witness versions parse as addresses, and some
+/// Whether every node relays an output with this script: P2PKH, P2SH (with 32 bytes of hash, too,
+/// which only Bitcoin Cash's addresses have), and witness programs of versions 0 and 1 in their
+/// only lengths. Other witness versions parse as addresses, and some
 /// coins give them a meaning of their own (Litecoin: peg-ins to MWEB).
 #[must_use]
 pub fn is_payable(script: &[u8]) -> bool {
@@ -124,6 +134,7 @@ pub fn is_payable(script: &[u8]) -> bool {
         (script, script.len()),
         ([0x76, 0xa9, 20, ..], 25)
             | ([0xa9, 20, ..], 23)
+            | ([0xaa, 32, ..], 35)
             | ([0, 20, ..], 22)
             | ([0 | 0x51, 32, ..], 34)
     )
@@ -163,7 +174,7 @@ impl<'a> Reader<'a> {
 #[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod tests {
     use super::*;
-    use crate::chain::hex_decode;
+    use crate::chain::{hex_decode, sha256d};
     use proptest::prelude::*;
 
     /// BIP 143, native P2WPKH, signed: two inputs, one of them with a witness.
@@ -182,6 +193,12 @@ mod tests {
         let read = Transaction::parse(&bytes).unwrap();
         let txid = "e8151a2af31c368a35053ddd4bdb285a8595c769a3ad83e0fa02314a602d4609";
         assert_eq!(read.txid.to_string(), txid);
+        // Coins with one SHA-256 in their ids know it by another one; by a third nobody does.
+        let once = Transaction::parse_as(&bytes, TransactionId::Sha256).unwrap();
+        assert_ne!(once.txid, read.txid);
+        assert_eq!(Transaction::named(&bytes, &once.txid).as_ref(), Some(&once));
+        assert_eq!(Transaction::named(&bytes, &read.txid).as_ref(), Some(&read));
+        assert_eq!(Transaction::named(&bytes, &Hash([7; 32])), None);
         assert_eq!(read.inputs.len(), 2);
         assert_eq!(read.inputs[1].1, 1);
         let values: Vec<u64> = read.outputs.iter().map(|output| output.value.0).collect();

@@ -4,6 +4,7 @@ use super::address::{AddressError, Rules};
 use super::encode::put_compact_size;
 use super::{Hash, Header, Network, PayeeField, Target, Template, coinbase, merkle};
 use crate::pow::Algorithm;
+use crate::pow::ids::Ids;
 use crate::rewards::Amount;
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +27,9 @@ pub struct Plan {
     pub network: Network,
     /// Proof of work.
     pub algorithm: Algorithm,
+    /// How the coin makes ids, where its file says so.
+    #[serde(default)]
+    pub ids: Ids,
     /// Script of the pool's reward address.
     #[serde(with = "crate::chain::hex_bytes")]
     pub pool_script: Vec<u8>,
@@ -55,9 +59,15 @@ impl Plan {
     #[must_use]
     pub const fn is_known_by_work(&self) -> bool {
         match self.proof_of_stake {
-            true => self.algorithm.is_id_of_stake(),
-            false => self.algorithm.is_id(),
+            true => self.ids.is_proof_of_stake(self.algorithm),
+            false => self.ids.is_proof(self.algorithm),
         }
+    }
+
+    /// The id of a coinbase, given without witness.
+    #[must_use]
+    pub fn coinbase_id(&self, coinbase: &[u8]) -> Hash {
+        self.ids.transaction(self.algorithm).of(coinbase)
     }
 }
 
@@ -192,7 +202,7 @@ impl Work {
     /// The merkle root over a coinbase, internal order.
     #[must_use]
     pub fn merkle_root(&self, coinbase: &[u8]) -> Hash {
-        merkle::root(self.plan.algorithm.coinbase_id(coinbase), &self.branch)
+        merkle::root(self.plan.coinbase_id(coinbase), &self.branch)
     }
 
     /// The header of a share.

@@ -4,9 +4,10 @@ use super::checked::Coin;
 use super::diagnostics::{nearest, shown};
 use super::raw::{RawBytes, RawCoin};
 use super::values::{Judge, Keys};
-use crate::chain::address::Rules;
+use crate::chain::address::{Checksum, Rules};
 use crate::chain::{Network, PayeeField};
 use crate::pow::Algorithm;
+use crate::pow::ids::{BlockId, Ids, TransactionId};
 use crate::pow::schedule::{Growth, TimeTable};
 use std::collections::BTreeMap;
 
@@ -27,8 +28,15 @@ pub(super) fn check(raw: &RawCoin, keys: &Keys<'_>, judge: &mut Judge<'_>) -> Op
     }
     let id = raw.name.as_deref().map(|name| identity(name, keys, judge));
     let algorithm = raw.algorithm.as_deref().map(|name| algorithm(name, raw, keys, judge));
+    let ids = ids(raw, keys, judge);
     let (addresses, magic) = networks(raw, keys, judge);
     explorer(raw, keys, judge);
+    if let Some(text) = &raw.template_algorithm
+        && !((1..=32).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic()))
+    {
+        let hint = "must be what the coin's daemons call the algorithm, such as skein";
+        judge.report.error(&keys.at(&["templateAlgorithm"]), "no name of an algorithm", hint);
+    }
     if let Some(reward) = raw.reward.as_deref()
         && !["POW", "POS"].contains(&reward)
     {
@@ -45,6 +53,7 @@ pub(super) fn check(raw: &RawCoin, keys: &Keys<'_>, judge: &mut Judge<'_>) -> Op
         id: id??,
         name: raw.name.clone()?,
         algorithm: algorithm??,
+        ids,
         addresses,
         magic,
         tx_messages: raw.tx_messages.unwrap_or(false),
@@ -59,6 +68,8 @@ pub(super) fn check(raw: &RawCoin, keys: &Keys<'_>, judge: &mut Judge<'_>) -> Op
             &(1e-9..=1e9),
         ),
         template_rules: rules,
+        template_algorithm: raw.template_algorithm.clone(),
+        several_algorithms: raw.several_algorithms.unwrap_or(raw.template_algorithm.is_some()),
         block_time: raw.block_time.filter(|&seconds| seconds > 0),
         explorer: raw.explorer.clone().unwrap_or_default(),
         symbol,
@@ -93,6 +104,37 @@ fn default_rules(symbol: &str) -> Vec<String> {
     rules.iter().map(ToString::to_string).collect()
 }
 
+/// `blockId` and `transactionId`.
+fn ids(raw: &RawCoin, keys: &Keys<'_>, judge: &mut Judge<'_>) -> Ids {
+    let blocks = [("proof-of-work", BlockId::ProofOfWork), ("sha256d", BlockId::Sha256d)];
+    let block = choice("blockId", raw.block_id.as_deref(), &blocks, keys, judge);
+    let ways = [("sha256", TransactionId::Sha256), ("sha256d", TransactionId::Sha256d)];
+    let written = choice("transactionId", raw.transaction_id.as_deref(), &ways, keys, judge);
+    // NOMP's word for it, which it reads for keccak, fugue and groestl (NOMP 4.3).
+    let named = raw.algorithm.as_deref().is_some_and(|it| ["fugue", "groestl"].contains(&it));
+    let normal = (named && raw.normal_hashing == Some(true)).then_some(TransactionId::Sha256d);
+    Ids { block, transaction: written.or(normal) }
+}
+
+/// One of a few words.
+fn choice<T: Copy>(
+    key: &str,
+    written: Option<&str>,
+    known: &[(&str, T)],
+    keys: &Keys<'_>,
+    judge: &mut Judge<'_>,
+) -> Option<T> {
+    let written = written?;
+    let found = known.iter().find(|(word, _)| *word == written);
+    if found.is_none() {
+        let words: Vec<_> = known.iter().map(|(word, _)| format!("\"{word}\"")).collect();
+        let title = format!("`{key}` cannot be `{}`", shown(written));
+        let hint = format!("must be {}", words.join(" or "));
+        judge.report.error(&keys.at(&[key]), &title, &hint);
+    }
+    found.map(|(_, value)| *value)
+}
+
 fn identity(name: &str, keys: &Keys<'_>, judge: &mut Judge<'_>) -> Option<String> {
     let id = name.to_lowercase();
     let fine = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-');
@@ -123,8 +165,10 @@ fn algorithm(
         judge.report.error(&keys.at(&["algorithm"]), &title, &hint);
         return None;
     };
-    if raw.normal_hashing == Some(true) && algorithm != Algorithm::Keccak {
-        let title = format!("`normalHashing` is of keccak, not of {}", algorithm.name());
+    let normal = [Algorithm::Keccak, Algorithm::Fugue, Algorithm::Groestl].contains(&algorithm);
+    if raw.normal_hashing == Some(true) && !normal {
+        let title =
+            format!("`normalHashing` is of keccak, fugue and groestl, not of {}", algorithm.name());
         judge.report.error(&keys.at(&["normalHashing"]), &title, "leave it out");
     }
     if algorithm == Algorithm::Scrypt {
@@ -206,6 +250,8 @@ fn networks(raw: &RawCoin, keys: &Keys<'_>, judge: &mut Judge<'_>) -> Networks {
             magics.insert(network, bytes);
         }
     }
+    let sums = [("sha256d", Checksum::Sha256d), ("groestl", Checksum::Groestl)];
+    let checksum = choice("addressChecksum", raw.address_checksum.as_deref(), &sums, keys, judge);
     let Some(networks) = &raw.networks else { return (addresses, magics) };
     for (network, name, written) in [
         (Network::Main, "main", &networks.main),
@@ -228,13 +274,22 @@ fn networks(raw: &RawCoin, keys: &Keys<'_>, judge: &mut Judge<'_>) -> Networks {
             let title = "no human-readable part of an address";
             judge.report.error(&keys.at(&path("segwitHrp")), title, hint);
         }
+        if let Some(prefix) = &written.cashaddr_prefix
+            && (prefix.is_empty() || prefix.len() > 83 || !lower(prefix))
+        {
+            let hint = "must be lower-case letters, such as bitcoincash";
+            let title = "no prefix of an address";
+            judge.report.error(&keys.at(&path("cashaddrPrefix")), title, hint);
+        }
         let rules = Rules {
             pubkey_hash: bytes(written.pubkey_hash.as_ref()),
             script_hash: bytes(written.script_hash.as_ref()),
             segwit_hrp: written.segwit_hrp.clone(),
+            cashaddr: written.cashaddr_prefix.clone(),
+            checksum: checksum.unwrap_or_default(),
             wif: written.wif,
         };
-        if rules != Rules::default() {
+        if !rules.is_empty() || rules.wif.is_some() {
             addresses.insert(network, rules);
         }
     }

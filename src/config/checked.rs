@@ -6,6 +6,7 @@ use super::{Limits, Notifications, Secret, Website};
 use crate::chain::address::Rules;
 use crate::chain::{Network, PayeeField};
 use crate::pow::Algorithm;
+use crate::pow::ids::{Ids, TransactionId};
 use crate::stratum::Unit;
 pub use money::{FeeAccount, Mpos, MposAuth, Payments, RewardRecipient, RewardScheme};
 use serde::{Deserialize, Serialize};
@@ -213,6 +214,9 @@ pub struct Coin {
     pub symbol: String,
     /// `algorithm`.
     pub algorithm: Algorithm,
+    /// `blockId`, `transactionId`.
+    #[serde(default)]
+    pub ids: Ids,
     /// Address rules by network; empty where the file does not say.
     pub addresses: BTreeMap<Network, Rules>,
     /// `peerMagic` by network, wire order.
@@ -232,10 +236,25 @@ pub struct Coin {
     pub mpos_multiplier: f64,
     /// `rules` for getblocktemplate (default `["segwit"]`; Litecoin `["mweb","segwit"]`).
     pub template_rules: Vec<String>,
+    /// `templateAlgorithm`: what getblocktemplate is told beside its request, of a coin whose
+    /// daemons give work for several algorithms.
+    #[serde(default)]
+    pub template_algorithm: Option<String>,
+    /// `severalAlgorithms`: not all blocks of its chain are of `algorithm`.
+    #[serde(default)]
+    pub several_algorithms: bool,
     /// `blockTime`, seconds, if known.
     pub block_time: Option<u32>,
     /// `explorer` links by kind (`block`, `transaction`, `address`) with `{}` for the value.
     pub explorer: BTreeMap<String, String>,
+}
+
+impl Coin {
+    /// How its transactions' ids are made.
+    #[must_use]
+    pub const fn transaction_id(&self) -> TransactionId {
+        self.ids.transaction(self.algorithm)
+    }
 }
 
 fn one() -> f64 {

@@ -154,6 +154,7 @@ pub fn with_scripts(
         coin: pool.coin.id.clone(),
         network,
         algorithm: pool.coin.algorithm,
+        ids: pool.coin.ids,
         pool_script,
         recipients,
         tag: pool.tag.clone(),

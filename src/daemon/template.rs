@@ -4,6 +4,7 @@ use super::client::Client;
 use super::error::{CallError, Fault};
 use super::payee::Payees;
 use crate::chain::{Plan, Template, TemplateError};
+use crate::config::Coin;
 use serde_json::{Value, json};
 
 /// Why there is no template.
@@ -60,17 +61,20 @@ impl FetchError {
     }
 }
 
-/// The parameters of `getblocktemplate`: NOMP's capabilities, and the rules if there are any
-/// (daemons older than BIP 9 know none).
+/// The parameters of `getblocktemplate`: NOMP's capabilities, the rules if there are any (daemons
+/// older than BIP 9 know none), and the algorithm where the coin file names one.
 #[must_use]
-pub fn request(rules: &[String]) -> Value {
+pub fn request(coin: &Coin) -> Value {
     let mut request = json!({"capabilities": ["coinbasetxn", "workid", "coinbase/append"]});
     if let Some(object) = request.as_object_mut()
-        && !rules.is_empty()
+        && !coin.template_rules.is_empty()
     {
-        object.insert("rules".to_owned(), json!(rules));
+        object.insert("rules".to_owned(), json!(coin.template_rules));
     }
-    json!([request])
+    match &coin.template_algorithm {
+        Some(algorithm) => json!([request, algorithm]),
+        None => json!([request]),
+    }
 }
 
 /// Asks for a template and for the scripts of payees that it names by address only.
@@ -79,11 +83,11 @@ pub fn request(rules: &[String]) -> Value {
 /// [`FetchError`] when there is none, in words for the operator.
 pub fn fetch_for(
     client: &Client,
-    rules: &[String],
+    coin: &Coin,
     plan: &Plan,
     payees: &mut Payees,
 ) -> Result<Template, FetchError> {
-    ask(client, rules, request(rules), plan, payees)
+    ask(client, coin, request(coin), plan, payees)
 }
 
 /// As [`fetch_for`], answered only when the daemon has something newer than what it gave with this
@@ -93,21 +97,21 @@ pub fn fetch_for(
 /// As [`fetch_for`].
 pub fn wait_for(
     client: &Client,
-    rules: &[String],
+    coin: &Coin,
     plan: &Plan,
     payees: &mut Payees,
     long_poll_id: &str,
 ) -> Result<Template, FetchError> {
-    let mut params = request(rules);
+    let mut params = request(coin);
     if let Some(object) = params.get_mut(0).and_then(Value::as_object_mut) {
         object.insert("longpollid".to_owned(), json!(long_poll_id));
     }
-    ask(client, rules, params, plan, payees)
+    ask(client, coin, params, plan, payees)
 }
 
 fn ask(
     client: &Client,
-    rules: &[String],
+    coin: &Coin,
     params: Value,
     plan: &Plan,
     payees: &mut Payees,
@@ -115,7 +119,7 @@ fn ask(
     let answer = client.call("getblocktemplate", params).map_err(|error| match &error.fault {
         Fault::Rpc { code: -8, message } => FetchError::Rules {
             daemon: client.address(),
-            rules: rules.to_vec(),
+            rules: coin.template_rules.clone(),
             words: message.clone(),
         },
         _ => FetchError::Call(error),
@@ -124,4 +128,21 @@ fn ask(
         .map_err(|error| FetchError::Template { daemon: client.address(), error })?;
     payees.resolve(client, &mut template, plan)?;
     Ok(template)
+}
+
+#[cfg(test)]
+#[allow(clippy::indexing_slicing)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_request_has_what_the_coin_file_says() {
+        let mut coin = crate::templates::tests::pool(Vec::new()).coin;
+        assert_eq!(request(&coin)[0]["rules"], json!(["segwit"]));
+        assert_eq!(request(&coin).as_array().map(Vec::len), Some(1));
+        coin.template_rules.clear();
+        coin.template_algorithm = Some("skein".to_owned());
+        assert_eq!(request(&coin)[0].get("rules"), None);
+        assert_eq!(request(&coin)[1], json!("skein"));
+    }
 }

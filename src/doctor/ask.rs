@@ -187,7 +187,7 @@ fn block(
 ) {
     let address = client.address();
     let rules = &pool.coin.template_rules;
-    let template = match fetch_for(client, rules, plan, payees) {
+    let template = match fetch_for(client, &pool.coin, plan, payees) {
         Ok(template) => template,
         Err(error) => {
             out.complete = !matches!(error, FetchError::Call(_));

@@ -157,7 +157,7 @@ pub(super) fn algorithm(
     if plain.is_empty() {
         return skip("the last blocks are merge-mined: their work was done in another chain");
     }
-    let configured = pool.coin.algorithm;
+    let (configured, ids) = (pool.coin.algorithm, pool.coin.ids);
     let (coin, name) = (&pool.coin.id, configured.name());
     let met = |algorithm: Algorithm| {
         plain.iter().filter(|(_, header, target)| target.is_met_by(&algorithm.hash(header))).count()
@@ -165,7 +165,7 @@ pub(super) fn algorithm(
     // A block that meets its target and has another id than this algorithm's.
     let foreign = |algorithm: Algorithm| {
         let mut those = plain.iter().filter(|(id, header, target)| {
-            target.is_met_by(&algorithm.hash(header)) && algorithm.block_id(header) != **id
+            target.is_met_by(&algorithm.hash(header)) && ids.block(algorithm, header) != **id
         });
         those.next().map(|(id, ..)| *id)
     };
@@ -173,6 +173,16 @@ pub(super) fn algorithm(
     if ours == all && foreign(configured).is_none() {
         let words = format!("the last {all} blocks meet their targets with `{name}`");
         return Finding::new("algorithm", Verdict::Ok, words);
+    }
+    if pool.coin.several_algorithms && foreign(configured).is_none() {
+        return match ours {
+            0 => skip("none of the last blocks is of the coin's algorithm here: it has several"),
+            _ => {
+                let words =
+                    format!("{ours} of the last {all} blocks meet their targets with `{name}`");
+                Finding::new("algorithm", Verdict::Ok, words)
+            }
+        };
     }
     let missed =
         plain.iter().find(|(_, header, target)| !target.is_met_by(&configured.hash(header)));
@@ -188,10 +198,13 @@ pub(super) fn algorithm(
         ));
     }
     if let Some(id) = foreign(configured) {
-        let how = if configured.is_id() { "its proof of work" } else { "SHA-256d of its header" };
+        let how = match ids.is_proof(configured) {
+            true => "its proof of work",
+            false => "SHA-256d of its header",
+        };
         return fail(format!(
             "block {id} of daemon {address} does not have the id that romp would know it by \
-             ({how}): {coin} is not a coin of `{name}` as romp knows it"
+             ({how}): set `blockId` in its coin file, or {coin} is no coin of `{name}`"
         ));
     }
     match ours {
@@ -205,7 +218,8 @@ pub(super) fn algorithm(
             Verdict::Warn,
             format!(
                 "only {ours} of the last {all} blocks of daemon {address} meet their targets with \
-                 `{name}`: right for a coin of several algorithms, wrong for any other"
+                 `{name}`: right for a coin of several algorithms (`severalAlgorithms` in its file), wrong for any \
+                 other"
             ),
         )
         .at(Key::coin(&["algorithm"])),

@@ -62,7 +62,7 @@ pub(super) fn algorithm(address: &str, pool: &Pool, headers: &[(Hash, Vec<u8>)])
         let header: &Header = bytes.as_slice().try_into().ok()?;
         let bits = header.get(72..)?.first_chunk().copied().map(u32::from_le_bytes)?;
         let met = Target::from_compact(bits)?.is_met_by(&algorithm.hash(header));
-        let ours = match algorithm.is_id_of_stake() {
+        let ours = match pool.coin.ids.is_proof_of_stake(algorithm) {
             true => algorithm.hash(header),
             false => sha256d(header),
         };
@@ -72,7 +72,8 @@ pub(super) fn algorithm(address: &str, pool: &Pool, headers: &[(Hash, Vec<u8>)])
     if let Some((id, _)) = worked.iter().find(|(id, ours)| *id != ours) {
         let words = format!(
             "block {id} of daemon {address} meets its target with `{name}` and does not have the \
-             id that romp would know it by: {} is not a proof-of-stake coin as romp knows them",
+             id that romp would know it by: set `blockId` in its coin file, or {} is no \
+             proof-of-stake coin of its algorithm",
             pool.coin.id
         );
         return Finding::new("algorithm", Verdict::Fail, words).at(Key::coin(&["reward"]));

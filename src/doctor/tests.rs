@@ -8,6 +8,7 @@ use crate::chain::{Hash, Network, Target, hex_array, sha256d};
 use crate::daemon::stub::{self, Answer};
 use crate::daemon::{CallError, ChainInfo, Fault, Peers};
 use crate::pow::Algorithm;
+use crate::pow::ids::BlockId;
 use crate::rewards::Amount;
 use crate::templates::tests::pool as test_pool;
 use serde_json::value::RawValue;
@@ -118,6 +119,36 @@ fn the_genesis_blocks_of_real_coins_fit() {
             assert!(finding.words.contains("does not have the id"), "{finding:?}");
         }
     }
+}
+
+/// DigiByte's: blocks of several algorithms, all known by the SHA-256d of their headers.
+#[test]
+fn a_coin_of_several_algorithms_is_no_contradiction() {
+    let mut digibyte = pool(Algorithm::Skein);
+    digibyte.coin.ids.block = Some(BlockId::Sha256d);
+    digibyte.coin.several_algorithms = true;
+    let skein = chain(Algorithm::Skein, 16);
+    // None of them meets its target with Skein: the other one's may by chance.
+    let target = Target::from_compact(0x207f_ffff).unwrap();
+    let mut others = chain(Algorithm::Scrypt, 12);
+    others.retain(|(_, header)| {
+        !target.is_met_by(&Algorithm::Skein.hash(&header.as_slice().try_into().unwrap()))
+    });
+    let mixed = [skein.clone(), others.clone()].concat();
+    let fine = algorithm(ADDRESS, &digibyte, 100, &mixed);
+    assert_eq!(fine.verdict, Verdict::Ok, "{fine:?}");
+    assert!(fine.words.contains("16 of the last"), "{fine:?}");
+    // None of this algorithm for a while says nothing, unlike for a coin of one algorithm.
+    let none = algorithm(ADDRESS, &digibyte, 100, &others);
+    assert_eq!(none.verdict, Verdict::Skip, "{none:?}");
+    digibyte.coin.several_algorithms = false;
+    let wrong = algorithm(ADDRESS, &digibyte, 100, &others);
+    assert_eq!(wrong.verdict, Verdict::Fail, "{wrong:?}");
+    // Without `blockId` these blocks would be known by their proof of work.
+    digibyte.coin.ids.block = None;
+    let foreign = algorithm(ADDRESS, &digibyte, 100, &skein);
+    assert_eq!(foreign.verdict, Verdict::Fail, "{foreign:?}");
+    assert!(foreign.words.contains("set `blockId`"), "{foreign:?}");
 }
 
 fn said(json: &str) -> Result<Box<RawValue>, CallError> {

@@ -295,6 +295,7 @@ mod tests {
             coin: coin.to_owned(),
             network: Network::Regtest,
             algorithm: Algorithm::Sha256,
+            ids: crate::pow::ids::Ids::default(),
             pool_script: vec![0x51],
             recipients: Vec::new(),
             tag: String::new(),

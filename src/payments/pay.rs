@@ -312,8 +312,9 @@ impl Coin {
         }
         let bytes = wallet::sign(&self.wallet, &funded.bytes).map_err(unlock)?;
         point("payments.signed");
+        let id = self.pool.coin.transaction_id();
         let asked = Transaction::parse(&funded.bytes);
-        let read = Transaction::parse(&bytes)
+        let read = Transaction::parse_as(&bytes, id)
             .filter(|read| pays(read, outputs, &change))
             .filter(|read| asked.is_some_and(|asked| asked.inputs == read.inputs))
             .ok_or_else(|| {

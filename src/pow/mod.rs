@@ -2,6 +2,7 @@
 //! they share in `parts`; `rules` is what pools and coins have for each beside the hash.
 
 mod hefty1;
+pub mod ids;
 mod lyra2;
 mod minotaurx;
 mod neoscrypt;

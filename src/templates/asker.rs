@@ -60,8 +60,7 @@ pub(super) fn start(
                     Reply::Probe(answer, clock::monotonic_ms().saturating_sub(begun))
                 }
                 Question::Template(number, plan) => {
-                    let rules = &pool.coin.template_rules;
-                    let answer = template::fetch_for(&client, rules, &plan, &mut payees);
+                    let answer = template::fetch_for(&client, &pool.coin, &plan, &mut payees);
                     let answer = exam.before_work(&client, pool, &mut payees, answer);
                     Reply::Template(number, Box::new(answer))
                 }

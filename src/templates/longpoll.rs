@@ -106,12 +106,11 @@ impl LongPoll {
             let Some(pool) = config.pools.get(&coin) else { return };
             let quick = Client::new(&daemon, pool.daemon_timeout);
             let client = Client::new(&daemon, DEADLINE);
-            let rules = &pool.coin.template_rules;
             let mut payees = Payees::default();
             for (id, plan) in questions {
                 let answer = match may_wait(&quick) {
                     Ok(()) if !tell(Answer::Waiting) => return,
-                    Ok(()) => template::wait_for(&client, rules, &plan, &mut payees, &id)
+                    Ok(()) => template::wait_for(&client, &pool.coin, &plan, &mut payees, &id)
                         .map(|template| Answer::Template(Box::new(template)))
                         .unwrap_or_else(|error| Answer::Failed(error.to_string())),
                     Err(why) => Answer::Failed(why),

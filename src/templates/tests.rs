@@ -26,6 +26,7 @@ pub(crate) fn pool(daemons: Vec<Daemon>) -> Pool {
         name: "Testcoin".to_owned(),
         symbol: "TST".to_owned(),
         algorithm: crate::pow::Algorithm::Sha256,
+        ids: crate::pow::ids::Ids::default(),
         addresses: BTreeMap::new(),
         magic: BTreeMap::new(),
         tx_messages: false,
@@ -34,6 +35,8 @@ pub(crate) fn pool(daemons: Vec<Daemon>) -> Pool {
         has_get_info: false,
         mpos_multiplier: 1.0,
         template_rules: vec!["segwit".to_owned()],
+        template_algorithm: None,
+        several_algorithms: false,
         block_time: None,
         explorer: BTreeMap::new(),
     };

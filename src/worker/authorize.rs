@@ -75,7 +75,7 @@ pub(crate) fn check(name: &str, pool: &Pool, network: Option<Network>) -> Check 
 }
 
 fn says_something(rules: &Rules) -> bool {
-    !rules.pubkey_hash.is_empty() || !rules.script_hash.is_empty() || rules.segwit_hrp.is_some()
+    !rules.is_empty()
 }
 
 /// A daemon is asked only about what could be an address: nothing else leaves the house.

@@ -57,7 +57,6 @@ pub(crate) fn take(
     unix: u64,
 ) {
     let work = &posted.work;
-    let algorithm = work.plan.algorithm;
     let id = share.block_id(&work.plan);
     if !coin.is_new_find(&id) {
         return;
@@ -80,7 +79,7 @@ pub(crate) fn take(
         hash: id,
         height: work.height,
         previous: work.previous,
-        coinbase_txid: algorithm.coinbase_id(&coinbase),
+        coinbase_txid: work.plan.coinbase_id(&coinbase),
         coinbase_value: work.coinbase_value,
         pool_value: work.pool_value,
         worker: worker.to_owned(),

@@ -22,6 +22,7 @@ mod bans;
 mod bitcoin;
 mod blocknotify;
 mod blocks;
+mod coins;
 mod config;
 mod courtesy;
 mod crash;

@@ -1,6 +1,6 @@
 //! BIP 173 and 350 vectors, real addresses of several coins, round trips.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use super::*;
 use crate::chain::{hex_decode, hex_encode};
@@ -11,7 +11,7 @@ fn rules(pubkey_hash: u8, script_hash: &[u8], hrp: &str) -> Rules {
         pubkey_hash: vec![pubkey_hash],
         script_hash: script_hash.to_vec(),
         segwit_hrp: Some(hrp.to_owned()),
-        wif: None,
+        ..Rules::default()
     }
 }
 
@@ -152,7 +152,36 @@ proptest! {
     }
 
     #[test]
-    fn no_text_panics(text in "\\PC{0,100}") {
-        let _ = script(&text, &bitcoin(), Network::Main);
+    fn cashaddr_and_other_checksums_come_back(hash: [u8; 20], long: [u8; 32], digit in 0_usize..42) {
+        let mut rules = Rules { segwit_hrp: None, ..bitcoin() };
+        let p2sh32 = [&[0xaa, 32], long.as_slice(), &[0x87]].concat();
+        prop_assert_eq!(encode(&p2sh32, &rules), None);
+        rules.checksum = Checksum::Groestl;
+        for cashaddr in [None, Some("bitcoincash".to_owned())] {
+            rules.cashaddr = cashaddr;
+            for wanted in [pubkey_hash_script(&hash), script_hash_script(&hash)] {
+                let address = encode(&wanted, &rules).unwrap();
+                prop_assert_eq!(script(&address, &rules, Network::Main), Ok(wanted.clone()));
+                prop_assert!(script(&address, &bitcoin(), Network::Main).is_err());
+            }
+        }
+        let address = encode(&p2sh32, &rules).unwrap();
+        prop_assert_eq!(script(&address, &rules, Network::Main), Ok(p2sh32));
+        // One digit changed never passes.
+        let address = encode(&pubkey_hash_script(&hash), &rules).unwrap();
+        let place = "bitcoincash:".len() + digit;
+        let other = if address.as_bytes()[place] == b'q' { "p" } else { "q" };
+        let mut changed = address;
+        changed.replace_range(place..=place, other);
+        prop_assert!(script(&changed, &rules, Network::Main).is_err());
+    }
+
+    #[test]
+    fn no_text_panics(text in "\\PC{0,100}", tail in "[qpzry9x8gf2tvdw0s3jn54khce6mua7l:]{0,120}") {
+        let cash = Rules { cashaddr: Some("bitcoincash".to_owned()), ..bitcoin() };
+        for text in [&text, &tail] {
+            let _ = script(text, &bitcoin(), Network::Main);
+            let _ = script(text, &cash, Network::Main);
+        }
     }
 }

@@ -6,6 +6,7 @@
 use super::*;
 use crate::chain::sha256d;
 use crate::chain::{Target, address, hex_array, hex_decode, hex_encode};
+use crate::pow::ids::TransactionId;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -20,6 +21,7 @@ pub(super) fn plan() -> Plan {
         coin: "litecoin".to_owned(),
         network: Network::Regtest,
         algorithm: Algorithm::Scrypt,
+        ids: Ids::default(),
         pool_script: hex_decode(POOL).unwrap(),
         recipients: vec![
             Recipient { script: key("ecf809f1ec0ba4faa909d5175e405902a21282be"), ppm: 15_000 },
@@ -292,6 +294,22 @@ fn more_than_the_reward_is_never_paid() {
     assert!(Work::build(&template, &greedy).is_err());
     greedy.recipients[0].ppm = u32::MAX;
     assert!(Work::build(&template, &greedy).is_err());
+}
+
+#[test]
+fn the_merkle_root_is_over_the_id_that_the_coin_gives_a_coinbase() {
+    for (algorithm, id, wanted) in [
+        (Algorithm::Blake, None, TransactionId::Sha256d),
+        (Algorithm::Blake, Some(TransactionId::Sha256), TransactionId::Sha256),
+        (Algorithm::Groestl, None, TransactionId::Sha256),
+        (Algorithm::Groestl, Some(TransactionId::Sha256d), TransactionId::Sha256d),
+    ] {
+        let ids = Ids { transaction: id, ..Ids::default() };
+        let work = built(&base(), &Plan { algorithm, ids, ..plan() }).work;
+        let coinbase = work.coinbase(1, [2; 4], &[3; 4]);
+        assert_eq!(work.branch, []);
+        assert_eq!(work.merkle_root(&coinbase), wanted.of(&coinbase), "{algorithm:?}, {id:?}");
+    }
 }
 
 /// Rebuilds a block that a real litecoind accepted, byte for byte.

@@ -53,6 +53,16 @@ pub(in crate::config) struct RawCoin {
     pub(in crate::config) networks: Option<RawNetworks>,
     /// Rules for getblocktemplate; default segwit.
     pub(in crate::config) template_rules: Option<Vec<String>>,
+    /// What getblocktemplate is told beside its request: the algorithm, of a coin of several.
+    pub(in crate::config) template_algorithm: Option<String>,
+    /// The coin has blocks of several algorithms; `templateAlgorithm` says so, too.
+    pub(in crate::config) several_algorithms: Option<bool>,
+    /// "proof-of-work" or "sha256d": what a block is known by; default: by the algorithm.
+    pub(in crate::config) block_id: Option<String>,
+    /// "sha256" or "sha256d": what makes a transaction's id; default: by the algorithm.
+    pub(in crate::config) transaction_id: Option<String>,
+    /// "sha256d" or "groestl": what ends addresses in base58; default "sha256d".
+    pub(in crate::config) address_checksum: Option<String>,
     /// Seconds between blocks aimed at.
     pub(in crate::config) block_time: Option<u32>,
     /// Links by kind (block, transaction, address), with {} for the value.
@@ -91,6 +101,8 @@ pub(in crate::config) struct RawNetwork {
     pub(in crate::config) script_hash: Option<RawBytes>,
     /// Human-readable part of segwit addresses.
     pub(in crate::config) segwit_hrp: Option<String>,
+    /// Prefix of cashaddr addresses (Bitcoin Cash), without the colon.
+    pub(in crate::config) cashaddr_prefix: Option<String>,
     /// Version byte of private keys (WIF): for wallets that ask the site; romp holds no key.
     pub(in crate::config) wif: Option<u8>,
     /// Message start, hex, wire order.

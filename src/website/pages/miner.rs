@@ -179,7 +179,7 @@ fn miner_view(pool: &Pool, miner: &Miner, address: &str, now: u64) -> MinerView 
             .coin
             .explorer
             .get("address")
-            .filter(|_| address.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+            .filter(|_| address.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b':'))
             .map(|link| link.replace("{}", address)),
     }
 }

@@ -91,7 +91,8 @@ pub(super) fn page(site: &Site, headers: &HeaderMap, chosen: Chosen, part: bool)
     let frame = Frame::new(site, "/getting_started", "Getting started", now);
     let host = site.settings.stratum_host.clone().unwrap_or_else(|| visited(headers));
     let address = chosen.address.trim();
-    let fine = address.len() <= LONGEST && address.bytes().all(|it| it.is_ascii_alphanumeric());
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b':';
+    let fine = address.len() <= LONGEST && address.bytes().all(plain);
     let address = if fine && !address.is_empty() { address } else { ADDRESS };
     let hardware = HARDWARE.into_iter().map(|(id, _)| id).find(|id| *id == chosen.hardware);
     let hardware_id = hardware.unwrap_or("asic");

@@ -290,6 +290,10 @@ struct NetworkFacts {
     /// Human-readable part of bech32 addresses. Null: there are none, or the file does not say.
     #[schemars(extend("examples" = ["ltc"]))]
     bech32: Option<String>,
+    /// Prefix of cashaddr addresses, without the colon. Null: there are none, or the file does not
+    /// say.
+    #[schemars(extend("examples" = [null]))]
+    cashaddr: Option<String>,
 }
 
 impl CoinFacts {
@@ -301,6 +305,7 @@ impl CoinFacts {
                 script_hash: rules.script_hash.clone(),
                 wif: rules.wif,
                 bech32: rules.segwit_hrp.clone(),
+                cashaddr: rules.cashaddr.clone(),
             };
             (network.name(), facts)
         };

@@ -55,8 +55,8 @@ impl Offer {
 
 fn offer(daemon: &Daemon, pool: &Pool, latest: &Work) -> Result<Offer, String> {
     let client = Client::new(daemon, pool.daemon_timeout);
-    let (rules, plan) = (&pool.coin.template_rules, &latest.plan);
-    let template = template::fetch_for(&client, rules, plan, &mut Payees::default())
+    let plan = &latest.plan;
+    let template = template::fetch_for(&client, &pool.coin, plan, &mut Payees::default())
         .map_err(|error| error.to_string())?;
     let facts = Facts::from(&template);
     let address = client.address();

@@ -10,6 +10,7 @@ fn posted(tip: u8, height: u64, time: u32) -> Posted {
         coin: "testcoin".to_owned(),
         network: Network::Regtest,
         algorithm: Algorithm::Sha256,
+        ids: crate::pow::ids::Ids::default(),
         pool_script: Vec::new(),
         recipients: Vec::new(),
         tag: String::new(),

@@ -4,6 +4,7 @@
 
 use super::*;
 use crate::chain::{Hash, Network, Plan, hex_array, hex_decode, hex_encode};
+use crate::pow::ids::BlockId;
 use crate::rewards::Amount;
 use crate::stratum::SessionLimits;
 use crate::stratum::{
@@ -31,6 +32,7 @@ fn work(algorithm: Algorithm, script: &str, after: &str, branch: Vec<Hash>, vers
             coin: "goldcoin".to_owned(),
             network: Network::Regtest,
             algorithm,
+            ids: crate::pow::ids::Ids::default(),
             pool_script: Vec::new(),
             recipients: Vec::new(),
             tag: String::new(),
@@ -136,6 +138,23 @@ fn nomps_sha256_share_comes_out_and_is_hashed_once() {
     );
     assert_eq!(share.work_hash(Algorithm::Sha256), Algorithm::Sha256.hash(&share.header));
     assert!(work.target.is_met_by(&share.work_hash(Algorithm::Sha256)));
+}
+
+/// By which id a found block goes to the vault, the ledger and the daemon.
+#[test]
+fn a_block_has_the_id_that_its_coin_gives_it() {
+    let share = judged(&submit(), &scrypt_work(), 0).unwrap();
+    let mut plan = scrypt_work().plan;
+    for (algorithm, ids, is_proof) in [
+        (Algorithm::Scrypt, None, false),
+        (Algorithm::Scrypt, Some(BlockId::ProofOfWork), true),
+        (Algorithm::Skein, None, true),
+        (Algorithm::Skein, Some(BlockId::Sha256d), false),
+    ] {
+        (plan.algorithm, plan.ids.block) = (algorithm, ids);
+        let id = if is_proof { share.work_hash(algorithm) } else { share.id };
+        assert_eq!(share.block_id(&plan), id, "{algorithm:?}, {ids:?}");
+    }
 }
 
 #[test]

@@ -58,6 +58,7 @@ fn plan(rich: bool) -> Plan {
         coin: "litecoin".to_owned(),
         network: Network::Regtest,
         algorithm: Algorithm::Sha256,
+        ids: romp::pow::ids::Ids::default(),
         pool_script: vec![0x51],
         recipients: if rich {
             vec![

@@ -43,6 +43,7 @@ fn asked(daemons: Vec<Daemon>) -> Result<Work, String> {
         coin: pool.coin.id.clone(),
         network: Network::Main,
         algorithm: pool.coin.algorithm,
+        ids: crate::pow::ids::Ids::default(),
         pool_script: vec![0x51],
         recipients: Vec::new(),
         tag: String::new(),
