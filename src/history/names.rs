@@ -21,6 +21,11 @@ struct Allowance {
 }
 
 impl Allowance {
+    /// What a name without an accepted share has to leave to those that have one.
+    const fn reserve(&self) -> u64 {
+        self.most - self.most / 4
+    }
+
     /// What is left at an hour.
     fn left(&self, known: Left, hour: u64) -> u64 {
         let Some((left, then)) = known else { return self.most };
@@ -56,13 +61,14 @@ impl<'t, 'b> Names<'t, 'b> {
     }
 
     /// Numbers of a worker's account and of the worker; a new name gets some, or those of the others.
-    pub(super) fn numbers(&mut self, name: &'b str) -> Result<Numbers, Fault> {
+    /// `works`: it has an accepted share.
+    pub(super) fn numbers(&mut self, name: &'b str, works: bool) -> Result<Numbers, Fault> {
         if let Some(numbers) = self.known.get(name) {
             return Ok(*numbers);
         }
         let numbers = match self.find(name)? {
             Some(numbers) => numbers,
-            None => self.meet(name)?,
+            None => self.meet(name, works)?,
         };
         self.known.insert(name, numbers);
         Ok(numbers)
@@ -92,14 +98,17 @@ impl<'t, 'b> Names<'t, 'b> {
         Ok(find.query_row([name], |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
     }
 
-    fn meet(&mut self, name: &str) -> Result<Numbers, Fault> {
+    fn meet(&mut self, name: &str, works: bool) -> Result<Numbers, Fault> {
         let address = address_part(name);
         let known = self.account(address)?;
-        if known.is_none() && self.left == 0 {
+        // Refused shares cost nothing: by them nobody keeps out who works.
+        let reserve = |allowance: Allowance| if works { 0 } else { allowance.reserve() };
+        let is_full = self.left <= reserve(COIN);
+        if known.is_none() && is_full {
             return self.others(OTHERS, OTHERS);
         }
         let left = ADDRESS.left(known.and_then(|(_, left)| left), self.hour);
-        if left == 0 || self.left == 0 {
+        if is_full || left <= reserve(ADDRESS) {
             return self.others(address, &format!("{address}.{OTHERS}"));
         }
         (self.left, self.met) = (self.left - 1, true);

@@ -79,7 +79,8 @@ impl Store {
                     }
                 }
                 for (at, workers) in &slots {
-                    add(transaction, (level.length, *at), workers, &mut names)?;
+                    let works = |name: &str| batch.last.contains_key(name);
+                    add(transaction, (level.length, *at), workers, (&mut names, &works))?;
                 }
             }
             for (worker, last) in &batch.last {
@@ -226,12 +227,13 @@ fn keep_unit(transaction: &Transaction<'_>, batch: &Batch) -> Result<(), Fault> 
     Ok(())
 }
 
-/// Adds work by worker name to a slot: its length and begin.
+/// Adds work by worker name to a slot: its length and begin. `works`: whether a name has an accepted
+/// share.
 fn add<'b>(
     transaction: &Transaction<'_>,
     (length, at): (u64, u64),
     workers: &BTreeMap<&'b str, Sum>,
-    names: &mut Names<'_, 'b>,
+    (names, works): (&mut Names<'_, 'b>, &dyn Fn(&str) -> bool),
 ) -> Result<(), Fault> {
     let (length, at) = (stored(length), stored(at));
     let (mut all, mut new) = (Sum::default(), 0);
@@ -249,7 +251,7 @@ fn add<'b>(
         if name.is_empty() {
             continue;
         }
-        let (account, worker) = names.numbers(name)?;
+        let (account, worker) = names.numbers(name, works(name))?;
         let (weight, shares, rejected) = columns(sum);
         let row = params![length, at, account, worker, weight, shares, rejected];
         if more.execute(row)? == 0 {

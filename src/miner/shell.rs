@@ -72,6 +72,8 @@ fn hash(bench: &Bench, algorithm: Algorithm, notes: &SyncSender<Note>) {
     // About 10 ms of work between looks at the job.
     let batch: u32 = match algorithm {
         Algorithm::Sha256 => 1 << 14,
+        // Up to a second, and 512 MiB.
+        Algorithm::ScryptJane(_) => 1,
         // 20 us to 10 ms.
         it if it.is_memory_hard() => 1 << 4,
         // Chains of up to 17 functions take 1 to 30 us.

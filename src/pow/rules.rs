@@ -58,7 +58,7 @@ impl Algorithm {
         }
     }
 
-    /// Whether a hash takes 20 us to 10 ms, by design, and not a few.
+    /// Whether a hash takes 20 us to 10 ms, by design, and not a few; scrypt-jane up to seconds.
     #[must_use]
     pub const fn is_memory_hard(self) -> bool {
         matches!(

@@ -133,6 +133,23 @@ fn all_agree_on_nomps_test_header() {
         let algorithm = Algorithm::from_name(name).unwrap();
         assert_eq!(algorithm.hash(&header).0, hex_array::<32>(hash).unwrap(), "{name}");
     }
+    // N by the header's own time.
+    let jane = "def14ab10c1c1d17f8be6dfeea0ec99426f5f09974c84496059e37d5b079a426";
+    let hash = Algorithm::ScryptJane(Growth::YACOIN).hash(&header);
+    assert_eq!(hash.0, hex_array::<32>(jane).unwrap(), "scrypt-jane");
+    // OpenSSL's.
+    for (algorithm, expected) in [
+        (Algorithm::ScryptOg, "fb3d0a914e09805147e6ab80ceeac0f71028f336f35e96ca1892e0598619f919"),
+        (
+            Algorithm::ScryptN(TimeTable::VERTCOIN),
+            "5e32c066aaf71ffcff78a609e932000ef2fb2e747ef8c522baaefcd238a7aa2c",
+        ),
+    ] {
+        let hash = algorithm.hash(&header);
+        assert_eq!(hash.0, hex_array::<32>(expected).unwrap(), "{}", algorithm.name());
+    }
+    let own_time = single::keccak_normal(&header, 1_397_765_073);
+    assert_eq!(Algorithm::KeccakNormal.hash(&header), own_time);
     let normal = "5c8320c9458188bd026b8bd5e04cc5c45d4b52e1c509e1edd00ef5295195dab0";
     let hash = single::keccak_normal(&header, 1_398_035_408);
     assert_eq!(hash.0, hex_array::<32>(normal).unwrap(), "keccak with normalHashing");
@@ -163,8 +180,13 @@ fn blocks_and_coinbases_have_the_ids_of_their_coins() {
     }
     // SHA-256 of "abc": FIPS 180-4.
     let once = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
-    assert_eq!(Algorithm::Groestl.coinbase_id(b"abc").0, hex_array(once).unwrap());
-    assert_eq!(Algorithm::X11.coinbase_id(b"abc"), sha256d(b"abc"));
+    for algorithm in Algorithm::ALL {
+        let id = algorithm.coinbase_id(b"abc");
+        match algorithm.name() {
+            "fugue" | "groestl" | "keccak" => assert_eq!(id.0, hex_array(once).unwrap()),
+            name => assert_eq!(id, sha256d(b"abc"), "{name}"),
+        }
+    }
 }
 
 /// `docs/algorithms.md` has a row for each algorithm, with its factor and its id.

@@ -46,6 +46,13 @@ pub(super) struct Ledger {
     pub(super) round: BTreeMap<String, f64>,
 }
 
+impl Ledger {
+    /// The newest blocks but those that every daemon refused.
+    fn taken(&self) -> impl Iterator<Item = &BlockRow> {
+        self.overview.blocks.iter().filter(|row| row.state != BlockState::Rejected)
+    }
+}
+
 /// What the book says.
 #[derive(Debug, Clone, Default)]
 pub(super) struct BookView {
@@ -168,9 +175,8 @@ impl CoinView {
             }
             None => {
                 let Some(ledger) = &self.ledger.value else { return blocks };
-                let refused = |row: &&BlockRow| row.state == BlockState::Rejected;
-                let refused = ledger.overview.blocks.iter().filter(refused).count() as u64;
-                blocks.pending = ledger.overview.blocks_found.saturating_sub(refused);
+                let refused = ledger.overview.blocks.len() - ledger.taken().count();
+                blocks.pending = ledger.overview.blocks_found.saturating_sub(refused as u64);
             }
         }
         blocks
@@ -179,6 +185,11 @@ impl CoinView {
     /// [`Self::blocks`] that had been found by then, unix ms, as they are known now.
     pub(super) fn blocks_until(&self, then: u64) -> Blocks {
         let mut blocks = self.blocks();
+        if self.booked().is_none() {
+            let taken = self.ledger.value.iter().flat_map(|ledger| ledger.taken());
+            let later = taken.filter(|row| row.found.time > then).count() as u64;
+            blocks.pending = blocks.pending.saturating_sub(later);
+        }
         for (at, state) in self.booked().map(|book| &book.found[..]).unwrap_or_default() {
             if *at > then
                 && let Some(sum) = blocks.count(*state)

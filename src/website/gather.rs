@@ -1,12 +1,13 @@
 //! The thread that looks: every `updateInterval` it reads what there is to know and publishes it.
 
-use super::found::{Fate, newest};
+use super::found::{Fate, Found, newest};
 use super::look::Memory;
 use super::machine::Machine;
 use super::nomp;
 use super::reply::{Kind, Prepared};
 use super::routes::Site;
 use super::snapshot::Snapshot;
+use crate::config::Pool;
 use crate::ipc::board::Board;
 use crate::ipc::control;
 use crate::sys::clock::{monotonic_ms, ms, unix_ms};
@@ -52,21 +53,7 @@ impl Gatherer {
         let mut more = false;
         for id in coins {
             let Some(pool) = config.pools.get(id) else { continue };
-            let coin = self.last.coins.entry(id.clone()).or_default();
-            let known = newest(coin);
-            let status = self.last.master.value.as_deref();
-            let status = status.and_then(|it| it.get("coins")?.get(id)).unwrap_or(&Value::Null);
-            let memory = self.memories.entry(id.clone()).or_default();
-            memory.refresh(coin, pool, (&config, &self.site.settings), status, now);
-            let blocks = newest(coin);
-            if blocks != known {
-                more = true;
-                // A daemon has said what it thinks of the new ones.
-                let mut new = blocks.iter().filter(|block| !known.contains(block));
-                if new.all(|block| block.fate != Fate::Submitted) {
-                    self.site.wake.calm(id);
-                }
-            }
+            more |= self.refresh(id, pool, now);
         }
         if more {
             self.show(now);
@@ -79,18 +66,30 @@ impl Gatherer {
         let config = self.site.config.clone();
         let socket = control::socket(&config.data_dir);
         let status = control::command(&socket, &json!({ "command": "status" }));
-        let next = &mut self.last;
-        next.master.take("the master's status", status, now);
+        self.last.master.take("the master's status", status, now);
         for (id, pool) in &config.pools {
-            let coin = next.coins.entry(id.clone()).or_default();
-            let status = next.master.value.as_deref();
-            let status = status.and_then(|it| it.get("coins")?.get(id)).unwrap_or(&Value::Null);
-            let memory = self.memories.entry(id.clone()).or_default();
-            memory.refresh(coin, pool, (&config, &self.site.settings), status, now);
+            self.refresh(id, pool, now);
         }
-        next.machine = Machine::look(&self.board, config.pools.keys());
-        next.took = monotonic_ms().saturating_sub(begun);
+        self.last.machine = Machine::look(&self.board, config.pools.keys());
+        self.last.took = monotonic_ms().saturating_sub(begun);
         self.show(now);
+    }
+
+    /// Reads a coin anew. Whether more is known of its blocks than before.
+    fn refresh(&mut self, id: &str, pool: &Pool, now: u64) -> bool {
+        let status = self.last.master.value.as_deref();
+        let status = status.and_then(|it| it.get("coins")?.get(id)).unwrap_or(&Value::Null);
+        let coin = self.last.coins.entry(id.to_owned()).or_default();
+        let (known, first) = (newest(coin), coin.ledger.at == 0);
+        let memory = self.memories.entry(id.to_owned()).or_default();
+        memory.refresh(coin, pool, (&self.site.config, &self.site.settings), status, now);
+        let blocks = newest(coin);
+        let is_new = |block: &&Found| known.iter().all(|it| it.hash != block.hash);
+        let new = blocks.iter().filter(is_new).count() as u64;
+        let open = blocks.iter().any(|block| block.fate == Fate::Submitted);
+        // What is there at the first look was found before.
+        self.site.wake.saw(id, if first { 0 } else { new }, open);
+        blocks != known
     }
 
     fn show(&mut self, now: u64) {

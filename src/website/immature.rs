@@ -4,7 +4,7 @@ use super::coin::owner;
 use crate::chain::Hash;
 use crate::config::Pool;
 use crate::ledger::book::{Book, BookBlock, BookError, State};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Blocks that the estimate looks at, the newest.
 const BLOCKS: usize = 100;
@@ -58,6 +58,9 @@ impl Immature {
             self.blocks.insert(*hash, parts);
             changed = true;
         }
+        if changed {
+            self.forget();
+        }
         Ok(changed.then(|| self.sums()))
     }
 
@@ -84,6 +87,21 @@ impl Immature {
         }
     }
 
+    /// Forgets owners that have nothing immature any more: the others are numbered anew.
+    fn forget(&mut self) {
+        let used: BTreeSet<usize> = self.blocks.values().flatten().map(|part| part.0).collect();
+        if used.len() == self.numbers.len() {
+            return;
+        }
+        let anew: BTreeMap<usize, usize> = used.into_iter().zip(0..).collect();
+        let parts = self.blocks.values_mut().flatten().map(|part| &mut part.0);
+        for number in parts.chain(self.numbers.values_mut()) {
+            // Who has none is not used.
+            *number = anew.get(number).copied().unwrap_or(usize::MAX);
+        }
+        self.numbers.retain(|_, number| *number != usize::MAX);
+    }
+
     fn sums(&self) -> BTreeMap<String, u128> {
         let mut sums = vec![0_u128; self.numbers.len()];
         for (number, part) in self.blocks.values().flatten() {
@@ -95,5 +113,39 @@ impl Immature {
             Some((name.clone(), *sums.get(*number).filter(|&&sum| sum > 0)?))
         };
         self.numbers.iter().filter_map(of).collect()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    /// What a block brings, of so many owners from the first on.
+    fn add(immature: &mut Immature, hash: u8, first: u32, count: u32) {
+        let owners = (first..first + count).map(|n| (format!("owner{n}"), u128::from(n) + 1));
+        let parts = owners.map(|(name, part)| (immature.number(&name), part)).collect();
+        immature.blocks.insert([hash; 32], parts);
+    }
+
+    #[test]
+    fn who_has_nothing_immature_any_more_is_forgotten() {
+        let mut immature = Immature::default();
+        for hash in 0..200_u8 {
+            // Half of the owners of a block are those of the one before.
+            let block = u32::from(hash);
+            add(&mut immature, hash, block * 5, 10);
+            immature.blocks.remove(&[hash.wrapping_sub(3); 32]);
+            immature.forget();
+            let known = block.min(2);
+            assert_eq!(immature.numbers.len(), 10 + known as usize * 5);
+            let sums = immature.sums();
+            let wanted = ((block - known) * 5..block * 5 + 10).map(|n| {
+                let first = (block - known) * 5;
+                let twice = n >= first + 5 && n < block * 5 + 5;
+                (format!("owner{n}"), (u128::from(n) + 1) * if twice { 2 } else { 1 })
+            });
+            assert_eq!(sums, wanted.collect::<BTreeMap<_, _>>());
+        }
     }
 }

@@ -10,11 +10,12 @@ use super::reply::error_json;
 use super::routes::Site;
 use super::snapshot::Snapshot;
 use super::text::{amount, tame};
+use super::v1::asked;
 use crate::chain::Hash;
 use axum::body::{Body, Bytes, HttpBody};
-use axum::extract::{Query, State};
-use axum::http::StatusCode;
+use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use axum::http::{StatusCode, Uri};
 use axum::response::Response;
 use hyper::body::Frame;
 use serde::Deserialize;
@@ -100,7 +101,7 @@ impl Live {
             all.at = snapshot.at;
         }
         let numbers = (snapshot.at > 0).then(|| {
-            let write = || Writer::new(site, &snapshot).of(&wants);
+            let write = || Writer::new(&snapshot).of(&wants);
             all.first.entry(wants.clone()).or_insert_with(write).clone()
         });
         let (tell, told) = mpsc::channel(WAITING);
@@ -113,12 +114,12 @@ impl Live {
     }
 
     /// Tells everybody of a snapshot. `before`: the one that it follows.
-    pub(super) fn publish(&self, site: &Site, before: &Snapshot, now: &Snapshot) {
+    pub(super) fn publish(&self, before: &Snapshot, now: &Snapshot) {
         let mut all = self.lock();
         if all.listeners.is_empty() {
             return;
         }
-        let mut writer = Writer::new(site, now);
+        let mut writer = Writer::new(now);
         writer.blocks = blocks(before, now);
         all.listeners.retain(|listener| {
             let message = writer.of(&listener.wants);
@@ -139,16 +140,14 @@ impl Live {
 
 /// Writes what is wanted, each thing once.
 struct Writer<'a> {
-    site: &'a Site,
     snapshot: &'a Snapshot,
     blocks: String,
-    pools: Option<String>,
     written: HashMap<Wants, Bytes>,
 }
 
 impl<'a> Writer<'a> {
-    fn new(site: &'a Site, snapshot: &'a Snapshot) -> Self {
-        Self { site, snapshot, blocks: String::new(), pools: None, written: HashMap::new() }
+    fn new(snapshot: &'a Snapshot) -> Self {
+        Self { snapshot, blocks: String::new(), written: HashMap::new() }
     }
 
     /// The message for who wants that; empty: nothing is to be said.
@@ -164,10 +163,9 @@ impl<'a> Writer<'a> {
             text.extend(self.blocks.bytes());
         }
         if wants.pools {
-            let site = self.site;
-            let pools =
-                self.pools.get_or_insert_with(|| written("pools", &super::v1::pools_now(site)));
-            text.extend(pools.bytes());
+            text.extend(
+                [&b"event: pools\ndata: "[..], self.snapshot.pools.plain(), b"\n\n"].concat(),
+            );
         }
         if let Some((coin, address)) = &wants.miner {
             text.extend(self.miner(coin.as_deref(), address).bytes());
@@ -248,6 +246,7 @@ fn blocks(before: &Snapshot, now: &Snapshot) -> String {
 
 /// What `/api/v1/events` is asked for.
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Asked {
     topics: Option<String>,
     miner: Option<String>,
@@ -287,7 +286,11 @@ impl Asked {
 }
 
 /// `/api/v1/events`.
-pub(super) async fn events(State(site): State<Arc<Site>>, Query(asked): Query<Asked>) -> Response {
+pub(super) async fn events(State(site): State<Arc<Site>>, uri: Uri) -> Response {
+    let asked: Asked = match asked(&uri) {
+        Ok(asked) => asked,
+        Err(refusal) => return *refusal,
+    };
     if let Some(coin) = asked.coin.as_deref().filter(|coin| !site.config.pools.contains_key(*coin))
     {
         let words = format!("no pool of the name {coin}; /api/v1/pools lists them");

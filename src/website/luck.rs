@@ -37,7 +37,8 @@ pub(super) struct Effort {
     pub(super) time: u64,
     /// Network difficulty.
     pub(super) difficulty: f64,
-    /// Work since the block before it in percent of what a block takes on average.
+    /// Work since the block before it in percent of what a block takes on average. What every daemon
+    /// refused was no block.
     pub(super) percent: f64,
 }
 
@@ -113,15 +114,26 @@ impl Luck {
             reward: ledger.overview.blocks.first().map(|row| row.found.pool_value),
             ..Self::default()
         };
-        // One that every daemon refused was no block.
-        let blocks = ledger.overview.blocks.iter();
-        for row in blocks.filter(|row| row.state != BlockState::Rejected) {
+        // By whether it is a solo miner's: what refused ones took since the last block; `None`: it is
+        // not known.
+        let mut lost = [Some(0.0); 2];
+        for row in ledger.overview.blocks.iter().rev() {
             let found = &row.found;
             // The ledger's rounds are those of all machines that share it.
             let round = rounds.of(&found.hash).map(|work| work * hashes(pool));
             let done = round.or_else(|| mined.get(&found.hash.0).copied());
-            let Some(done) = done.filter(|_| found.difficulty > 0.0) else { continue };
-            let percent = done / (found.difficulty * HASHES) * 100.0;
+            let own = done.filter(|_| found.difficulty > 0.0);
+            let own = own.map(|done| done / (found.difficulty * HASHES) * 100.0);
+            let [shared, solo] = &mut lost;
+            let lost = if found.scheme == Scheme::Solo { solo } else { shared };
+            let all = lost.zip(own).map(|(lost, own)| lost + own);
+            // One that every daemon refused was no block: its work goes into the next one's.
+            if row.state == BlockState::Rejected {
+                *lost = all;
+                continue;
+            }
+            *lost = Some(0.0);
+            let Some(percent) = all else { continue };
             luck.by_hash.insert(found.hash.0, percent);
             luck.efforts.push(Effort {
                 hash: found.hash,
@@ -131,6 +143,7 @@ impl Luck {
                 percent,
             });
         }
+        luck.efforts.reverse();
         luck
     }
 

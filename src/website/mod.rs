@@ -31,6 +31,7 @@ mod routes;
 mod snapshot;
 mod text;
 mod tls;
+mod turns;
 mod v1;
 mod wake;
 
@@ -101,8 +102,9 @@ fn serve(mut seat: Seat) -> Result<(), Box<dyn std::error::Error>> {
         let now = monotonic_ms();
         for (id, known) in &mut found {
             let count = wake::found(&seat.board, id);
-            if count != std::mem::replace(known, count) {
-                site.wake.hurry(id, now);
+            let more = count.wrapping_sub(std::mem::replace(known, count));
+            if more > 0 {
+                site.wake.hurry(id, now, more);
             }
         }
         if now.saturating_sub(beat) >= live::BEAT {
@@ -118,7 +120,7 @@ fn serve(mut seat: Seat) -> Result<(), Box<dyn std::error::Error>> {
 
 /// Has the master remember who is logged in.
 fn tell(site: &Site, channel: &mut Channel) -> Result<(), ChannelError> {
-    if let Some(text) = site.admin.as_ref().and_then(admin::Center::news) {
+    if let Some(text) = site.admin.as_deref().and_then(admin::Center::news) {
         channel.send(&Message::Remember { text }, &[])?;
     }
     channel.flush()?;

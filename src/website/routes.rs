@@ -2,12 +2,13 @@
 
 use super::accept::Counts;
 use super::admin::{self, Center};
-use super::forwarded::{Peer, asker};
+use super::forwarded::{Asker, Peer, asker};
 use super::guard::Guard;
 use super::live::Live;
 use super::own::Own;
 use super::reply::error_json;
 use super::snapshot::Snapshot;
+use super::turns::Turns;
 use super::wake::Wake;
 use super::{listeners, live, metrics, pages, v1};
 use crate::config::{Config, Website};
@@ -21,12 +22,12 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 use tower_http::cors::{Any, CorsLayer};
 
-/// Questions to ledgers and books at once.
+/// Questions to ledgers and books at once; of one address one.
 const ASKING: usize = 2;
 /// How long a question may wait for its turn.
 const TURN: Duration = Duration::from_secs(2);
@@ -44,9 +45,9 @@ pub(super) struct Site {
     /// The operator's own texts and files.
     pub(super) own: Own,
     guard: Mutex<Guard>,
-    asking: Arc<Semaphore>,
+    turns: Turns,
     /// The Admin Center; `None`: it is off.
-    pub(super) admin: Option<Center>,
+    pub(super) admin: Option<Arc<Center>>,
     /// Whether the process is to end.
     pub(super) ending: watch::Sender<bool>,
     streams: Counts,
@@ -59,7 +60,7 @@ impl Site {
         let settings = config.website.clone()?;
         let site = Self {
             own: Own::new(&settings.own),
-            admin: settings.admin.as_ref().map(|admin| Center::new(admin, remembered)),
+            admin: settings.admin.as_ref().map(|it| Arc::new(Center::new(it, remembered))),
             ending: watch::Sender::new(false),
             streams: Counts::default(),
             settings,
@@ -68,7 +69,7 @@ impl Site {
             live: Live::default(),
             wake: Wake::default(),
             guard: Mutex::default(),
-            asking: Arc::new(Semaphore::new(ASKING)),
+            turns: Turns::new(ASKING),
         };
         // Until somebody has looked, pages say so.
         site.publish(Snapshot::default());
@@ -82,13 +83,14 @@ impl Site {
 
     /// Shows new numbers to everybody.
     pub(super) fn publish(&self, mut snapshot: Snapshot) {
+        snapshot.pools = v1::pools_at(&self.config, &snapshot);
         snapshot.pages = pages::write(self, &snapshot);
         let snapshot = Arc::new(snapshot);
         let before = {
             let mut shown = self.snapshot.write().unwrap_or_else(PoisonError::into_inner);
             std::mem::replace(&mut *shown, snapshot.clone())
         };
-        self.live.publish(self, &before, &snapshot);
+        self.live.publish(&before, &snapshot);
     }
 
     /// What is older than three intervals, or was never read.
@@ -97,28 +99,28 @@ impl Site {
         self.now().missing(most, unix_ms())
     }
 
-    /// Asks a ledger or a book on a thread that may wait for a disk. `Err`: an answer that says
-    /// that it cannot be had.
+    /// Asks a ledger or a book on a thread that may wait for a disk. `Err`: why there is no answer
+    /// now, in words.
     pub(super) async fn ask<T: Send + 'static>(
         self: &Arc<Self>,
+        asker: &Asker,
         question: impl FnOnce(&Self) -> Result<T, String> + Send + 'static,
-    ) -> Result<T, Response> {
-        let busy = || error_json(StatusCode::SERVICE_UNAVAILABLE, "busy; try again");
-        let permit = tokio::time::timeout(TURN, self.asking.clone().acquire_owned()).await;
-        let Ok(Ok(permit)) = permit else { return Err(busy()) };
+    ) -> Result<T, &'static str> {
+        const BUSY: &str = "too many ask at this moment; try again";
+        // A proxy that does not say for whom it asks is everybody behind it.
+        let whose = (!self.config.limits.is_proxy(&asker.address)).then_some(asker.address);
+        let turn = tokio::time::timeout(TURN, self.turns.take(whose)).await;
+        let Ok(Some(turn)) = turn else { return Err(BUSY) };
         let site = self.clone();
         let asked = tokio::task::spawn_blocking(move || {
-            let _held = permit;
+            let _held = turn;
             question(&site)
         });
         match asked.await {
             Ok(Ok(found)) => Ok(found),
             // The gatherer meets the same trouble, and logs it once.
-            Ok(Err(_)) => {
-                let words = "the pool's books cannot be read now";
-                Err(error_json(StatusCode::SERVICE_UNAVAILABLE, words))
-            }
-            Err(_) => Err(busy()),
+            Ok(Err(_)) => Err("the pool's books cannot be read now; try again later"),
+            Err(_) => Err(BUSY),
         }
     }
 }

@@ -75,6 +75,8 @@ pub(super) struct Snapshot {
     pub(super) stats: Prepared,
     /// `/api/pool_stats`.
     pub(super) pool_stats: Prepared,
+    /// `/api/v1/pools`.
+    pub(super) pools: Prepared,
     /// The pages that are the same for everybody.
     pub(super) pages: Written,
 }

@@ -11,10 +11,13 @@ use std::collections::HashMap;
 #[cfg(test)]
 mod tests;
 
-/// Nanoseconds of proofs of work in one turn: one of quick algorithms and one of memory-hard ones.
-/// A share that comes while the memory-hard ones of a turn are hashed waits for them and has those
-/// of its own turn before its answer, so that 3 ms are kept.
+/// Nanoseconds of proofs of work of one pace in a turn; a single one may take longer. A share that
+/// comes while the memory-hard ones of a turn are hashed waits for them: its answer comes before
+/// those of the next.
 pub(crate) const TURN_NS: u64 = 1_000_000;
+
+/// Nanoseconds that a proof of work may take for one that is too late for a credit.
+const LATE_NS: u64 = 10_000_000;
 
 /// What a proof of work of an algorithm takes, as the last turns showed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -24,6 +27,12 @@ pub(crate) struct Cost {
 }
 
 impl Cost {
+    /// Nanoseconds each.
+    #[cfg(test)]
+    pub(crate) const fn each(each: u64) -> Self {
+        Self { each }
+    }
+
     /// So many took so long together. The mean of about the last eight turns: a turn in which the
     /// machine did something else is soon forgotten.
     fn learn(&mut self, hashes: usize, nanoseconds: u64) {
@@ -60,9 +69,23 @@ impl Hasher {
         Self { several: Several::new(mixer), costs: HashMap::new() }
     }
 
-    /// What a proof of work of that algorithm takes.
+    /// What a proof of work of that algorithm takes. Of a memory-hard one that was never tried, a
+    /// whole turn: it may be a second.
     pub(crate) fn cost(&self, algorithm: Algorithm) -> Cost {
-        self.costs.get(&algorithm).copied().unwrap_or_default()
+        let unknown = if algorithm.is_memory_hard() { TURN_NS } else { 0 };
+        self.costs.get(&algorithm).copied().unwrap_or(Cost { each: unknown })
+    }
+
+    /// Whether shares of that algorithm are hashed that are too late to be credited: whoever sends
+    /// them pays nothing.
+    pub(crate) fn has_time_for_late(&self, algorithm: Algorithm) -> bool {
+        self.cost(algorithm).of(1) <= LATE_NS
+    }
+
+    /// From now on a proof of work of that algorithm is thought to take so long.
+    #[cfg(test)]
+    pub(crate) fn suppose(&mut self, algorithm: Algorithm, cost: Cost) {
+        self.costs.insert(algorithm, cost);
     }
 
     /// The proof-of-work hashes of shares, in their order.

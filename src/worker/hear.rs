@@ -30,7 +30,14 @@ pub(super) struct Room<'a> {
     pub(super) now: Now,
 }
 
-/// Who was heard last, of those with quick and of those with memory-hard proofs of work.
+/// Miners by how long the proofs of work of their coin take: microseconds, or by design much more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pace {
+    Quick,
+    Slow,
+}
+
+/// Who of each pace was heard last.
 #[derive(Debug, Default)]
 pub(super) struct LastHeard {
     quick: usize,
@@ -62,40 +69,20 @@ impl Worker {
         Some(serve(miner, &mut room))
     }
 
-    /// Hears all miners that may have something to say, those first whose proofs of work are quick:
-    /// they do not wait behind a flood of others that take a hundred times as long.
-    pub(super) fn hear(&mut self, now: Now) -> Vec<Said> {
-        let mut ready = std::mem::take(&mut self.ready);
-        ready.sort_unstable();
-        ready.dedup();
-        let (slow, quick) = ready.into_iter().partition(|key| self.is_slow(*key));
-        let mut all = Vec::new();
-        self.last_heard.quick = self.hear_those(quick, self.last_heard.quick, now, &mut all);
-        self.last_heard.slow = self.hear_those(slow, self.last_heard.slow, now, &mut all);
-        all
-    }
-
-    /// Whether the miner's coin has a memory-hard proof of work.
-    fn is_slow(&self, key: usize) -> bool {
-        let gate = self.miners.get(key).and_then(|miner| self.gates.get(&miner.port));
-        let coin = gate.and_then(|gate| self.coins.get(&gate.coin));
-        coin.is_some_and(|coin| coin.pool.coin.algorithm.is_memory_hard())
-    }
-
-    /// Hears miners as long as their shares have room in this turn. In a flood everybody has a
-    /// turn: this one goes on after who was heard last; who that is now is returned.
-    fn hear_those(
-        &mut self,
-        mut ready: Vec<usize>,
-        mut last: usize,
-        now: Now,
-        all: &mut Vec<Said>,
-    ) -> usize {
-        let heard = ready.partition_point(|key| *key <= last);
-        ready.rotate_left(heard);
+    /// Hears the miners of a pace that may have something to say, as long as their shares have room
+    /// in this turn. In a flood everybody has a turn: this one goes on after who was heard last.
+    pub(super) fn hear(&mut self, pace: Pace, now: Now) -> Vec<Said> {
+        let ready = std::mem::take(&mut self.ready);
+        let (mut those, others) = ready.into_iter().partition(|key| self.pace(*key) == pace);
+        self.ready = others;
+        let mut last = match pace {
+            Pace::Quick => self.last_heard.quick,
+            Pace::Slow => self.last_heard.slow,
+        };
+        in_turn(&mut those, last);
         let mut scratch = std::mem::take(&mut self.scratch);
-        let (mut submits, mut left) = (0, TURN_NS);
-        let mut keys = ready.into_iter();
+        let (mut all, mut submits, mut left) = (Vec::new(), 0, TURN_NS);
+        let mut keys = those.into_iter();
         while submits < SUBMITS_OF_ALL && left > 0 {
             let Some(key) = keys.next() else { break };
             last = key;
@@ -117,7 +104,21 @@ impl Worker {
         }
         self.ready.extend(keys);
         self.scratch = scratch;
-        last
+        match pace {
+            Pace::Quick => self.last_heard.quick = last,
+            Pace::Slow => self.last_heard.slow = last,
+        }
+        all
+    }
+
+    /// The pace of a miner's coin.
+    fn pace(&self, key: usize) -> Pace {
+        let gate = self.miners.get(key).and_then(|miner| self.gates.get(&miner.port));
+        let coin = gate.and_then(|gate| self.coins.get(&gate.coin));
+        match coin {
+            Some(coin) if coin.pool.coin.algorithm.is_memory_hard() => Pace::Slow,
+            _ => Pace::Quick,
+        }
     }
 
     /// Sees to miners who wait for their authorisation.
@@ -142,6 +143,14 @@ impl Worker {
             self.ready.push(key);
         }
     }
+}
+
+/// Puts miners into the order in which they are heard, each once, beginning after `last`.
+fn in_turn(keys: &mut Vec<usize>, last: usize) {
+    keys.sort_unstable();
+    keys.dedup();
+    let heard = keys.partition_point(|key| *key <= last);
+    keys.rotate_left(heard);
 }
 
 /// Reads and takes lines with at most so many submits.

@@ -69,7 +69,7 @@ pub(crate) fn judge_all(
         };
         for (piece_index, piece) in said.pieces.iter_mut().enumerate() {
             let Piece::Share { submit, verdict } = piece else { continue };
-            let (first, case) = open((index, piece_index), submit, miner, coin, now);
+            let (first, case) = open((index, piece_index), submit, miner, (coin, hasher), now);
             *verdict = first;
             cases.extend(case);
         }
@@ -146,7 +146,7 @@ fn open(
     place: (usize, usize),
     submit: &Submit,
     miner: &mut Miner,
-    coin: &Coin,
+    (coin, hasher): (&Coin, &Hasher),
     now: Now,
 ) -> (Result<(), Reject>, Option<Case>) {
     let Miner { session, rooted, late, .. } = miner;
@@ -175,7 +175,8 @@ fn open(
         // Late work is not credited, but a block is a block (reliability M31).
         (Some(Found::Current(posted) | Found::Previous(posted)), _) if stale => {
             let near = coin.jobs.latest().is_some_and(|it| is_near(&posted.work, &it.posted.work));
-            if !near || *late >= LATE_A_TIP {
+            let has_time = hasher.has_time_for_late(posted.work.plan.algorithm);
+            if !near || *late >= LATE_A_TIP || !has_time {
                 return (Err(Reject::Stale), None);
             }
             *late += 1;

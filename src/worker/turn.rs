@@ -1,6 +1,8 @@
 //! The loop and its turn: read, judge, record, reply; then show the board.
 
 use super::coin::Coin;
+use super::hear::Pace;
+use super::trial::{Said, judge_all};
 use super::{CHANNEL, MINERS, Now, SIGNALS, Stop, WAKER, Worker};
 use crate::sys::clock::{monotonic_us, ms};
 use crate::sys::{self, signals};
@@ -101,16 +103,14 @@ impl Worker {
             self.accept(now);
         }
         self.go_on_rolling_out(now);
-        let mut said = if self.stop.is_none() { self.hear(now) } else { Vec::new() };
-        super::trial::judge_all(
-            &mut said,
-            &mut self.miners,
-            &mut self.coins,
-            &mut self.hasher,
-            now,
-        );
-        let failed = self.commit(now);
-        self.settle(said, &failed, now);
+        let hears = self.stop.is_none();
+        let quick = if hears { self.hear(Pace::Quick, now) } else { Vec::new() };
+        self.answer(quick, now);
+        // Who has quick proofs of work has his answer before the slow ones are even begun.
+        let slow = if hears { self.hear(Pace::Slow, now) } else { Vec::new() };
+        if !slow.is_empty() {
+            self.answer(slow, now);
+        }
         self.submit_blocks(now);
         if self.next_second <= now.mono {
             self.next_second = now.mono.saturating_add(1000);
@@ -126,6 +126,14 @@ impl Worker {
             self.orphan(now);
         }
         self.publish(now);
+    }
+
+    /// Judges what was said, records it, and only then answers.
+    fn answer(&mut self, mut said: Vec<Said>, now: Now) {
+        let Self { miners, coins, hasher, .. } = self;
+        judge_all(&mut said, miners, coins, hasher, now);
+        let failed = self.commit(now);
+        self.settle(said, &failed, now);
     }
 
     /// Obeys signals; `true`: stop at once.

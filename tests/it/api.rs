@@ -1,6 +1,6 @@
 //! The APIs of a real pool: romp's is what its description says, NOMP's what NOMP's was.
 
-use crate::harness::{Client, NO_MWEB, Pair, Pool, Romp, alone, free_port, seconds, wait_until};
+use crate::harness::{Client, NO_MWEB, Pair, Romp, alone, free_port, seconds, wait_until};
 use crate::payments::submit;
 use crate::website::{Answer, ask, get, json_of, site};
 use serde_json::{Value, json};
@@ -36,19 +36,8 @@ fn fits(description: &Value, path: &str, answer: &Answer) {
 
 /// A pool that has found a block, paid one miner, and refused a share of its; the miner's address.
 fn paying_pool(pair: &Pair, port: u16) -> (Romp, Vec<Client>, String) {
-    pair.mine_to(120);
-    let address = pair.first.text("getnewaddress", json!(["", "legacy"]));
-    if pair.second.must("listwallets", json!([])).as_array().is_none_or(Vec::is_empty) {
-        pair.second.must("createwallet", json!(["miners"]));
-    }
-    let miner = pair.second.text("getnewaddress", json!([]));
-    let stratum = free_port();
-    let pool = Pool::new("litecoin", stratum, json!({"diff": 1e-5}), pair.daemons())
-        .with("address", json!(address))
-        .with(
-            "paymentProcessing",
-            json!({"enabled": true, "paymentInterval": 1, "minimumPayment": 0.01}),
-        );
+    let (miner, stratum) = (pair.miner("bech32"), free_port());
+    let pool = pair.paying_pool(stratum);
     let mut romp = Romp::prepare(1, &[&pool]);
     romp.set("website", Some(site("127.0.0.1", port)));
     romp.run();
@@ -64,24 +53,17 @@ fn paying_pool(pair: &Pair, port: u16) -> (Romp, Vec<Client>, String) {
     for client in &mut clients[1..] {
         submit(client, false);
     }
-    let block = clients[0].search(|meets, _, network| meets >= network * 1.000_001);
-    let answer = clients[0].request("mining.submit", &block.share).expect("an answer");
-    assert_eq!(answer["result"], json!(true), "{answer}");
+    let block = clients[0].find_block();
     let again = clients[0].request("mining.submit", &block.share).expect("an answer");
     assert_eq!(again["result"], Value::Null, "{again}");
-    let nobody = pair.second.text("getnewaddress", json!([]));
-    let bury = |count: u64| {
-        pair.first.must("generatetoaddress", json!([count, nobody]));
-        pair.agree();
-    };
     let ours = || json_of(port, &format!("/api/v1/pools/litecoin/miners/{miner}"));
     wait_until("the block", seconds(60), || {
         let blocks = json_of(port, "/api/v1/pools/litecoin/blocks").unwrap_or_default();
         blocks["blocks"][0]["state"] == "immature"
     });
-    bury(101);
+    pair.bury(101);
     wait_until("a payout", seconds(60), || {
-        bury(1);
+        pair.bury(1);
         ours().is_some_and(|it| it["payouts"][0]["state"] == "confirmed")
     });
     (romp, clients, miner)
@@ -187,7 +169,8 @@ fn money(port: u16, miner: &str) {
     assert_eq!(round["block"]["hash"], shown["credits"][0]["hash"]);
     let coins = json_of(port, "/api/v1/coins").expect("coins");
     let main = &coins["coins"][0]["networks"]["main"];
-    let wanted = json!({"pubkey_hash": [48], "script_hash": [50, 5], "wif": 176, "bech32": "ltc"});
+    let wanted = json!({"pubkey_hash": [48], "script_hash": [50, 5], "wif": 176, "bech32": "ltc",
+        "cashaddr": null});
     assert_eq!(*main, wanted, "{coins}");
 }
 

@@ -75,10 +75,7 @@ impl Scene {
         let pair = Pair::start_with(None, &[NO_MWEB]);
         pair.mine_to(120);
         let pool_address = pair.first.text("getnewaddress", json!(["", "legacy"]));
-        if pair.second.must("listwallets", json!([])).as_array().is_none_or(Vec::is_empty) {
-            pair.second.must("createwallet", json!(["miners"]));
-        }
-        let names = [0; 5].map(|_| pair.second.text("getnewaddress", json!(["", "legacy"])));
+        let names = [0; 5].map(|_| pair.miner("legacy"));
         let [alice, bob, carol, dave, eve] = names;
         // Two blocks of the old pool, of which the chain leaves the second one.
         let mine = |address: &str| {
@@ -156,9 +153,7 @@ impl Scene {
     }
 
     fn bury(&self, count: u64) {
-        let nobody = self.pair.second.text("getnewaddress", json!([]));
-        self.pair.first.must("generatetoaddress", json!([count, nobody]));
-        self.pair.agree();
+        self.pair.bury(count);
     }
 
     fn check_report(&self, report: &Value, taken: &str) {

@@ -98,20 +98,8 @@ fn wait_for_first_look(romp: &Romp) {
 fn blocks_payouts_and_money_set_aside_are_told_by_webhook_and_mail() {
     let _alone = alone();
     let pair = Pair::start_with(None, &[NO_MWEB]);
-    pair.mine_to(120);
-    let address = pair.first.text("getnewaddress", json!(["", "legacy"]));
-    if pair.second.must("listwallets", json!([])).as_array().is_none_or(Vec::is_empty) {
-        pair.second.must("createwallet", json!(["miners"]));
-    }
-    let miner = pair.second.text("getnewaddress", json!([]));
-    let stratum = free_port();
-    let pool = Pool::new("litecoin", stratum, json!({"diff": 1e-5}), pair.daemons())
-        .with("address", json!(address))
-        .with("validateWorkerUsername", json!(false))
-        .with(
-            "paymentProcessing",
-            json!({"enabled": true, "paymentInterval": 1, "minimumPayment": 0.01}),
-        );
+    let (miner, stratum) = (pair.miner("bech32"), free_port());
+    let pool = pair.paying_pool(stratum).with("validateWorkerUsername", json!(false));
     let (sink, post) = (Sink::start(), Post::start(None));
     let romp = start(&pool, json!({"webhooks": [hook(&sink)], "mail": mail(&post)}));
     wait_for_first_look(&romp);
@@ -126,11 +114,6 @@ fn blocks_payouts_and_money_set_aside_are_told_by_webhook_and_mail() {
         assert_eq!(answer["result"], json!(true), "{answer}");
         found.hash
     };
-    let bury = |count: u64| {
-        let nobody = pair.second.text("getnewaddress", json!([]));
-        pair.first.must("generatetoaddress", json!([count, nobody]));
-        pair.agree();
-    };
     // Whoever this is, what he earns is set aside.
     submit(HOSTILE, false);
     let block = submit(&format!("{miner}.rig"), true);
@@ -140,7 +123,7 @@ fn blocks_payouts_and_money_set_aside_are_told_by_webhook_and_mail() {
     assert_eq!(found[0]["data"]["worker"], json!(format!("{miner}.rig")));
     assert_eq!(found[0]["coin"], json!("litecoin"));
 
-    bury(3);
+    pair.bury(3);
     let orphan = submit(HOSTILE, true);
     let found = wait_told(&sink, "block-found", 2);
     assert_eq!(found[1]["data"]["hash"], json!(orphan));
@@ -151,9 +134,9 @@ fn blocks_payouts_and_money_set_aside_are_told_by_webhook_and_mail() {
         });
         node.must("invalidateblock", json!([orphan]));
     }
-    bury(101);
+    pair.bury(101);
     let gone = wait_for("the orphan", seconds(90), || {
-        bury(1);
+        pair.bury(1);
         of_kind(&sink, "block-orphaned").pop()
     });
     assert_eq!(gone["data"]["hash"], json!(orphan), "{gone}");
@@ -243,10 +226,7 @@ fn whatever_dies_each_block_is_told_in_order_under_one_id() {
     let mut client = Client::login(stratum, HOSTILE).expect("login");
     let mut mine = |count: usize| {
         for _ in 0..count {
-            let found = client.search(|meets, _, network| meets >= network * 1.000_001);
-            let answer = client.request("mining.submit", &found.share).expect("an answer");
-            assert_eq!(answer["result"], json!(true), "{answer}");
-            hashes.push(found.hash);
+            hashes.push(client.find_block().hash);
         }
     };
     let revived = || wait_until("a notifier", seconds(60), || romp.pids("notifier").len() == 1);
@@ -298,7 +278,8 @@ fn whatever_dies_each_block_is_told_in_order_under_one_id() {
         let list = romp.json(&["notify", "list", "--json"]).unwrap_or_default();
         list["targets"][0]["waiting"] == json!(0) && list["targets"][0]["given_up"] == json!(0)
     });
-    wait_until("the trouble to be over", seconds(30), || {
+    // Who was killed so often is started again after half a minute.
+    wait_until("the trouble to be over", seconds(90), || {
         romp.status().unwrap_or_default()["waits"] == json!({})
     });
 }
@@ -315,11 +296,7 @@ fn a_receiver_that_is_gone_for_good_is_left_alone() {
     let mut romp = start(&pool, json!({ "webhooks": [hook(&sink)] }));
     wait_for_first_look(&romp);
     let mut client = Client::login(stratum, ADDRESS).expect("login");
-    let mut mine = || {
-        let found = client.search(|meets, _, network| meets >= network * 1.000_001);
-        client.request("mining.submit", &found.share).expect("an answer");
-    };
-    mine();
+    client.find_block();
     wait_until("it to be said", seconds(60), || {
         romp.output().contains("it wants no more messages")
     });
@@ -331,7 +308,7 @@ fn a_receiver_that_is_gone_for_good_is_left_alone() {
         let now = romp.pids("notifier");
         now.len() == 1 && now != old
     });
-    mine();
+    client.find_block();
     wait_told(&sink, "block-found", 1);
     assert_eq!(sink.all().iter().filter(|posted| posted.status == 410).count(), 1);
     assert_eq!(of_kind(&sink, "process-died"), Vec::<Value>::new(), "a reload kills nobody");

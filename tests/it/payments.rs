@@ -2,7 +2,7 @@
 //! on, a process that is killed, and in the end on chain what the shares say, to the satoshi.
 
 use crate::harness::{
-    Client, NO_MWEB, Pair, Pool, Romp, Rpc, alone, free_port, seconds, to_satoshi, wait_until,
+    Client, NO_MWEB, Pair, Pool, Romp, alone, free_port, seconds, to_satoshi, wait_until,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -29,17 +29,6 @@ fn litecoin() -> Coin {
         kinds: &["legacy", "p2sh-segwit", "bech32"],
         diffs: [1e-5, 1.3e-5, 2.1e-5],
         scrypt: true,
-    }
-}
-
-impl Coin {
-    /// A new address of a node's wallet.
-    fn address(&self, node: &Rpc, account: &str, kind: usize) -> String {
-        let parameters = match self.kinds.len() {
-            0 => json!([account]),
-            count => json!([account, self.kinds[kind % count]]),
-        };
-        node.text("getnewaddress", parameters)
     }
 }
 
@@ -90,12 +79,16 @@ impl Scene {
         change: impl FnOnce(&Pair, Pool) -> Pool,
     ) -> Self {
         pair.mine_to(120);
-        let pool_address = coin.address(&pair.first, "pool", 0);
-        if pair.second.must("listwallets", json!([])).as_array().is_none_or(Vec::is_empty) {
-            pair.second.must("createwallet", json!(["miners"]));
-        }
-        let addresses: Vec<String> =
-            (0..miners).map(|index| coin.address(&pair.second, "", index)).collect();
+        let pool_address = match coin.kinds.first() {
+            None => pair.first.text("getnewaddress", json!(["pool"])),
+            Some(kind) => pair.first.text("getnewaddress", json!(["", kind])),
+        };
+        let addresses: Vec<String> = (0..miners)
+            .map(|index| match coin.kinds.len() {
+                0 => pair.second.text("getnewaddress", json!([])),
+                count => pair.miner(coin.kinds[index % count]),
+            })
+            .collect();
         let script = |address: &String| {
             let facts = pair.second.must("validateaddress", json!([address]));
             (address.clone(), facts["scriptPubKey"].as_str().unwrap_or_default().to_owned())
@@ -103,13 +96,9 @@ impl Scene {
         let scripts = addresses.iter().map(script).collect();
         let ports = [free_port(), free_port(), free_port()];
         let mut rules: Vec<Value> = coin.diffs.iter().map(|diff| json!({"diff": diff})).collect();
-        let pool = Pool::new(coin.id, ports[0], json!({}), pair.daemons())
-            .with("address", json!(pool_address))
-            .with("validateWorkerUsername", json!(false))
-            .with(
-                "paymentProcessing",
-                json!({"enabled": true, "paymentInterval": 1, "minimumPayment": 0.0001}),
-            );
+        let pool = pair
+            .paying(coin.id, &pool_address, ports[0])
+            .with("validateWorkerUsername", json!(false));
         rule(&mut rules);
         let ports_named = ports.iter().map(ToString::to_string).zip(rules).collect();
         let pool = change(&pair, pool.with("ports", Value::Object(ports_named)));
@@ -181,9 +170,7 @@ impl Scene {
 
     /// Blocks of nobody's miners, while the pool is at work.
     pub(crate) fn bury(&self, count: u64) {
-        let nobody = self.pair.second.text("getnewaddress", json!([]));
-        self.pair.first.must("generatetoaddress", json!([count, nobody]));
-        self.pair.agree();
+        self.pair.bury(count);
     }
 
     /// `romp audit`, which must be content.

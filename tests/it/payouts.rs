@@ -2,7 +2,7 @@
 //! once.
 
 use crate::harness::{
-    Client, NO_MWEB, Pair, Pool, Romp, Rpc, alone, free_port, seconds, to_satoshi, wait_until,
+    Client, NO_MWEB, Pair, Romp, Rpc, alone, free_port, seconds, to_satoshi, wait_until,
 };
 use serde_json::{Value, json};
 use std::io::{Read, Write};
@@ -96,37 +96,23 @@ fn json_of(romp: &Romp, arguments: &[&str]) -> Value {
 fn a_payout_whose_money_is_spent_by_hand_resolves_itself() {
     let _alone = alone();
     let pair = Pair::start_with(None, &[NO_MWEB]);
-    pair.mine_to(120);
     let gate = Gate::before(&pair.first);
-    let address = pair.first.text("getnewaddress", json!(["", "legacy"]));
-    if pair.second.must("listwallets", json!([])).as_array().is_none_or(Vec::is_empty) {
-        pair.second.must("createwallet", json!(["miners"]));
-    }
-    let miner = pair.second.text("getnewaddress", json!([]));
+    let miner = pair.miner("bech32");
     let mut wallet = pair.daemons()[0].clone();
     wallet["port"] = json!(gate.port);
     let port = free_port();
-    let pool = Pool::new("litecoin", port, json!({"diff": 1e-5}), pair.daemons())
-        .with("address", json!(address))
-        .with(
-            "paymentProcessing",
-            json!({"enabled": true, "paymentInterval": 1, "minimumPayment": 0.01, "daemon": wallet}),
-        );
+    let pool = pair.paying_pool(port).with(
+        "paymentProcessing",
+        json!({"enabled": true, "paymentInterval": 1, "minimumPayment": 0.01, "daemon": wallet}),
+    );
     let romp = Romp::start(1, &[&pool]);
     let mut client = Client::login(port, &miner).expect("login").scrypt();
     client.wait_for_work_on(&pair.first.text("getbestblockhash", json!([]))).expect("work");
-    let block = client.search(|meets, _, network| meets >= network * 1.000_001);
-    let answer = client.request("mining.submit", &block.share).expect("an answer");
-    assert_eq!(answer["result"], json!(true), "{answer}");
+    client.find_block();
     wait_until("the block in the chain", seconds(60), || pair.second.height() == 121);
-    let bury = |count: u64| {
-        let nobody = pair.second.text("getnewaddress", json!([]));
-        pair.first.must("generatetoaddress", json!([count, nobody]));
-        pair.agree();
-    };
     let payouts = || json_of(&romp, &["payouts", "litecoin", "--json"])["payouts"].clone();
     let words = || payouts()[0]["waits_for"].as_str().unwrap_or_default().to_owned();
-    bury(101);
+    pair.bury(101);
     wait_until("a payout that is refused", seconds(60), || words().contains("mempool full"));
     assert_eq!(payouts()[0]["state"], json!("signed"));
     let txid = payouts()[0]["txid"].as_str().expect("an id").to_owned();
@@ -140,22 +126,22 @@ fn a_payout_whose_money_is_spent_by_hand_resolves_itself() {
     let raw = pair.first.text("createrawtransaction", json!([locked, [{other: 0.5}]]));
     let signed = pair.first.must("signrawtransactionwithwallet", json!([raw]));
     pair.first.must("sendrawtransaction", json!([signed["hex"], 0]));
-    bury(1);
+    pair.bury(1);
     gate.shut.store(false, Ordering::Relaxed);
     wait_until("the payer to see it", seconds(60), || words().contains("it is void at height"));
     // At most ten blocks between two looks.
     for _ in 0..9 {
-        bury(10);
+        pair.bury(10);
         gate.wait_for_look();
     }
-    bury(9);
+    pair.bury(9);
     gate.wait_for_look();
     assert_eq!(payouts()[0]["state"], json!("signed"));
-    bury(1);
+    pair.bury(1);
     wait_until("another payout in its place", seconds(60), || payouts()[0]["txid"] != json!(txid));
     assert_eq!(payouts()[1]["state"], json!("void"));
     wait_until("it to be paid", seconds(60), || {
-        bury(1);
+        pair.bury(1);
         payouts()[0]["state"] == json!("confirmed")
     });
     let audit = romp.command(&["audit", "litecoin", "--json"]);

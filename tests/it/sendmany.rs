@@ -2,8 +2,8 @@
 //! answers are lost; and addresses with minimums of their own.
 
 use crate::harness::{
-    Client, Fate, NO_MWEB, OldWallet, Pair, Pool, Romp, alone, free_port, seconds, to_satoshi,
-    wait_for, wait_until,
+    Client, Fate, NO_MWEB, OldWallet, Pair, Romp, alone, free_port, seconds, to_satoshi, wait_for,
+    wait_until,
 };
 use serde_json::{Value, json};
 
@@ -23,29 +23,22 @@ struct Scene {
 impl Scene {
     fn start() -> Self {
         let pair = Pair::start_with(None, &[NO_MWEB]);
-        pair.mine_to(120);
-        let pool_address = pair.first.text("getnewaddress", json!(["", "legacy"]));
-        if pair.second.must("listwallets", json!([])).as_array().is_none_or(Vec::is_empty) {
-            pair.second.must("createwallet", json!(["miners"]));
-        }
-        let address = |_| pair.second.text("getnewaddress", json!(["", "legacy"]));
+        let address = |_| pair.miner("legacy");
         let miners: Vec<String> = (0..MINERS).map(address).collect();
         let fees = address(MINERS);
         let wallet = OldWallet::start(&pair.first);
         let port = free_port();
         let (user, password) = (&pair.first.user, &pair.first.password);
-        let pool = Pool::new("litecoin", port, json!({"diff": 1e-5}), pair.daemons())
-            .with("address", json!(pool_address))
-            .with(
-                "paymentProcessing",
-                json!({
-                    "enabled": true, "paymentInterval": 1, "minimumPayment": 0.0001,
-                    "feePercent": 0.015, "feeReceiveAddress": fees, "feeWithdrawalThreshold": 0.01,
-                    "daemon": {
-                        "host": "127.0.0.1", "port": wallet.port, "user": user, "password": password,
-                    },
-                }),
-            );
+        let pool = pair.paying_pool(port).with(
+            "paymentProcessing",
+            json!({
+                "enabled": true, "paymentInterval": 1, "minimumPayment": 0.0001,
+                "feePercent": 0.015, "feeReceiveAddress": fees, "feeWithdrawalThreshold": 0.01,
+                "daemon": {
+                    "host": "127.0.0.1", "port": wallet.port, "user": user, "password": password,
+                },
+            }),
+        );
         let romp = Romp::start(1, &[&pool]);
         Self { pair, romp, wallet, port, miners, fees }
     }
@@ -90,9 +83,7 @@ impl Scene {
     }
 
     fn bury(&self, count: u64) {
-        let nobody = self.pair.second.text("getnewaddress", json!([]));
-        self.pair.first.must("generatetoaddress", json!([count, nobody]));
-        self.pair.agree();
+        self.pair.bury(count);
     }
 
     /// Mines until the reward of that block may be spent, and the next one's not yet.

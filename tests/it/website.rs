@@ -1,8 +1,8 @@
 //! The web site of a real pool, asked as browsers and dashboards do, and as nobody should.
 
 use crate::harness::{
-    ADDRESS, Client, NO_MWEB, Pair, Pool, Redis, Romp, Stub, alone, free_port, seconds, to_satoshi,
-    wait_for, wait_until,
+    ADDRESS, Client, NO_MWEB, Pair, Pool, Redis, Romp, Stub, alone, free_port, kill, seconds,
+    to_satoshi, wait_for, wait_until,
 };
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
@@ -86,6 +86,7 @@ fn start_pool(stub: &Stub, stratum: u16, port: u16) -> Romp {
         .with("validateWorkerUsername", json!(false));
     let mut romp = Romp::prepare(1, &[&pool]);
     romp.set("website", Some(site("127.0.0.1", port)));
+    romp.set("shutdownTimeout", Some(json!(5)));
     romp.run();
     romp.wait_ready(1);
     romp
@@ -226,6 +227,9 @@ fn parts_of_pages(port: u16, stratum: u16, miner: &str) {
     assert!(page.contains(&line), "{page}");
     let page = get(port, "/getting_started?coin=%3Cb%3E&hardware=%22&address=%22%3E%3Cb%3E").text();
     assert!(!page.contains("<b>\"") && page.contains("ADDRESS.rig1"), "{page}");
+    let told = ask(port, "GET", "/getting_started", "X-Forwarded-Host: mine.example\r\n");
+    let told = told.expect("an answer").text();
+    assert!(told.contains(&format!("stratum+tcp://mine.example:{stratum}")), "{told}");
     let script = page.split("src=\"/static/").nth(1).and_then(|rest| rest.split('"').next());
     let script = get(port, &format!("/static/{}", script.expect("a script")));
     assert_eq!(script.header("content-type"), Some("text/javascript; charset=utf-8"));
@@ -233,9 +237,13 @@ fn parts_of_pages(port: u16, stratum: u16, miner: &str) {
     for (path, status) in [
         ("/api/v1/events?topics=miner", 400),
         ("/api/v1/events?topics=x", 400),
+        ("/api/v1/events?topic=pools", 400),
+        ("/api/v1/events?topics=pools&topics=block", 400),
         ("/api/v1/events?miner=x&coin=nothing", 404),
     ] {
-        assert_eq!(get(port, path).status, status, "{path}");
+        let answer = get(port, path);
+        assert_eq!(answer.status, status, "{path}");
+        assert_eq!(answer.header("content-type"), Some("application/json"), "{path}");
     }
 }
 
@@ -364,38 +372,79 @@ fn a_killed_site_comes_back_and_a_reload_moves_it_while_miners_mine() {
 }
 
 #[test]
+fn nobody_notices_a_site_that_stands_still() {
+    let _alone = alone();
+    let stub = Stub::start(&["segwit"]);
+    stub.make_easy();
+    let (stratum, port) = (free_port(), free_port());
+    let mut romp = start(&stub, stratum, port);
+    let mut client = Client::login(stratum, HOSTILE).expect("login");
+    let workers = romp.pids("worker");
+    let stop = |romp: &Romp| {
+        let pid = wait_for("a site", seconds(60), || romp.pids("website").first().copied());
+        kill(pid, Signal::SIGSTOP);
+        pid
+    };
+    let mut mine = |count: u64, romp: &Romp| {
+        for _ in 0..count {
+            let found = client.find_block();
+            wait_until("the block in the ledger", seconds(30), || {
+                let blocks = romp.json(&["blocks", "bitcoin", "--json"]).unwrap_or_default();
+                blocks[0]["hash"] == json!(found.hash) && blocks[0]["state"] == json!("accepted")
+            });
+        }
+    };
+    let still = stop(&romp);
+    mine(3, &romp);
+    assert_eq!(romp.shares("bitcoin").0, 3);
+    kill(still, Signal::SIGCONT);
+    wait_until("the numbers", seconds(60), || {
+        let pool = json_of(port, "/api/v1/pools/bitcoin").unwrap_or_default();
+        pool["shares"]["accepted"] == json!(3) && pool["blocks"]["found"] == json!(3)
+    });
+
+    // A reload does not wait for it; it is ended by force, and another one serves.
+    stop(&romp);
+    let mut other = site("127.0.0.1", port);
+    other["siteTitle"] = json!("Another title");
+    romp.set("website", Some(other));
+    romp.process().signal(Signal::SIGHUP);
+    wait_until("the reload", seconds(30), || {
+        let status = romp.status().unwrap_or_default();
+        status["generation"] == json!(2) && status["reloaded"]["done"] == json!(true)
+    });
+    mine(1, &romp);
+    wait_until("another site", seconds(60), || {
+        ask(port, "GET", "/", "").is_some_and(|page| page.text().contains("Another title"))
+    });
+    assert!(romp.output().contains("WEB did not end in time: killed"), "{}", romp.output());
+    assert_eq!(romp.pids("worker"), workers);
+    mine(1, &romp);
+
+    // Nor does the pool's end.
+    stop(&romp);
+    assert_eq!(romp.stop(Signal::SIGTERM), Some(0));
+}
+
+#[test]
 fn a_block_and_its_payout_are_shown_to_the_satoshi() {
     let _alone = alone();
     let pair = Pair::start_with(None, &[NO_MWEB]);
-    pair.mine_to(120);
-    let address = pair.first.text("getnewaddress", json!(["", "legacy"]));
-    if pair.second.must("listwallets", json!([])).as_array().is_none_or(Vec::is_empty) {
-        pair.second.must("createwallet", json!(["miners"]));
-    }
-    let miner = pair.second.text("getnewaddress", json!([]));
+    let miner = pair.miner("bech32");
     let (stratum, port) = (free_port(), free_port());
-    let pool = Pool::new("litecoin", stratum, json!({"diff": 1e-5}), pair.daemons())
-        .with("address", json!(address))
-        .with(
-            "paymentProcessing",
-            json!({"enabled": true, "paymentInterval": 1, "minimumPayment": 0.01}),
-        );
+    let pool = pair.paying_pool(stratum);
     let mut romp = Romp::prepare(1, &[&pool]);
     romp.set("website", Some(site("127.0.0.1", port)));
     romp.run();
     romp.wait_ready(1);
     let mut client = Client::login(stratum, &format!("{miner}.rig")).expect("login").scrypt();
     client.wait_for_work_on(&pair.first.text("getbestblockhash", json!([]))).expect("work");
-    let block = client.search(|meets, _, network| meets >= network * 1.000_001);
-    let answer = client.request("mining.submit", &block.share).expect("an answer");
-    assert_eq!(answer["result"], json!(true), "{answer}");
-    let bury = |count: u64| {
-        let nobody = pair.second.text("getnewaddress", json!([]));
-        pair.first.must("generatetoaddress", json!([count, nobody]));
-        pair.agree();
-    };
+    let block = client.find_block();
     let ours = || json_of(port, &format!("/api/v1/pools/litecoin/miners/{miner}"));
     let blocks = || json_of(port, "/api/v1/pools/litecoin/blocks").unwrap_or_default();
+    // Whoever has it, the ledger or the book: it is there once.
+    wait_until("the block in the list", seconds(60), || blocks()["blocks"][0].is_object());
+    assert_eq!(blocks()["blocks"].as_array().map(Vec::len), Some(1), "{}", blocks());
     wait_until("the block", seconds(60), || {
         let all = blocks();
         all["blocks"][0]["hash"] == json!(block.hash) && all["blocks"][0]["state"] == "immature"
@@ -404,12 +453,16 @@ fn a_block_and_its_payout_are_shown_to_the_satoshi() {
     wait_until("the block on the page", seconds(30), || {
         get(port, "/stats").text().contains(&block.hash)
     });
-    // Nothing is owed before it is mature, and its worker has gone on to the next round.
-    assert_eq!(ours().map(|it| it["balance"].clone()).unwrap_or_default(), Value::Null);
+    // Nothing is owed before it is mature, but what it will bring is told.
+    wait_until("what the block will bring", seconds(30), || {
+        let balance = ours().unwrap_or_default()["balance"].clone();
+        let immature = balance["immature_estimate"].as_str().unwrap_or("0.00000000");
+        immature != "0.00000000" && balance["unpaid"] == json!("0.00000000")
+    });
 
-    bury(101);
+    pair.bury(101);
     wait_until("a payout", seconds(60), || {
-        bury(1);
+        pair.bury(1);
         ours().is_some_and(|it| it["payouts"][0]["state"] == "confirmed")
     });
     let shown = ours().expect("the miner");
@@ -459,6 +512,10 @@ fn while_the_ledger_is_away_its_last_numbers_stay_and_say_their_age() {
     let page = get(port, "/stats").text();
     assert!(page.contains("The ledger cannot be read: these numbers are from"), "{page}");
     assert!(page.contains("<dd>7</dd>"), "{page}");
+    for path in ["/".to_owned(), "/workers".to_owned(), format!("/miner/{ADDRESS}")] {
+        let page = get(port, &path).text();
+        assert!(page.contains("The ledger cannot be read: these numbers are from"), "{page}");
+    }
     wait_until("readiness to end", seconds(60), || get(port, "/ready").status == 503);
     assert_eq!(get(port, "/health").status, 200);
     assert!(client.mine().expect("the miner notices nothing").0);
@@ -508,9 +565,7 @@ fn a_found_block_is_told_and_shown_long_before_the_next_look() {
         text.clone()
     };
     hear("event: numbers");
-    let block = client.search(|meets, _, network| meets >= network * 1.000_001);
-    let answer = client.request("mining.submit", &block.share).expect("an answer");
-    assert_eq!(answer["result"], json!(true), "{answer}");
+    let block = client.find_block();
     let heard = hear("event: block");
     assert!(heard.contains("\"event\":\"found\"") && heard.contains(&block.hash), "{heard}");
     assert!(get(port, "/stats").text().contains(&block.hash));

@@ -107,6 +107,28 @@ fn invented_names_become_one_of_their_address_and_sums_stay_right() {
 }
 
 #[test]
+fn names_without_work_leave_room_for_those_with_work() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut store, mut position) = (store(dir.path()), 0);
+    let refusals = (0..600).map(|n| refused(START, &format!("eve.{n}"), 1));
+    assert!(store.apply(&batch(&mut position, refusals)).unwrap());
+    let miner = |address: &str| reader(dir.path()).miner(address, START, START + 60, 0).unwrap();
+    let eve = miner("eve");
+    assert_eq!((eve.len(), eve["eve.(others)"][0].sum.rejected), (501, 100));
+    // One that works has its name, also where its first share was refused.
+    let works = [refused(START, "eve.rig", 1), share(START + 1, "eve.rig", 7)];
+    assert!(store.apply(&batch(&mut position, works)).unwrap());
+    assert_eq!((miner("eve").len(), miner("eve")["eve.rig"][0].sum.weight), (502, 7));
+    // And the same of the coin.
+    let connection = Connection::open(file::path(dir.path(), "litecoin")).unwrap();
+    connection.execute("UPDATE meta SET value = 15000 WHERE name = 'names'", []).unwrap();
+    let records = [refused(START, "bob", 1), share(START, "carol", 1), refused(START, "eve.x", 1)];
+    assert!(store.apply(&batch(&mut position, records)).unwrap());
+    assert_eq!((miner("bob").len(), miner("carol").len(), miner("(others)").len()), (0, 1, 1));
+    assert_eq!(miner("eve")["eve.(others)"][0].sum.rejected, 101);
+}
+
+#[test]
 fn a_coin_has_an_allowance_too_and_then_addresses_are_one() {
     let dir = tempfile::tempdir().unwrap();
     let (mut store, mut position) = (store(dir.path()), 0);

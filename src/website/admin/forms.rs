@@ -71,7 +71,7 @@ fn sender<'a>(
     asker: &Asker,
 ) -> Result<(&'a Center, session::Id), Box<Response>> {
     let center =
-        site.admin.as_ref().ok_or_else(|| Box::new(StatusCode::NOT_FOUND.into_response()))?;
+        site.admin.as_deref().ok_or_else(|| Box::new(StatusCode::NOT_FOUND.into_response()))?;
     center.sent(headers, csrf).map(|id| (center, id)).ok_or_else(|| {
         log::warn!("Admin Center: {}: a form without a session", asker.address);
         let words = "This form is out of date: log in, and send it again.";

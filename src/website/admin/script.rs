@@ -8,9 +8,10 @@ use super::Center;
 use super::work::{Checked, Reloaded};
 use crate::special;
 use axum::body::Bytes;
-use axum::extract::{Extension, State};
+use axum::extract::FromRequestParts;
+use axum::http::StatusCode;
 use axum::http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -34,37 +35,37 @@ fn busy(words: &str) -> Response {
     error_json(StatusCode::SERVICE_UNAVAILABLE, words)
 }
 
-/// The Admin Center for who has the token, or the answer to others.
-fn enter<'a>(
-    site: &'a Site,
-    asker: &Asker,
-    headers: &HeaderMap,
-) -> Result<&'a Center, Box<Response>> {
-    let Some(center) = &site.admin else {
-        return Err(Box::new(StatusCode::NOT_FOUND.into_response()));
-    };
-    center.script(asker.address, headers).map(|()| center).map_err(|status| {
-        let (words, name, value) = match status {
-            StatusCode::TOO_MANY_REQUESTS => ("too many wrong tokens", RETRY_AFTER, "60"),
-            _ => ("send `Authorization: Bearer TOKEN`", WWW_AUTHENTICATE, "Bearer"),
+/// A script that has the token.
+pub(super) struct Script {
+    site: Arc<Site>,
+    center: Arc<Center>,
+    asker: Asker,
+}
+
+impl FromRequestParts<Arc<Site>> for Script {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, site: &Arc<Site>) -> Result<Self, Response> {
+        let asker = parts.extensions.get::<Asker>().cloned();
+        let (Some(center), Some(asker)) = (&site.admin, asker) else {
+            return Err(StatusCode::NOT_FOUND.into_response());
         };
-        let mut response = error_json(status, words);
-        response.headers_mut().insert(name, HeaderValue::from_static(value));
-        Box::new(response)
-    })
+        if let Err(status) = center.script(asker.address, &parts.headers) {
+            let (words, name, value) = match status {
+                StatusCode::TOO_MANY_REQUESTS => ("too many wrong tokens", RETRY_AFTER, "60"),
+                _ => ("send `Authorization: Bearer TOKEN`", WWW_AUTHENTICATE, "Bearer"),
+            };
+            let mut response = error_json(status, words);
+            response.headers_mut().insert(name, HeaderValue::from_static(value));
+            return Err(response);
+        }
+        Ok(Self { site: site.clone(), center: center.clone(), asker })
+    }
 }
 
 /// `GET /api/admin/status`: as `romp status --json`, and what is on hold in the books.
-pub(super) async fn status(
-    State(site): State<Arc<Site>>,
-    Extension(asker): Extension<Asker>,
-    headers: HeaderMap,
-) -> Response {
-    let center = match enter(&site, &asker, &headers) {
-        Ok(center) => center,
-        Err(response) => return *response,
-    };
-    match center.whole(&site).await {
+pub(super) async fn status(script: Script) -> Response {
+    match script.center.whole(&script.site).await {
         Ok(whole) => {
             answer(StatusCode::OK, &json!({ "status": whole.status, "on_hold": whole.books }))
         }
@@ -73,52 +74,24 @@ pub(super) async fn status(
 }
 
 /// `GET /api/admin/bans`.
-pub(super) async fn bans(
-    State(site): State<Arc<Site>>,
-    Extension(asker): Extension<Asker>,
-    headers: HeaderMap,
-) -> Response {
-    let center = match enter(&site, &asker, &headers) {
-        Ok(center) => center,
-        Err(response) => return *response,
-    };
-    match center.command(&site, json!({ "command": "bans" })).await {
+pub(super) async fn bans(script: Script) -> Response {
+    match script.center.command(&script.site, json!({ "command": "bans" })).await {
         Ok(bans) => answer(StatusCode::OK, &bans),
         Err(words) => busy(&words),
     }
 }
 
 /// `POST /api/admin/bans`: `{"network": ..., "seconds": ..., "reason": ...}`.
-pub(super) async fn ban(
-    State(site): State<Arc<Site>>,
-    Extension(asker): Extension<Asker>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
-    act(&site, &asker, &headers, &body, ("ban", "has banned")).await
+pub(super) async fn ban(script: Script, body: Bytes) -> Response {
+    act(&script, &body, ("ban", "has banned")).await
 }
 
 /// `POST /api/admin/unban`: `{"network": ...}`.
-pub(super) async fn unban(
-    State(site): State<Arc<Site>>,
-    Extension(asker): Extension<Asker>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
-    act(&site, &asker, &headers, &body, ("unban", "has lifted the ban of")).await
+pub(super) async fn unban(script: Script, body: Bytes) -> Response {
+    act(&script, &body, ("unban", "has lifted the ban of")).await
 }
 
-async fn act(
-    site: &Arc<Site>,
-    asker: &Asker,
-    headers: &HeaderMap,
-    body: &[u8],
-    (command, what): (&str, &str),
-) -> Response {
-    let center = match enter(site, asker, headers) {
-        Ok(center) => center,
-        Err(response) => return *response,
-    };
+async fn act(script: &Script, body: &[u8], (command, what): (&str, &str)) -> Response {
     let sent: Sent = match serde_json::from_slice(body) {
         Ok(sent) => sent,
         Err(error) => return error_json(StatusCode::BAD_REQUEST, &error.to_string()),
@@ -128,10 +101,10 @@ async fn act(
     let request = json!({
         "command": command, "network": network, "seconds": seconds, "reason": reason,
     });
-    match center.command(site, request).await {
+    match script.center.command(&script.site, request).await {
         Ok(done) => {
             let network = done.get("network").and_then(Value::as_str).unwrap_or_default();
-            special!("Admin Center: a script of {} {what} {network}", asker.address);
+            special!("Admin Center: a script of {} {what} {network}", script.asker.address);
             answer(StatusCode::OK, &done)
         }
         Err(words) => error_json(StatusCode::UNPROCESSABLE_ENTITY, &words),
@@ -143,33 +116,17 @@ fn findings(checked: &Checked) -> Value {
 }
 
 /// `GET /api/admin/check`.
-pub(super) async fn check(
-    State(site): State<Arc<Site>>,
-    Extension(asker): Extension<Asker>,
-    headers: HeaderMap,
-) -> Response {
-    let center = match enter(&site, &asker, &headers) {
-        Ok(center) => center,
-        Err(response) => return *response,
-    };
-    match center.check(&site).await {
+pub(super) async fn check(script: Script) -> Response {
+    match script.center.check(&script.site).await {
         Ok(checked) => answer(StatusCode::OK, &findings(&checked)),
         Err(words) => busy(&words),
     }
 }
 
 /// `POST /api/admin/reload`.
-pub(super) async fn reload(
-    State(site): State<Arc<Site>>,
-    Extension(asker): Extension<Asker>,
-    headers: HeaderMap,
-) -> Response {
-    let center = match enter(&site, &asker, &headers) {
-        Ok(center) => center,
-        Err(response) => return *response,
-    };
-    special!("Admin Center: a script of {} asks for a reload", asker.address);
-    match center.reload(&site).await {
+pub(super) async fn reload(script: Script) -> Response {
+    special!("Admin Center: a script of {} asks for a reload", script.asker.address);
+    match script.center.reload(&script.site).await {
         Ok(Reloaded::Refused(checked)) => answer(StatusCode::CONFLICT, &findings(&checked)),
         Ok(Reloaded::Tried(outcome, generation)) => {
             let done = outcome.get("done").and_then(Value::as_bool) == Some(true);

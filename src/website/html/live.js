@@ -10,6 +10,7 @@
   if (!part || !window.EventSource) return;
 
   let events, retry = 2000, timer = 0, tag = "", busy = false, again = false, heard = 0;
+  let urgent = false;
   shown.hidden = false;
   const say = (state, text) => {
     shown.className = "live " + state;
@@ -96,9 +97,12 @@
       // The page is of these numbers already.
       if (at <= Math.max(heard, Number(main.dataset.at))) return;
       heard = at;
-      soon(document.hidden ? 10000 : part.startsWith("/miner/") ? 5000 : 700);
+      soon(document.hidden ? 10000 : part.startsWith("/miner/") ? 5000 : urgent ? 300 : 700);
+      urgent = false;
     });
+    // The numbers come behind it.
     events.addEventListener("block", (event) => {
+      urgent = true;
       const block = JSON.parse(event.data);
       const became = NEWS[block.event];
       if (!became) return;

@@ -21,25 +21,16 @@ pub(super) fn write(out: &mut String, status: &Value, now: u64) {
         ),
     ];
     for (name, kind, help, key) in each {
-        let mut family = Family::new(out, name, kind, help);
-        for (coin, of) in object(status, "coins") {
-            if let Some(value) = number(of, key) {
-                family.put(&[("coin", coin)], value);
-            }
-        }
+        Family::new(out, name, kind, help).put_each(coins(status, |of| number(of, key)));
     }
-    let mut family = Family::new(out, "romp_pool_fresh", "gauge", "Whether a coin can be mined.");
-    for (coin, of) in object(status, "coins") {
-        let fresh = of.get("state").and_then(Value::as_str) == Some("fresh");
-        family.put(&[("coin", coin)], yes(fresh));
-    }
+    let help = "Whether a coin can be mined.";
+    Family::new(out, "romp_pool_fresh", "gauge", help).put_each(coins(status, |of| {
+        Some(yes(of.get("state").and_then(Value::as_str) == Some("fresh")))
+    }));
     let help = "Age of the last work that was sent to the workers.";
-    let mut family = Family::new(out, "romp_pool_work_age_seconds", "gauge", help);
-    for (coin, of) in object(status, "coins") {
-        if let Some(at) = of.get("work_at").and_then(Value::as_u64) {
-            family.put(&[("coin", coin)], seconds(now.saturating_sub(at)));
-        }
-    }
+    Family::new(out, "romp_pool_work_age_seconds", "gauge", help).put_each(coins(status, |of| {
+        Some(seconds(now.saturating_sub(of.get("work_at").and_then(Value::as_u64)?)))
+    }));
     let help = "Refused shares since start, by reason.";
     let mut family = Family::new(out, "romp_pool_rejected_shares_total", "counter", help);
     for (coin, of) in object(status, "coins") {
@@ -56,6 +47,14 @@ pub(super) fn write(out: &mut String, status: &Value, now: u64) {
     }
     notices(out, status);
     daemons(out, status);
+}
+
+/// A number of each coin.
+fn coins<'s>(
+    status: &'s Value,
+    look: impl Fn(&'s Value) -> Option<f64>,
+) -> impl Iterator<Item = ([(&'s str, &'s str); 1], Option<f64>)> {
+    object(status, "coins").map(move |(coin, of)| ([("coin", coin.as_str())], look(of)))
 }
 
 fn notices(out: &mut String, status: &Value) {

@@ -21,6 +21,18 @@ impl<'a> Family<'a> {
         self.line("", labels, None, value);
     }
 
+    /// The number of each that has one.
+    pub(super) fn put_each<'l, const N: usize>(
+        mut self,
+        each: impl Iterator<Item = ([(&'l str, &'l str); N], Option<f64>)>,
+    ) {
+        for (labels, value) in each {
+            if let Some(value) = value {
+                self.put(&labels, value);
+            }
+        }
+    }
+
     /// A histogram's buckets, each with all that are below its bound; their number; their sum.
     #[expect(clippy::cast_precision_loss, reason = "for display")]
     pub(super) fn put_times(&mut self, labels: &[(&str, &str)], times: &Times) {

@@ -18,17 +18,13 @@ pub(super) fn write(out: &mut String, status: &Value) {
             "wrong_passwords",
         ),
     ];
+    let alone = |value| std::iter::once(([], value));
     for (name, kind, help, key) in each {
-        let mut family = Family::new(out, name, kind, help);
-        if let Some(value) = number(status, key) {
-            family.put(&[], value);
-        }
+        Family::new(out, name, kind, help).put_each(alone(number(status, key)));
     }
     let help = "Most files that a process may have open.";
-    let mut family = Family::new(out, "romp_open_files_limit", "gauge", help);
-    if let Some(limit) = status.get("nofile").and_then(|it| number(it, "soft")) {
-        family.put(&[], limit);
-    }
+    let limit = status.get("nofile").and_then(|it| number(it, "soft"));
+    Family::new(out, "romp_open_files_limit", "gauge", help).put_each(alone(limit));
     let help = "Connections refused or ended, by cause.";
     let mut family = Family::new(out, "romp_refused_connections_total", "counter", help);
     for (cause, count) in object(status, "refused") {
@@ -89,12 +85,11 @@ fn processes(out: &mut String, children: &[Value]) {
         ),
     ];
     for (name, kind, help, key, unit, workers) in each {
-        let mut family = Family::new(out, name, kind, help);
-        for (role, slot, child) in &children {
-            if let Some(value) = number(child, key).filter(|_| !workers || role == "worker") {
-                family.put(&[("role", role), ("slot", slot)], value * unit);
-            }
-        }
+        let all = children.iter().filter(|(role, ..)| !workers || role == "worker");
+        Family::new(out, name, kind, help).put_each(all.map(|(role, slot, child)| {
+            let value = number(child, key).map(|value| value * unit);
+            ([("role", role.as_str()), ("slot", slot.as_str())], value)
+        }));
     }
 }
 

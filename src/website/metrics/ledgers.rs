@@ -18,7 +18,7 @@ fn in_coins(amount: u128) -> f64 {
 /// What was read of ledgers, histories and books.
 #[expect(clippy::cast_precision_loss, reason = "for display")]
 pub(super) fn write(out: &mut String, snapshot: &Snapshot, now: u64) {
-    let each: [(&str, &str, &str, Look); 16] = [
+    let each: [(&str, &str, &str, Look); 17] = [
         ("romp_ledger_up", "gauge", "Whether the ledger can be read.", |coin, _| {
             Some(yes(coin.ledger.at > 0 && coin.ledger.trouble.is_none()))
         }),
@@ -80,21 +80,17 @@ pub(super) fn write(out: &mut String, snapshot: &Snapshot, now: u64) {
         ("romp_payments_held_accounts", "gauge", "Accounts with money set aside.", |coin, _| {
             Some(coin.booked()?.totals.holders as f64)
         }),
+        (
+            "romp_payments_paid_coins_total",
+            "counter",
+            "Coins paid in confirmed payouts.",
+            |it, _| Some(in_coins(it.booked()?.totals.paid)),
+        ),
     ];
     for (name, kind, help, look) in each {
-        let mut family = Family::new(out, name, kind, help);
-        for (id, coin) in &snapshot.coins {
-            if let Some(value) = look(coin, now) {
-                family.put(&[("coin", id)], value);
-            }
-        }
-    }
-    let help = "Coins paid in confirmed payouts.";
-    let mut family = Family::new(out, "romp_payments_paid_coins_total", "counter", help);
-    for (id, coin) in &snapshot.coins {
-        if let Some(book) = coin.booked() {
-            family.put(&[("coin", id)], in_coins(book.totals.paid));
-        }
+        let all = snapshot.coins.iter();
+        Family::new(out, name, kind, help)
+            .put_each(all.map(|(id, coin)| ([("coin", id.as_str())], look(coin, now))));
     }
     let help = "Blocks in the book, by state.";
     let mut family = Family::new(out, "romp_pool_blocks", "gauge", help);

@@ -1,19 +1,21 @@
 //! A miner's own page, by address: rigs, balance, what holds the next payout, payments.
 
 use super::super::coin::{WorkerView, owner};
+use super::super::forwarded::Asker;
 use super::super::miner::{self, Miner, Rig, why};
 use super::super::routes::Site;
+use super::super::snapshot::Snapshot;
 use super::super::text::{ago, coins, in_path, rate, shown, utc};
 use super::chart::{self, Chart, Series};
 use super::frame::Frame;
-use super::view::{PayoutView, link, money};
-use super::{Message, RigView, page, page_or_part};
+use super::view::{PayoutView, away, link, money};
+use super::{Message, RigView, message, page, page_or_part};
 use crate::config::Pool;
 use crate::ledger::book::{Balance, Paid};
 use crate::rewards::Amount;
 use crate::sys::clock::unix_ms;
 use askama::Template;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Extension, Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde::Deserialize;
@@ -45,6 +47,8 @@ struct MinerView {
     online: usize,
     count: usize,
     more: usize,
+    /// What cannot be read now, and how old its numbers are.
+    away: Vec<String>,
     has_account: bool,
     immature: String,
     unpaid: String,
@@ -82,19 +86,22 @@ pub(in super::super) struct Wanted {
 /// `/miner/ADDRESS`.
 pub(in super::super) async fn miner(
     State(site): State<Arc<Site>>,
+    Extension(asker): Extension<Asker>,
     Path(address): Path<String>,
     Query(wanted): Query<Wanted>,
     headers: HeaderMap,
 ) -> Response {
     // Drawn there, too: a large farm's page takes a while, and everybody else waits for this thread.
-    let asked = site.ask(move |site| {
+    let asked = site.ask(&asker, move |site| {
         let mut parts = Vec::new();
         for pool in site.config.pools.values() {
             parts.push((pool.clone(), miner::ask(site, pool, &address)?));
         }
         Ok(written(site, &parts, &address, &wanted, &headers))
     });
-    asked.await.unwrap_or_else(|refused| refused)
+    asked.await.unwrap_or_else(|words| {
+        message(&site, StatusCode::SERVICE_UNAVAILABLE, "Not now", &format!("Sorry: {words}."))
+    })
 }
 
 fn written(
@@ -105,10 +112,11 @@ fn written(
     headers: &HeaderMap,
 ) -> Response {
     let now = unix_ms();
+    let snapshot = site.now();
     let pools: Vec<MinerView> = parts
         .iter()
         .filter(|(_, miner)| miner.is_known())
-        .map(|(pool, miner)| miner_view(pool, miner, address, now))
+        .map(|part| miner_view(&snapshot, part, address, now))
         .collect();
     let mut frame = Frame::new(site, "/miner", "Miner", now);
     if pools.is_empty() {
@@ -127,7 +135,12 @@ fn written(
     page_or_part(headers, !wanted.part.is_empty(), &template)
 }
 
-fn miner_view(pool: &Pool, miner: &Miner, address: &str, now: u64) -> MinerView {
+fn miner_view(
+    snapshot: &Snapshot,
+    (pool, miner): &(Pool, Miner),
+    address: &str,
+    now: u64,
+) -> MinerView {
     let balance = miner.balance.as_ref();
     let of = |amount: fn(&Balance) -> Amount| match balance {
         Some(balance) => money(pool, amount(balance)),
@@ -162,6 +175,7 @@ fn miner_view(pool: &Pool, miner: &Miner, address: &str, now: u64) -> MinerView 
         online: miner.rigs.iter().filter(|rig| is_online(rig)).count(),
         count: miner.more + rigs.len(),
         more: miner.more + rigs.len().saturating_sub(RIGS),
+        away: snapshot.coins.get(id).map(|coin| away(coin, now)).unwrap_or_default(),
         has_account: balance.is_some() || miner.immature > 0,
         immature: format!("{} {}", coins(miner.immature), pool.coin.symbol),
         unpaid: of(|balance| balance.unpaid),

@@ -12,6 +12,7 @@ mod words;
 pub(super) use api::api;
 
 use super::coin::{WorkerView, owner};
+use super::forwarded::Asker;
 use super::reply::{Kind, Prepared, send};
 use super::rigs::Known;
 use super::routes::Site;
@@ -19,7 +20,7 @@ use super::snapshot::Snapshot;
 use super::text::{ago, difficulty, in_path, rate, shown};
 use crate::sys::clock::unix_ms;
 use askama::Template;
-use axum::extract::{Query, State};
+use axum::extract::{Extension, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use frame::Frame;
@@ -50,17 +51,17 @@ pub(super) struct Written {
 
 #[derive(Template)]
 #[template(path = "home.html")]
-struct Home {
+struct Home<'a> {
     frame: Frame,
     words: String,
-    pools: Vec<PoolView>,
+    pools: &'a [PoolView],
 }
 
 #[derive(Template)]
 #[template(path = "stats.html")]
-struct Stats {
+struct Stats<'a> {
     frame: Frame,
-    pools: Vec<PoolView>,
+    pools: &'a [PoolView],
 }
 
 #[derive(Template)]
@@ -76,6 +77,7 @@ struct CoinWorkers {
     name: String,
     count: usize,
     more: usize,
+    away: Vec<String>,
     rigs: Vec<RigView>,
 }
 
@@ -163,12 +165,10 @@ fn views(site: &Site, snapshot: &Snapshot, now: u64) -> Vec<PoolView> {
 pub(super) fn write(site: &Site, snapshot: &Snapshot) -> Written {
     let now = unix_ms();
     let frame = |path, heading| Frame::of(site, snapshot, path, heading, now);
-    let home = Home {
-        frame: frame("/", "What is mined here"),
-        words: site.own.home.clone(),
-        pools: views(site, snapshot, now),
-    };
-    let stats = Stats { frame: frame("/stats", "Pools"), pools: views(site, snapshot, now) };
+    let pools = &views(site, snapshot, now)[..];
+    let words = site.own.home.clone();
+    let home = Home { frame: frame("/", "What is mined here"), words, pools };
+    let stats = Stats { frame: frame("/stats", "Pools"), pools };
     let pools = workers(site, snapshot, now);
     let workers = Workers { frame: frame("/workers", "Workers"), pools };
     Written { home: Page::new(&home), stats: Page::new(&stats), workers: Page::new(&workers) }
@@ -200,6 +200,7 @@ fn workers(site: &Site, snapshot: &Snapshot, now: u64) -> Vec<CoinWorkers> {
             name: shown(&pool.coin.name),
             count,
             more: count.saturating_sub(WORKERS),
+            away: view::away(coin, now),
             rigs: coin.rigs.fastest().take(WORKERS).map(rig).collect(),
         });
     }
@@ -216,6 +217,7 @@ pub(super) struct Named {
 /// NOMP's `/get_page?id=`: what is within a page's `main`.
 pub(super) async fn get_page(
     State(site): State<Arc<Site>>,
+    Extension(asker): Extension<Asker>,
     Query(named): Query<Named>,
     headers: HeaderMap,
 ) -> Response {
@@ -225,7 +227,7 @@ pub(super) async fn get_page(
         "" | "home" => pages.home.part.send(&headers),
         "stats" | "tbs" => pages.stats.part.send(&headers),
         "workers" => pages.workers.part.send(&headers),
-        "getting_started" => start::page(&site, &headers, start::Chosen::default(), true),
+        "getting_started" => start::page(&site, &asker, &headers, &start::Chosen::default(), true),
         "api" => api::page_of(&site, &headers, true),
         _ => not_found(&site, "There is no page of that name."),
     }
@@ -264,8 +266,13 @@ pub(super) fn other(site: &Site, path: &str, headers: &HeaderMap) -> Response {
 
 /// A page that is not there.
 pub(super) fn not_found(site: &Site, words: &str) -> Response {
-    let frame = Frame::new(site, "", "Not found", unix_ms());
+    message(site, StatusCode::NOT_FOUND, "Not found", words)
+}
+
+/// A page that says why there is no other.
+fn message(site: &Site, status: StatusCode, heading: &str, words: &str) -> Response {
+    let frame = Frame::new(site, "", heading, unix_ms());
     let mut response = page(&HeaderMap::new(), &Message { frame, words: words.to_owned() });
-    *response.status_mut() = StatusCode::NOT_FOUND;
+    *response.status_mut() = status;
     response
 }

@@ -1,6 +1,7 @@
 //! Getting Started: for the coin, the hardware, the port and the address that a visitor chose, what
 //! to write where.
 
+use super::super::forwarded::Asker;
 use super::super::routes::Site;
 use super::super::text::{host_of, shown};
 use super::frame::Frame;
@@ -8,9 +9,8 @@ use super::page_or_part;
 use super::view::{self, PoolView, PortView};
 use crate::sys::clock::unix_ms;
 use askama::Template;
-use axum::extract::{Query, State};
+use axum::extract::{Extension, Query, State};
 use axum::http::HeaderMap;
-use axum::http::header::HOST;
 use axum::response::Response;
 use serde::Deserialize;
 use std::sync::Arc;
@@ -26,6 +26,39 @@ const HARDWARE: [(&str, &str); 4] = [
 const ADDRESS: &str = "ADDRESS";
 /// Longest address that is taken into a command.
 const LONGEST: usize = 128;
+
+/// What cpuminer-opt and ccminer call an algorithm; empty: they do not know it.
+const CALLED: [(&str, &str, &str); 29] = [
+    ("allium", "allium", "allium"),
+    ("blake", "blakecoin", "blakecoin"),
+    ("c11", "c11", "c11"),
+    ("fresh", "", "fresh"),
+    ("fugue", "", "fugue256"),
+    ("groestl", "groestl", "groestl"),
+    ("groestlmyriad", "myr-gr", "myr-gr"),
+    ("keccak", "keccak", "keccak"),
+    ("lyra2re", "lyra2re", "lyra2"),
+    ("lyra2rev2", "lyra2rev2", "lyra2v2"),
+    ("lyra2rev3", "lyra2rev3", "lyra2v3"),
+    ("lyra2z", "lyra2z", "lyra2z"),
+    ("minotaurx", "minotaurx", ""),
+    ("neoscrypt", "neoscrypt", "neoscrypt"),
+    ("nist5", "nist5", "nist5"),
+    ("quark", "quark", "quark"),
+    ("qubit", "qubit", "qubit"),
+    ("shavite3", "shavite3", ""),
+    ("skein", "skein", "skein"),
+    ("whirlpoolx", "whirlpoolx", ""),
+    ("x11", "x11", "x11"),
+    ("x13", "x13", "x13"),
+    ("x14", "x14", "x14"),
+    ("x15", "x15", "x15"),
+    ("x16r", "x16r", "x16r"),
+    ("x16rt", "x16rt", ""),
+    ("x16rv2", "x16rv2", ""),
+    ("x17", "x17", "x17"),
+    ("yescrypt", "yescrypt", ""),
+];
 
 /// What the visitor chose.
 #[derive(Debug, Default, Deserialize)]
@@ -77,19 +110,25 @@ struct GettingStarted {
 /// `/getting_started`.
 pub(in super::super) async fn getting_started(
     State(site): State<Arc<Site>>,
+    Extension(asker): Extension<Asker>,
     Query(chosen): Query<Chosen>,
     headers: HeaderMap,
 ) -> Response {
-    let part = !chosen.part.is_empty();
-    page(&site, &headers, chosen, part)
+    page(&site, &asker, &headers, &chosen, !chosen.part.is_empty())
 }
 
 /// The page, or what is within its `main`.
-pub(super) fn page(site: &Site, headers: &HeaderMap, chosen: Chosen, part: bool) -> Response {
+pub(super) fn page(
+    site: &Site,
+    asker: &Asker,
+    headers: &HeaderMap,
+    chosen: &Chosen,
+    part: bool,
+) -> Response {
     let now = unix_ms();
     let snapshot = site.now();
     let frame = Frame::new(site, "/getting_started", "Getting started", now);
-    let host = site.settings.stratum_host.clone().unwrap_or_else(|| visited(headers));
+    let host = site.settings.stratum_host.clone().unwrap_or_else(|| visited(asker));
     let address = chosen.address.trim();
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b':';
     let fine = address.len() <= LONGEST && address.bytes().all(plain);
@@ -100,7 +139,7 @@ pub(super) fn page(site: &Site, headers: &HeaderMap, chosen: Chosen, part: bool)
     let first = pools.first_key_value();
     let pool = pools.get_key_value(&chosen.coin).or(first);
     let picked = pool.and_then(|(id, pool)| {
-        let view = view::pool(&snapshot, id, pool, now);
+        let view = view::terms(&snapshot, id, pool);
         let asked = view.ports.iter().find(|port| port.port.to_string() == chosen.port);
         let shared = view.ports.iter().find(|port| !port.is_solo);
         let port = asked.or(shared).or(view.ports.first())?.clone();
@@ -155,7 +194,7 @@ fn link(coin: &str, hardware: &str, port: Option<u16>, address: &str) -> String 
 /// Known miners of an algorithm, and what to start them with.
 fn commands(algorithm: &str, hardware: &str, url: &str, user: &str) -> Vec<Command> {
     // What is before `-o`: options differ, the rest does not.
-    let programs: &[(&str, &str)] = match (algorithm, hardware) {
+    let known: &[(&str, &str)] = match (algorithm, hardware) {
         ("scrypt", "cpu") => &[
             ("cpuminer (minerd)", "minerd -a scrypt"),
             ("cpuminer-opt, cpuminer-multi", "cpuminer -a scrypt"),
@@ -182,36 +221,51 @@ fn commands(algorithm: &str, hardware: &str, url: &str, user: &str) -> Vec<Comma
         }
         _ => &[],
     };
-    let command = |(program, begin): &(&'static str, &str)| Command {
-        program,
-        line: format!("{begin} -o {url} -u {user} -p x"),
-    };
-    programs.iter().map(command).collect()
+    let mut programs: Vec<(&'static str, String)> =
+        known.iter().map(|(program, begin)| (*program, (*begin).to_owned())).collect();
+    let called = CALLED.into_iter().find(|it| it.0 == algorithm);
+    match (hardware, called) {
+        ("cpu", Some((_, name, _))) if !name.is_empty() => {
+            programs.push(("cpuminer-opt", format!("cpuminer -a {name}")));
+        }
+        ("gpu", Some((_, _, name))) if !name.is_empty() => {
+            programs.push(("ccminer (NVIDIA)", format!("ccminer -a {name}")));
+        }
+        _ => {}
+    }
+    if hardware == "cpu" && known.is_empty() {
+        programs.push(("romp, for a first try", format!("romp miner -a {algorithm}")));
+    }
+    let command =
+        |(program, begin)| Command { program, line: format!("{begin} -o {url} -u {user} -p x") };
+    programs.into_iter().map(command).collect()
 }
 
 /// The name by which the visitor came, without its port.
-fn visited(headers: &HeaderMap) -> String {
-    let host = headers.get(HOST).and_then(|value| host_of(value.to_str().ok()?));
-    host.unwrap_or_else(|| "POOL".to_owned())
+fn visited(asker: &Asker) -> String {
+    asker.host.as_deref().and_then(host_of).unwrap_or_else(|| "POOL".to_owned())
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use crate::pow::Algorithm;
-    use axum::http::HeaderValue;
 
     #[test]
-    fn every_algorithm_has_commands_for_all_that_runs_programs() {
+    fn every_algorithm_has_a_command_and_the_usual_ones_for_all_that_runs_programs() {
         for algorithm in Algorithm::ALL {
+            let name = algorithm.name();
             for hardware in ["cpu", "gpu", "asic"] {
-                let all = commands(algorithm.name(), hardware, "stratum+tcp://x:1", "A.rig1");
-                assert!(!all.is_empty(), "{} {hardware}", algorithm.name());
+                let all = commands(name, hardware, "stratum+tcp://x:1", "A.rig1");
+                let usual = ["sha256", "scrypt"].contains(&name);
+                assert!(!all.is_empty() || hardware != "cpu" && !usual, "{name} {hardware}");
                 for command in all {
                     assert!(command.line.ends_with(" -o stratum+tcp://x:1 -u A.rig1 -p x"));
                 }
             }
+        }
+        for (name, ..) in CALLED {
+            assert!(Algorithm::from_name(name).is_some(), "{name}");
         }
     }
 
@@ -223,9 +277,9 @@ mod tests {
             ("a\"><b", "POOL"),
             ("", "POOL"),
         ] {
-            let mut headers = HeaderMap::new();
-            headers.insert(HOST, HeaderValue::from_str(host).unwrap());
-            assert_eq!(visited(&headers), name);
+            let asker =
+                Asker { address: [192, 0, 2, 1].into(), secure: false, host: Some(host.into()) };
+            assert_eq!(visited(&asker), name);
         }
     }
 }

@@ -73,6 +73,8 @@ pub(super) struct PoolView {
 pub(super) struct PortView {
     pub(super) port: u16,
     pub(super) difficulty: String,
+    /// Whether it suits itself to the miner.
+    pub(super) is_variable: bool,
     pub(super) scheme: &'static str,
     pub(super) is_solo: bool,
 }
@@ -132,12 +134,46 @@ fn text(of: &Value, key: &str) -> String {
     }
 }
 
+/// What the master says of a coin.
+fn status_of<'s>(snapshot: &'s Snapshot, id: &str) -> &'s Value {
+    let master = snapshot.master.value.as_deref();
+    master.and_then(|it| it.get("coins")?.get(id)).unwrap_or(&Value::Null)
+}
+
+fn unpaid() -> String {
+    "nothing is paid by this pool".to_owned()
+}
+
+/// Of a pool's view what whoever begins to mine wants to know; the rest is empty.
+pub(super) fn terms(snapshot: &Snapshot, id: &str, pool: &Pool) -> PoolView {
+    let status = status_of(snapshot, id);
+    let (state, mood) = words::state(status.get("state").and_then(Value::as_str));
+    let book = snapshot.coins.get(id).and_then(CoinView::booked);
+    PoolView {
+        id: id.to_owned(),
+        name: shown(&pool.coin.name),
+        symbol: shown(&pool.coin.symbol),
+        algorithm: pool.coin.algorithm.name().to_owned(),
+        state,
+        mood,
+        fee: percent(fee(pool).into()),
+        next_payout: next_payout(pool, book.map(|book| book.totals.owed)),
+        scheme: match pool.ports.values().map(|port| port.scheme.name()).find(|it| *it != "solo") {
+            Some("pplns") => "PPLNS",
+            Some(_) => "PROP",
+            None => "solo",
+        },
+        minimum: pool.payments.as_ref().map_or_else(unpaid, |it| money(pool, it.minimum)),
+        ports: ports(pool),
+        ..PoolView::default()
+    }
+}
+
 /// A pool's view.
 pub(super) fn pool(snapshot: &Snapshot, id: &str, pool: &Pool, now: u64) -> PoolView {
     let none = CoinView::default();
     let coin = snapshot.coins.get(id).unwrap_or(&none);
-    let master = snapshot.master.value.as_deref();
-    let status = master.and_then(|it| it.get("coins")?.get(id)).unwrap_or(&Value::Null);
+    let status = status_of(snapshot, id);
     let network = status.get("difficulty").and_then(Value::as_f64);
     let ledger = coin.ledger.value.as_ref();
     let counted = |count: fn(&Ledger) -> u64| match ledger {
@@ -147,27 +183,13 @@ pub(super) fn pool(snapshot: &Snapshot, id: &str, pool: &Pool, now: u64) -> Pool
     let blocks = coin.blocks();
     let totals = coin.booked().map(|book| book.totals);
     let sum = |units: u128| format!("{} {}", coins(units), pool.coin.symbol);
-    let unpaid = || "nothing is paid by this pool".to_owned();
-    let (state, mood) = words::state(status.get("state").and_then(Value::as_str));
     let effort = network.and_then(|network| coin.effort(pool, network));
     let networks = coin.network.rate;
     let hex = |tip: &&str| tip.bytes().all(|byte| byte.is_ascii_hexdigit());
     let tip = status.get("tip").and_then(Value::as_str).filter(hex).map(str::to_owned);
     let all: Vec<BlockView> =
         newest(coin).iter().map(|block| block_view(coin, block, pool, now)).collect();
-    let away = [
-        ("The ledger", &coin.ledger.trouble, coin.ledger.at),
-        ("The book", &coin.book.trouble, coin.book.at),
-        ("The history", &coin.history.trouble, coin.history.at),
-    ];
-    let away = away.into_iter().filter(|(_, trouble, _)| trouble.is_some());
     PoolView {
-        id: id.to_owned(),
-        name: shown(&pool.coin.name),
-        symbol: shown(&pool.coin.symbol),
-        algorithm: pool.coin.algorithm.name().to_owned(),
-        state,
-        mood,
         rate: rate(coin.rate()),
         network: networks.map_or_else(|| UNKNOWN.to_owned(), rate),
         share: match networks.filter(|all| *all > 0.0) {
@@ -208,27 +230,29 @@ pub(super) fn pool(snapshot: &Snapshot, id: &str, pool: &Pool, now: u64) -> Pool
         orphaned: blocks.orphaned,
         paid: totals.map_or_else(unpaid, |totals| sum(totals.paid)),
         owed: totals.map_or_else(unpaid, |totals| sum(totals.owed)),
-        fee: percent(fee(pool).into()),
-        next_payout: next_payout(pool, totals.map(|totals| totals.owed)),
         waits: waits(status),
-        scheme: match pool.ports.values().map(|port| port.scheme.name()).find(|it| *it != "solo") {
-            Some("pplns") => "PPLNS",
-            Some(_) => "PROP",
-            None => "solo",
-        },
-        minimum: pool.payments.as_ref().map_or_else(unpaid, |it| money(pool, it.minimum)),
-        away: away
-            .map(|(what, _, at)| match at {
-                0 => format!("{what} cannot be read."),
-                at => format!("{what} cannot be read: these numbers are from {}.", ago(at, now)),
-            })
-            .collect(),
-        ports: ports(pool),
+        away: away(coin, now),
         daemons: daemons(status),
         charts: coin.window().map(|window| charts(id, window, now)).unwrap_or_default(),
         blocks: all,
         payouts: payout_views(coin, pool, now),
+        ..terms(snapshot, id, pool)
     }
+}
+
+/// What of a coin cannot be read now, and how old its numbers are.
+pub(super) fn away(coin: &CoinView, now: u64) -> Vec<String> {
+    let parts = [
+        ("The ledger", &coin.ledger.trouble, coin.ledger.at),
+        ("The book", &coin.book.trouble, coin.book.at),
+        ("The history", &coin.history.trouble, coin.history.at),
+    ];
+    let away = parts.into_iter().filter(|(_, trouble, _)| trouble.is_some());
+    away.map(|(what, _, at)| match at {
+        0 => format!("{what} cannot be read."),
+        at => format!("{what} cannot be read: these numbers are from {}.", ago(at, now)),
+    })
+    .collect()
 }
 
 /// How long a block takes at this rate, on average.
@@ -302,6 +326,7 @@ fn ports(pool: &Pool) -> Vec<PortView> {
             ),
             None => difficulty(rules.diff),
         },
+        is_variable: rules.var_diff.is_some(),
         is_solo: rules.scheme.name() == "solo",
         scheme: match rules.scheme.name() {
             "prop" => "by work in the round (PROP)",

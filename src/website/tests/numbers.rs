@@ -106,6 +106,42 @@ fn luck_is_what_blocks_take_over_what_they_took() {
     assert_eq!(Luck::default().over(5), None);
 }
 
+/// Nothing is known of them but that they were taken, and when.
+#[test]
+fn blocks_of_a_pool_that_does_not_pay_were_found_one_after_the_other() {
+    let mut coin = mined();
+    let ledger = coin.ledger.value.as_mut().and_then(Arc::get_mut).unwrap();
+    ledger.overview.blocks_found = 9;
+    ledger.overview.blocks[1].state = BlockState::Rejected;
+    let pending = |then| coin.blocks_until(then).pending;
+    assert_eq!([999, 1000, 2999, 3000].map(pending), [6, 7, 7, 8]);
+    assert_eq!(coin.blocks().pending, 8);
+}
+
+/// Refused blocks were none: luck is over what was found for all the work that was done.
+#[test]
+fn the_work_of_refused_blocks_is_effort_of_the_next() {
+    let config = config();
+    let pool = &config.pools["litecoin"];
+    let luck = |work| {
+        let mut coin = mined();
+        let history = coin.history.value.as_mut().and_then(Arc::get_mut).unwrap();
+        history.as_mut().unwrap().mined[2].work = work;
+        let ledger = coin.ledger.value.as_mut().and_then(Arc::get_mut).unwrap();
+        ledger.overview.blocks[2].state = BlockState::Rejected;
+        Luck::of(&coin, &Rounds::default(), pool)
+    };
+    let known = luck(Some(4));
+    assert_eq!(known.effort(&Hash([1; 32])), None);
+    assert_eq!(known.effort(&Hash([3; 32])), Some(200.0 + 50.0));
+    assert_eq!(known.effort(&Hash([2; 32])), Some(250.0), "a solo miner's has its own work");
+    assert_eq!(known.over(1), Some((40.0, 1)));
+    assert_eq!(known.over(100), Some((40.0, 2)));
+    let unknown = luck(None);
+    assert_eq!(unknown.effort(&Hash([3; 32])), None, "too little is not said");
+    assert_eq!(unknown.over(100), Some((40.0, 1)));
+}
+
 #[test]
 fn earnings_are_the_share_of_the_blocks_that_a_rate_finds() {
     let mut config = config();

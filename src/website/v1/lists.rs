@@ -13,6 +13,8 @@ use crate::ledger::book::{Book, BookBlock, Round};
 use crate::stratum::Unit;
 use schemars::JsonSchema;
 use serde::Serialize;
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// A coin's book, if there is one.
@@ -56,7 +58,8 @@ pub(super) struct Block {
     time: Time,
     /// `found`, `immature` (its reward cannot be spent yet), `mature` (credited), `orphaned`, `lost`
     /// (it left the chain after it was credited) or `before` (of the time before the book). Where
-    /// nothing is paid: `found`, `unknown`, `accepted` or `rejected`, as daemons said.
+    /// nothing is paid, and until payments has taken it in: `found`, `unknown`, `accepted` or
+    /// `rejected`, as daemons said.
     #[schemars(extend("examples" = ["immature"]))]
     state: &'static str,
     /// Blocks from it to the tip, itself counted. Null: nobody counts.
@@ -70,8 +73,9 @@ pub(super) struct Block {
     scheme: String,
     /// Id of its coinbase transaction.
     coinbase: HashText,
-    /// Work since the block before it in percent of what a block took on average. Null: unknown, as
-    /// of blocks that were found long ago.
+    /// Work since the block before it in percent of what a block took on average; one that every
+    /// daemon refused was no block, and its work is of the next. Null: unknown, as of blocks that
+    /// were found long ago.
     #[schemars(extend("examples" = [71.5], "minimum" = 0))]
     effort_percent: Option<f64>,
 }
@@ -126,7 +130,7 @@ impl Block {
 fn tallied(site: &Site, pool: &Pool, place: crate::ledger::book::Place) -> Vec<BlockRow> {
     let snapshot = site.now();
     let ledger = snapshot.coins.get(&pool.coin.id).and_then(|coin| coin.ledger.value.as_ref());
-    let key = |row: &BlockRow| (std::cmp::Reverse(row.found.height), row.found.hash.to_string());
+    let key = |row: &BlockRow| (Reverse(row.found.height), row.found.hash.to_string());
     let rows = ledger.into_iter().flat_map(|ledger| &ledger.overview.blocks);
     let mut rows: Vec<BlockRow> = rows
         .filter(|row| {
@@ -142,20 +146,25 @@ fn tallied(site: &Site, pool: &Pool, place: crate::ledger::book::Place) -> Vec<B
 
 /// `/api/v1/pools/COIN/blocks`.
 pub(super) fn blocks(site: &Site, at: &OfCoin, asked: query::Blocks) -> Result<Blocks, Failure> {
-    let (most, place) = (asked.limit()?, asked.place()?);
+    let (limit, place) = (asked.limit()?, asked.place()?);
     let efforts = Efforts::new(site, &at.0);
-    if let Some(book) = book(site, &at.0)? {
-        let mut found = book.blocks_after(place, most + 1)?;
-        let next = cut(&mut found, most as usize).map(|it| Next(after_block(it.height, it.hash)));
-        return Ok(Blocks {
-            blocks: found.iter().map(|it| Block::booked(it, &efforts)).collect(),
-            next,
-        });
-    }
+    let most = limit as usize;
+    let booked = match book(site, &at.0)? {
+        Some(book) => book.blocks_after(place, limit + 1)?,
+        None => Vec::new(),
+    };
+    // The ledger has a block before payments has taken it into the book.
+    let known: BTreeSet<Hash> = booked.iter().map(|block| block.hash).collect();
+    let lowest = booked.get(most).map_or(0, |block| block.height);
     let mut rows = tallied(site, &at.0, place);
-    let next = cut(&mut rows, most as usize)
-        .map(|row| Next(after_block(row.found.height, row.found.hash)));
-    Ok(Blocks { blocks: rows.iter().map(|row| Block::tallied(row, &efforts)).collect(), next })
+    rows.retain(|row| row.found.height >= lowest && !known.contains(&row.found.hash));
+    let booked = booked.iter().map(|it| (it.height, it.hash, Block::booked(it, &efforts)));
+    let rows =
+        rows.iter().map(|row| (row.found.height, row.found.hash, Block::tallied(row, &efforts)));
+    let mut all: Vec<(u64, Hash, Block)> = booked.chain(rows).collect();
+    all.sort_by_cached_key(|(height, hash, _)| (Reverse(*height), hash.to_string()));
+    let next = cut(&mut all, most).map(|(height, hash, _)| Next(after_block(*height, *hash)));
+    Ok(Blocks { blocks: all.into_iter().map(|(.., block)| block).collect(), next })
 }
 
 /// Rounds that a block closed.

@@ -2,7 +2,7 @@
 
 use super::super::miner::{self, Miner, Rig};
 use super::super::payday::Hold;
-use super::super::reply::Kind;
+use super::super::reply::{Kind, send};
 use super::super::routes::Site;
 use super::super::text::utc;
 use super::lists::{book, cut};
@@ -12,10 +12,12 @@ use super::shapes::{Address, Coins, Count, HashText, Next, Rate, Time, WorkDone,
 use super::sheet;
 use crate::config::Pool;
 use crate::history::Reasons;
-use crate::ledger::book::{Earned, Paid};
+use crate::ledger::book::{Balance, Earned, Paid};
+use crate::rewards::Amount;
 use crate::stratum::Reject;
 use axum::http::header::{CONTENT_DISPOSITION, LINK};
-use axum::http::{HeaderName, HeaderValue};
+use axum::http::{HeaderMap, HeaderValue};
+use axum::response::Response;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 
@@ -228,7 +230,10 @@ impl From<&Rig> for Worker {
 impl MinerNow {
     fn new(pool: &Pool, address: &str, miner: &Miner) -> Self {
         let hold = |hold: &Hold| WaitsFor { reason: hold.name(), words: hold.words(pool) };
-        let money = miner.balance.as_ref().map(|balance| Money {
+        // Who has earned nothing but what is not ripe has no account yet.
+        let new = Balance { unpaid: Amount(0), in_flight: Amount(0), paid: Amount(0), held: None };
+        let balance = miner.balance.as_ref().or((miner.immature > 0).then_some(&new));
+        let money = balance.map(|balance| Money {
             immature_estimate: miner.immature.into(),
             unpaid: balance.unpaid.into(),
             in_flight: balance.in_flight.into(),
@@ -342,15 +347,14 @@ impl Answer for Sheet {
         })
     }
 
-    fn body(&self) -> Result<String, Failure> {
-        Ok(self.text.clone())
-    }
-
-    fn headers(&self) -> Vec<(HeaderName, HeaderValue)> {
+    fn send(&self, asked: &HeaderMap) -> Result<Response, Failure> {
+        let mut response = send(asked, Self::KIND, self.text.clone());
         let link = self.next.map(|id| (LINK, format!("<?before={id}>; rel=\"next\"")));
         let name = format!("attachment; filename=\"{}.csv\"", self.name);
         let all = [Some((CONTENT_DISPOSITION, name)), link].into_iter().flatten();
-        all.filter_map(|(name, value)| Some((name, HeaderValue::from_str(&value).ok()?))).collect()
+        let all = all.filter_map(|(name, value)| Some((name, HeaderValue::from_str(&value).ok()?)));
+        response.headers_mut().extend(all);
+        Ok(response)
     }
 }
 

@@ -13,19 +13,27 @@ mod sheet;
 
 pub(super) use openapi::{document, resolved};
 
-use super::reply::error_json;
+use super::reply::{Kind, Prepared, error_json};
 use super::routes::Site;
-use crate::config::Pool;
+use super::snapshot::Snapshot;
+use super::text::tame;
+use crate::config::{Config, Pool};
 use axum::Router;
-use axum::http::StatusCode;
-use axum::response::Response;
+use axum::http::{StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
 use operation::{Operation, Source};
+use serde::de::DeserializeOwned;
 use std::sync::Arc;
 
-/// What `/api/v1/pools` says, as JSON: for live numbers.
-pub(super) fn pools_now(site: &Site) -> String {
-    let now = pools::all(site);
-    serde_json::to_string(&now).unwrap_or_default()
+/// What `/api/v1/pools` says of a snapshot.
+pub(super) fn pools_at(config: &Config, snapshot: &Snapshot) -> Prepared {
+    let text = serde_json::to_string(&pools::all(config, snapshot)).unwrap_or_default();
+    Prepared::new(Kind::Json, tame(&text))
+}
+
+/// What stands behind the `?` of a path of the API; `Err`: the refusal.
+pub(super) fn asked<Q: DeserializeOwned>(uri: &Uri) -> Result<Q, Box<Response>> {
+    operation::query(uri).map_err(|failure| Box::new(failure.into_response()))
 }
 
 /// What the pool keeps, parts per million: in the coinbase, or of the credits.

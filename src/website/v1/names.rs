@@ -1,6 +1,6 @@
 //! Who mines now: miners and workers, in parts.
 
-use super::super::coin::owner;
+use super::super::coin::{WorkerView, owner};
 use super::super::rigs::{Known, Owner};
 use super::super::routes::Site;
 use super::lists::cut;
@@ -11,6 +11,40 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::ops::Bound;
+
+/// What somebody does now.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+struct Doing {
+    /// Hashes a second over `hashrateWindow`.
+    hashrate: Rate,
+    /// Accepted shares within `hashrateWindow`.
+    shares: Count,
+    /// Refused shares within `hashrateWindow`.
+    rejected: Count,
+    /// The same by reason, as far as reasons are known.
+    rejected_by_reason: BTreeMap<&'static str, u64>,
+    /// When the last accepted share came, unix seconds. Null: unknown.
+    last_share: Option<Time>,
+    /// Difficulty of that share. Null: unknown.
+    #[schemars(extend("examples" = [32.0], "minimum" = 0))]
+    difficulty: Option<f64>,
+    /// Work in the current round, as difficulty.
+    round_work: WorkDone,
+}
+
+impl Doing {
+    fn new(window: &WorkerView, round: f64) -> Self {
+        Self {
+            hashrate: Rate(window.rate),
+            shares: Count(window.shares),
+            rejected: Count(window.rejected),
+            rejected_by_reason: by_reason(&window.reasons),
+            last_share: window.last.map(Time),
+            difficulty: window.difficulty,
+            round_work: WorkDone(round),
+        }
+    }
+}
 
 /// Miners.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -33,21 +67,8 @@ struct MinerRow {
     address: Address,
     /// Its workers.
     workers: Count,
-    /// Hashes a second over `hashrateWindow`.
-    hashrate: Rate,
-    /// Accepted shares within `hashrateWindow`.
-    shares: Count,
-    /// Refused shares within `hashrateWindow`.
-    rejected: Count,
-    /// The same by reason, as far as reasons are known.
-    rejected_by_reason: BTreeMap<&'static str, u64>,
-    /// When the last accepted share came, unix seconds. Null: unknown.
-    last_share: Option<Time>,
-    /// Difficulty of that share. Null: unknown.
-    #[schemars(extend("examples" = [32.0], "minimum" = 0))]
-    difficulty: Option<f64>,
-    /// Work in the current round, as difficulty.
-    round_work: WorkDone,
+    #[serde(flatten)]
+    doing: Doing,
 }
 
 /// `/api/v1/pools/COIN/miners`.
@@ -61,13 +82,7 @@ pub(super) fn miners(site: &Site, at: &OfCoin, asked: query::Names) -> Result<Mi
     let row = |(address, owner): (&String, &Owner)| MinerRow {
         address: Address(address.clone()),
         workers: Count(owner.rigs.len() as u64),
-        hashrate: Rate(owner.window.rate),
-        shares: Count(owner.window.shares),
-        rejected: Count(owner.window.rejected),
-        rejected_by_reason: by_reason(&owner.window.reasons),
-        last_share: owner.window.last.map(Time),
-        difficulty: owner.window.difficulty,
-        round_work: WorkDone(owner.round),
+        doing: Doing::new(&owner.window, owner.round),
     };
     let mut miners: Vec<MinerRow> = left.take(most + 1).map(row).collect();
     let next = cut(&mut miners, most).map(|miner| Next(miner.address.0.clone()));
@@ -95,21 +110,8 @@ struct WorkerRow {
     name: WorkerName,
     /// The address that it mines for.
     address: Address,
-    /// Hashes a second over `hashrateWindow`.
-    hashrate: Rate,
-    /// Accepted shares within `hashrateWindow`.
-    shares: Count,
-    /// Refused shares within `hashrateWindow`.
-    rejected: Count,
-    /// The same by reason, as far as reasons are known.
-    rejected_by_reason: BTreeMap<&'static str, u64>,
-    /// When the last accepted share came, unix seconds. Null: unknown.
-    last_share: Option<Time>,
-    /// Difficulty of that share. Null: unknown.
-    #[schemars(extend("examples" = [32.0], "minimum" = 0))]
-    difficulty: Option<f64>,
-    /// Work in the current round, as difficulty.
-    round_work: WorkDone,
+    #[serde(flatten)]
+    doing: Doing,
 }
 
 /// `/api/v1/pools/COIN/workers`.
@@ -122,13 +124,7 @@ pub(super) fn workers(site: &Site, at: &OfCoin, asked: query::Names) -> Result<W
     let row = |rig: &Known| WorkerRow {
         name: WorkerName(rig.name.clone()),
         address: Address(owner(&rig.name).to_owned()),
-        hashrate: Rate(rig.window.rate),
-        shares: Count(rig.window.shares),
-        rejected: Count(rig.window.rejected),
-        rejected_by_reason: by_reason(&rig.window.reasons),
-        last_share: rig.window.last.map(Time),
-        difficulty: rig.window.difficulty,
-        round_work: WorkDone(rig.round),
+        doing: Doing::new(&rig.window, rig.round),
     };
     let first = rigs.all.partition_point(|rig| !asked.is_left(&rig.name));
     let left = rigs.all.iter().skip(first);

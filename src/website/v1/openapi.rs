@@ -1,10 +1,13 @@
 //! The API's description, OpenAPI 3.1, made of the table of paths and the types of its handlers.
 //! `romp schema api` prints it; `docs/openapi.json` is a copy.
 
-use super::super::reply::Kind;
+use super::super::reply::{Kind, Prepared};
 use super::super::routes::Site;
+use super::super::text::tame;
 use super::operation::{Answer, Failure, Nothing, Operation, Whole};
 use super::shapes::Wrong;
+use axum::http::HeaderMap;
+use axum::response::Response;
 use schemars::generate::SchemaSettings;
 use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
@@ -208,8 +211,10 @@ impl Answer for Description {
         schemars::json_schema!({"type": "object", "description": words, "examples": example})
     }
 
-    fn body(&self) -> Result<String, Failure> {
-        Ok(super::super::text::tame(&document().to_string()))
+    fn send(&self, asked: &HeaderMap) -> Result<Response, Failure> {
+        static PREPARED: LazyLock<Prepared> =
+            LazyLock::new(|| Prepared::new(Kind::Json, tame(&document().to_string())));
+        Ok(PREPARED.send(asked))
     }
 }
 

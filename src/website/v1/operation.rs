@@ -2,14 +2,15 @@
 //! table that the server is, so a path that is in one is in the other, and the types of a handler
 //! are what is documented.
 
+use super::super::forwarded::Asker;
 use super::super::reply::{Kind, error_json, send};
 use super::super::routes::Site;
 use super::super::text::tame;
 use crate::config::Pool;
 use crate::history::HistoryError;
 use crate::ledger::book::BookError;
-use axum::extract::{FromRequestParts, Query, RawPathParams, Request, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode, Uri};
+use axum::extract::{Extension, FromRequestParts, Query, RawPathParams, Request, State};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -133,13 +134,8 @@ pub(super) trait Answer: Send + 'static {
     /// What it looks like.
     fn schema(generator: &mut SchemaGenerator) -> Schema;
 
-    /// Its bytes.
-    fn body(&self) -> Result<String, Failure>;
-
-    /// Headers beside those that every answer has.
-    fn headers(&self) -> Vec<(HeaderName, HeaderValue)> {
-        Vec::new()
-    }
+    /// The answer to a request with these headers.
+    fn send(&self, asked: &HeaderMap) -> Result<Response, Failure>;
 }
 
 impl<T: serde::Serialize + JsonSchema + Send + 'static> Answer for T {
@@ -149,9 +145,9 @@ impl<T: serde::Serialize + JsonSchema + Send + 'static> Answer for T {
         generator.subschema_for::<T>()
     }
 
-    fn body(&self) -> Result<String, Failure> {
+    fn send(&self, asked: &HeaderMap) -> Result<Response, Failure> {
         let text = serde_json::to_string(self).map_err(|it| Failure::Broken(it.to_string()))?;
-        Ok(tame(&text))
+        Ok(send(asked, Kind::Json, tame(&text)))
     }
 }
 
@@ -193,11 +189,13 @@ impl Operation {
         words: &'static str,
         handler: fn(&Site, &S, Q) -> Result<A, Failure>,
     ) -> Self {
-        let route = get(move |State(site): State<Arc<Site>>, request: Request| async move {
-            match serve(site, source, handler, request).await {
+        let answer = move |State(site): State<Arc<Site>>,
+                           Extension(asker): Extension<Asker>,
+                           request: Request| async move {
+            match serve(site, asker, source, handler, request).await {
                 Ok(response) | Err(response) => response,
             }
-        });
+        };
         Self {
             path,
             id,
@@ -206,13 +204,13 @@ impl Operation {
             kind: A::KIND,
             query: SchemaGenerator::subschema_for::<Q>,
             answer: A::schema,
-            route,
+            route: get(answer),
         }
     }
 }
 
 /// What stands behind the `?`.
-fn query<Q: DeserializeOwned>(uri: &Uri) -> Result<Q, Failure> {
+pub(super) fn query<Q: DeserializeOwned>(uri: &Uri) -> Result<Q, Failure> {
     let Query(query) = Query::<Q>::try_from_uri(uri).map_err(|rejection| {
         let words = rejection.body_text();
         let words = words.strip_prefix("Failed to deserialize query string: ").unwrap_or(&words);
@@ -223,6 +221,7 @@ fn query<Q: DeserializeOwned>(uri: &Uri) -> Result<Q, Failure> {
 
 async fn serve<S: Scope, Q: DeserializeOwned + Send + 'static, A: Answer>(
     site: Arc<Site>,
+    asker: Asker,
     source: Source,
     handler: fn(&Site, &S, Q) -> Result<A, Failure>,
     request: Request,
@@ -236,22 +235,16 @@ async fn serve<S: Scope, Q: DeserializeOwned + Send + 'static, A: Answer>(
     };
     let scope = S::find(&site, part).map_err(Failure::into_response)?;
     let query = query::<Q>(&head.uri).map_err(Failure::into_response)?;
-    let answer = move |site: &Site| {
-        let answer = handler(site, &scope, query)?;
-        Ok((answer.body()?, answer.headers()))
-    };
+    let answer = move |site: &Site| handler(site, &scope, query)?.send(&head.headers);
     let answered = match source {
         Source::Snapshot => answer(&site),
         Source::Disk => {
-            let asked = site.ask(move |site| match answer(site) {
+            let asked = site.ask(&asker, move |site| match answer(site) {
                 Err(Failure::Away(words)) => Err(words),
                 other => Ok(other),
             });
-            asked.await?
+            asked.await.map_err(|words| error_json(StatusCode::SERVICE_UNAVAILABLE, words))?
         }
     };
-    let (body, more) = answered.map_err(Failure::into_response)?;
-    let mut response = send(&head.headers, A::KIND, body);
-    response.headers_mut().extend(more);
-    Ok(response)
+    answered.map_err(Failure::into_response)
 }

@@ -1,17 +1,50 @@
 //! Pools as they are now, and the coins that they mine.
 
 use super::super::coin::CoinView;
+use super::super::reply::{Kind, Prepared};
 use super::super::routes::Site;
+use super::super::snapshot::Snapshot;
 use super::fee;
-use super::operation::{Failure, Nothing, OfCoin, Whole};
+use super::operation::{Answer, Failure, Nothing, OfCoin, Whole};
 use super::shapes::{Coins, Count, Rate, Time, WorkDone};
 use crate::chain::Network;
 use crate::chain::address::Rules;
-use crate::config::Pool;
-use schemars::JsonSchema;
+use crate::config::{Config, Pool};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
+
+/// What a coin is called, and how it is mined.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Called {
+    /// Its name in paths: the coin's name in lower case.
+    #[schemars(extend("examples" = ["litecoin"]))]
+    id: String,
+    /// The coin's name.
+    #[schemars(extend("examples" = ["Litecoin"]))]
+    name: String,
+    /// The coin's ticker symbol.
+    #[schemars(extend("examples" = ["LTC"]))]
+    symbol: String,
+    /// Its proof of work.
+    #[schemars(extend("examples" = ["scrypt"]))]
+    algorithm: String,
+}
+
+impl Called {
+    fn new(pool: &Pool) -> Self {
+        let coin = &pool.coin;
+        Self {
+            id: coin.id.clone(),
+            name: coin.name.clone(),
+            symbol: coin.symbol.clone(),
+            algorithm: coin.algorithm.name().to_owned(),
+        }
+    }
+}
 
 /// Every pool.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -26,18 +59,8 @@ pub(super) struct Pools {
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Pool")]
 pub(super) struct PoolNow {
-    /// Its name in paths: the coin's name in lower case.
-    #[schemars(extend("examples" = ["litecoin"]))]
-    id: String,
-    /// The coin's name.
-    #[schemars(extend("examples" = ["Litecoin"]))]
-    name: String,
-    /// The coin's ticker symbol.
-    #[schemars(extend("examples" = ["LTC"]))]
-    symbol: String,
-    /// Its proof of work.
-    #[schemars(extend("examples" = ["scrypt"]))]
-    algorithm: String,
+    #[serde(flatten)]
+    called: Called,
     /// `fresh`: it mines; `unattended`: it mines, without news of the chain; `syncing`: the daemon
     /// is catching up; `stale`: no usable daemon; `waiting`: for a daemon. Null: unknown.
     #[schemars(extend("examples" = ["fresh"]))]
@@ -165,8 +188,7 @@ impl Away {
 }
 
 impl PoolNow {
-    fn new(site: &Site, pool: &Pool) -> Self {
-        let snapshot = site.now();
+    fn new(snapshot: &Snapshot, pool: &Pool) -> Self {
         let id = &pool.coin.id;
         let none = CoinView::default();
         let coin = snapshot.coins.get(id).unwrap_or(&none);
@@ -185,10 +207,7 @@ impl PoolNow {
             scheme: rules.scheme.name(),
         };
         Self {
-            id: id.clone(),
-            name: pool.coin.name.clone(),
-            symbol: pool.coin.symbol.clone(),
-            algorithm: pool.coin.algorithm.name().to_owned(),
+            called: Called::new(pool),
             state: text("state"),
             height: count("height"),
             tip: text("tip"),
@@ -228,20 +247,35 @@ impl PoolNow {
     }
 }
 
-/// `/api/v1/pools`.
-pub(super) fn pools(site: &Site, _: &Whole, _: Nothing) -> Result<Pools, Failure> {
-    Ok(all(site))
+/// Every pool at one moment, written once for all who ask.
+pub(super) struct Written(Prepared);
+
+impl Answer for Written {
+    const KIND: Kind = Kind::Json;
+
+    fn schema(generator: &mut SchemaGenerator) -> Schema {
+        generator.subschema_for::<Pools>()
+    }
+
+    fn send(&self, asked: &HeaderMap) -> Result<Response, Failure> {
+        Ok(self.0.send(asked))
+    }
 }
 
-/// Every pool now.
-pub(super) fn all(site: &Site) -> Pools {
-    let pools = site.config.pools.values().map(|pool| PoolNow::new(site, pool)).collect();
-    Pools { time: Time::of_ms(site.now().at), pools }
+/// `/api/v1/pools`.
+pub(super) fn pools(site: &Site, _: &Whole, _: Nothing) -> Result<Written, Failure> {
+    Ok(Written(site.now().pools.clone()))
+}
+
+/// Every pool of a snapshot.
+pub(super) fn all(config: &Config, snapshot: &Snapshot) -> Pools {
+    let pools = config.pools.values().map(|pool| PoolNow::new(snapshot, pool)).collect();
+    Pools { time: Time::of_ms(snapshot.at), pools }
 }
 
 /// `/api/v1/pools/COIN`.
 pub(super) fn pool(site: &Site, at: &OfCoin, _: Nothing) -> Result<PoolNow, Failure> {
-    Ok(PoolNow::new(site, &at.0))
+    Ok(PoolNow::new(&site.now(), &at.0))
 }
 
 /// Every coin that is mined here.
@@ -255,18 +289,8 @@ pub(super) struct CoinList {
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Coin")]
 struct CoinFacts {
-    /// The `id` of its pool.
-    #[schemars(extend("examples" = ["litecoin"]))]
-    id: String,
-    /// Its name.
-    #[schemars(extend("examples" = ["Litecoin"]))]
-    name: String,
-    /// Its ticker symbol.
-    #[schemars(extend("examples" = ["LTC"]))]
-    symbol: String,
-    /// Its proof of work.
-    #[schemars(extend("examples" = ["scrypt"]))]
-    algorithm: String,
+    #[serde(flatten)]
+    called: Called,
     /// Seconds between blocks aimed at. Null: the coin's file does not say.
     #[schemars(extend("examples" = [150]))]
     block_time: Option<u32>,
@@ -310,10 +334,7 @@ impl CoinFacts {
             (network.name(), facts)
         };
         Self {
-            id: coin.id.clone(),
-            name: coin.name.clone(),
-            symbol: coin.symbol.clone(),
-            algorithm: coin.algorithm.name().to_owned(),
+            called: Called::new(pool),
             block_time: coin.block_time,
             networks: coin.addresses.iter().map(network).collect(),
         }

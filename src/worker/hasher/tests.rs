@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
+use crate::pow::schedule::Growth;
 use crate::stratum::Extranonce2;
 use crate::sys;
 
@@ -34,6 +35,9 @@ fn a_turn_of_many_algorithms_hashes_each_share_as_its_own() {
         assert_eq!(hasher.hash_all(&[]), []);
         assert_ne!(hasher.cost(Algorithm::Scrypt), Cost::default());
         assert_eq!(hasher.cost(Algorithm::X17), Cost::default());
+        // What may take a second is tried alone first.
+        let unknown = hasher.cost(Algorithm::ScryptJane(Growth::YACOIN));
+        assert_eq!((unknown.room(TURN_NS), unknown.of(1)), (1, TURN_NS));
     }
 }
 
@@ -53,4 +57,15 @@ fn a_turn_has_room_for_what_it_has_time_for() {
     }
     assert_eq!(cost.room(TURN_NS), 9);
     assert_eq!(cost.room(0), 1);
+}
+
+#[test]
+fn late_shares_are_hashed_while_that_costs_little() {
+    let mut hasher = Hasher::new(None);
+    let jane = Algorithm::ScryptJane(Growth::YACOIN);
+    for (each, hashed) in [(LATE_NS, true), (LATE_NS + 1, false)] {
+        hasher.suppose(jane, Cost::each(each));
+        assert_eq!(hasher.has_time_for_late(jane), hashed);
+    }
+    assert!(hasher.has_time_for_late(Algorithm::Sha256));
 }

@@ -318,6 +318,14 @@ impl Client {
         let answer = self.request("mining.submit", &share)?;
         Ok((answer["result"] == json!(true), answer))
     }
+
+    /// Finds a block, which the pool takes.
+    pub(crate) fn find_block(&mut self) -> Attempt {
+        let found = self.search(|meets, _, network| meets >= network * 1.000_001);
+        let answer = self.request("mining.submit", &found.share).expect("an answer");
+        assert_eq!(answer["result"], json!(true), "{answer}");
+        found
+    }
 }
 
 /// The difficulty that a hash meets: 0xffff·2^208 divided by it as a little-endian number.

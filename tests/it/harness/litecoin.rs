@@ -4,7 +4,7 @@
 //! Two, because the second is the independent witness of what the first was told; a third, because
 //! `getblocktemplate` fails with -9 while a node has no peer, and the first may be killed.
 
-use super::{Process, Rpc, free_port, seconds, wait_until};
+use super::{Pool, Process, Rpc, free_port, seconds, wait_until};
 use serde_json::{Value, json};
 use std::path::Path;
 use tempfile::TempDir;
@@ -129,6 +129,41 @@ impl Pair {
             let count = (height - self.first.height()).min(100);
             self.first.must("generatetoaddress", json!([count, self.wallet]));
         }
+        self.agree();
+    }
+
+    /// The second node, with a wallet, which is made if need be.
+    fn miners(&self) -> &Rpc {
+        if self.second.must("listwallets", json!([])).as_array().is_none_or(Vec::is_empty) {
+            self.second.must("createwallet", json!(["miners"]));
+        }
+        &self.second
+    }
+
+    /// A miner's address of a kind, in the second node's wallet.
+    pub(crate) fn miner(&self, kind: &str) -> String {
+        self.miners().text("getnewaddress", json!(["", kind]))
+    }
+
+    /// A pool on this chain that pays its miners every second; its own wallet has money for that.
+    pub(crate) fn paying_pool(&self, port: u16) -> Pool {
+        self.mine_to(120);
+        let address = self.first.text("getnewaddress", json!(["", "legacy"]));
+        self.paying("litecoin", &address, port)
+    }
+
+    /// A pool of a coin on this chain that pays its miners every second.
+    pub(crate) fn paying(&self, coin: &str, address: &str, port: u16) -> Pool {
+        let payments = json!({"enabled": true, "paymentInterval": 1, "minimumPayment": 0.0001});
+        Pool::new(coin, port, json!({"diff": 1e-5}), self.daemons())
+            .with("address", json!(address))
+            .with("paymentProcessing", payments)
+    }
+
+    /// Blocks of nobody's miners, while a pool is at work.
+    pub(crate) fn bury(&self, count: u64) {
+        let nobody = self.miners().text("getnewaddress", json!([]));
+        self.first.must("generatetoaddress", json!([count, nobody]));
         self.agree();
     }
 
