@@ -2,6 +2,7 @@
 
 mod cashaddr;
 
+use super::encode::put_sized;
 use super::{Network, sha256d};
 use crate::pow::ids;
 use bech32::{Fe32, Hrp, segwit};
@@ -152,6 +153,16 @@ pub fn encode(script: &[u8], rules: &Rules) -> Option<String> {
 #[must_use]
 pub fn pubkey_hash_script(hash: &[u8; 20]) -> Vec<u8> {
     [&[OP_DUP, OP_HASH160, 20], hash.as_slice(), &[OP_EQUALVERIFY, OP_CHECKSIG]].concat()
+}
+
+/// Pays to a public key, 33 or 65 bytes: what proof-of-stake coins want, whose daemons sign a block
+/// with the key that its coinbase pays.
+#[must_use]
+pub fn pubkey_script(key: &[u8]) -> Vec<u8> {
+    let mut script = Vec::with_capacity(key.len() + 2);
+    put_sized(&mut script, key);
+    script.push(OP_CHECKSIG);
+    script
 }
 
 /// Pays to the hash160 of a script (BIP 16).

@@ -51,6 +51,9 @@ pub(super) fn build(template: &Template, plan: &Plan) -> Result<Coinbase, WorkEr
         (None, None) => 1,
     };
     before.extend_from_slice(&version.to_le_bytes());
+    if plan.proof_of_stake {
+        before.extend_from_slice(&template.time.to_le_bytes());
+    }
     before.push(1);
     before.extend_from_slice(&[0; 32]);
     before.extend_from_slice(&[0xff; 4]);
@@ -96,7 +99,8 @@ fn input_script(template: &Template, plan: &Plan) -> (Vec<u8>, Vec<u8>) {
 }
 
 /// The outputs in NOMP's order (witness commitment, pool, what the coin demands, fee recipients)
-/// and the pool's amount. Their sum is the coinbase value.
+/// and the pool's amount. Their sum is the coinbase value. The key that signs a proof-of-stake
+/// coin's block is that of the first output: there the pool comes before the commitment.
 fn outputs<'a>(
     template: &'a Template,
     plan: &'a Plan,
@@ -130,16 +134,18 @@ fn outputs<'a>(
         .map(|script| Output { value: Amount(0), script: script.into() })
         .into_iter()
         .collect();
-    outputs.push(Output { value: rest, script: plan.pool_script.as_slice().into() });
+    let place = if plan.proof_of_stake { 0 } else { outputs.len() };
+    outputs.insert(place, Output { value: rest, script: plan.pool_script.as_slice().into() });
     outputs.extend(demanded);
     outputs.extend(fees);
     Ok((outputs, rest))
 }
 
 /// The coinbase as it stands in a segwit block: with marker, flag and the reserved value of 32
-/// zero bytes (BIP 141, 144). What is no transaction comes back unchanged.
-pub(super) fn with_witness(coinbase: &[u8]) -> Vec<u8> {
-    let Some((version, body, tail)) = split(coinbase) else {
+/// zero bytes (BIP 141, 144). What is no transaction comes back unchanged. `timed`: a time follows
+/// the version, and belongs before the marker.
+pub(super) fn with_witness(coinbase: &[u8], timed: bool) -> Vec<u8> {
+    let Some((version, body, tail)) = split(coinbase, timed) else {
         return coinbase.to_vec();
     };
     // One witness stack of one item.
@@ -147,9 +153,9 @@ pub(super) fn with_witness(coinbase: &[u8]) -> Vec<u8> {
     [version, &[0, 1], body, &witness, tail].concat()
 }
 
-/// Version; inputs and outputs; lock time and what follows.
-fn split(transaction: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
-    let (version, body) = transaction.split_at_checked(4)?;
+/// Version and time; inputs and outputs; lock time and what follows.
+fn split(transaction: &[u8], timed: bool) -> Option<(&[u8], &[u8], &[u8])> {
+    let (version, body) = transaction.split_at_checked(if timed { 8 } else { 4 })?;
     let mut rest = body;
     for _ in 0..take_compact_size(&mut rest)? {
         take::<36>(&mut rest)?;

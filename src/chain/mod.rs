@@ -16,7 +16,7 @@ mod work;
 pub use hash::{Hash, sha256d};
 pub use merkle::root as merkle_root;
 pub use target::Target;
-pub use template::{Template, TemplateError};
+pub use template::{PayeeField, Template, TemplateError};
 pub use work::{Built, Plan, Recipient, SALT_AND_EXTRANONCE1, Work, WorkError};
 
 /// A serialised block header: version ‖ previous ‖ merkle root ‖ time ‖ bits ‖ nonce, all

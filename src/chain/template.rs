@@ -5,6 +5,7 @@
 
 mod payee;
 
+pub use payee::PayeeField;
 pub(super) use payee::{Payee, Payment};
 
 use super::{Hash, Target, hex_array, hex_decode, sha256d};
@@ -169,12 +170,20 @@ impl Template {
     /// # Errors
     /// [`TemplateError`] naming the field that is missing or malformed.
     pub fn parse(json: &str) -> Result<Self, TemplateError> {
-        // Where it is wrong is looked for only when it is: templates are megabytes.
-        let raw = serde_json::from_str(json).map_err(|error| shape(misshapen(json, &error)))?;
-        Self::check(&raw)
+        Self::parse_for(json, &[])
     }
 
-    fn check(raw: &Raw<'_>) -> Result<Self, TemplateError> {
+    /// [`Self::parse`] for a coin whose file names more fields with demanded outputs (`payees`).
+    ///
+    /// # Errors
+    /// As [`Self::parse`].
+    pub fn parse_for(json: &str, payees: &[PayeeField]) -> Result<Self, TemplateError> {
+        // Where it is wrong is looked for only when it is: templates are megabytes.
+        let raw = serde_json::from_str(json).map_err(|error| shape(misshapen(json, &error)))?;
+        Self::check(&raw, payee::all(&raw, json, payees)?)
+    }
+
+    fn check(raw: &Raw<'_>, demanded: payee::Demanded) -> Result<Self, TemplateError> {
         // Some daemons print the version as a negative number: the same 32 bits.
         let version = u32::try_from(raw.version)
             .or_else(|_| i32::try_from(raw.version).map(i32::cast_unsigned))
@@ -237,13 +246,13 @@ impl Template {
             min_time: raw.mintime.unwrap_or(raw.curtime),
             bits,
             target,
-            coinbase_value: Amount(raw.coinbasevalue),
+            coinbase_value: demanded.coinbase_value,
             data,
             txids,
             witness_commitment,
             aux_flags,
             payload,
-            payments: payments(raw)?,
+            payments: demanded.payments,
             votes: votes(raw)?,
             mweb,
             foreign_id,
@@ -337,46 +346,6 @@ fn long_poll_id(raw: &Raw<'_>) -> Option<String> {
     let id = raw.longpollid.as_ref()?.as_str()?;
     let short = (1..=LONGEST_POLL_ID).contains(&id.len());
     (short && id.bytes().all(|byte| byte.is_ascii_graphic())).then(|| id.to_owned())
-}
-
-/// All outputs that the coin demands, in NOMP's order: `masternode`, `superblock`, others, `payee`.
-fn payments(raw: &Raw<'_>) -> Result<Vec<Payment>, TemplateError> {
-    let mut payments = Vec::new();
-    for (name, value) in [
-        ("masternode", &raw.masternode),
-        ("superblock", &raw.superblock),
-        ("znode", &raw.znode),
-        ("evoznode", &raw.evoznode),
-        ("smartnode", &raw.smartnode),
-        ("founder", &raw.founder),
-        ("founderreward", &raw.founderreward),
-        ("foundation", &raw.foundation),
-        ("community", &raw.community),
-        ("fundingstreams", &raw.fundingstreams),
-        ("devfee", &raw.devfee),
-        ("devreward", &raw.devreward),
-        ("coinbase_devreward", &raw.coinbase_devreward),
-        ("coinbasedevreward", &raw.coinbasedevreward),
-    ] {
-        if let Some(value) = value {
-            payee::read(name, value, &mut payments)?;
-        }
-    }
-    // Daemons between the two forms print the masternode's payee twice.
-    if let Some(payee) = raw.payee.as_deref().filter(|payee| !payee.is_empty())
-        && !payments.iter().any(|payment| payment.address.as_deref() == Some(payee))
-    {
-        payee::check_address("payee", payee)?;
-        let fixed: u64 =
-            payments.iter().map(|payment| payment.amount.0).fold(0, u64::saturating_add);
-        // NOMP: without an amount, a fifth of what is left, rounded up.
-        let fifth = raw.coinbasevalue.saturating_sub(fixed).div_ceil(5);
-        let amount = Amount(raw.payee_amount.unwrap_or(fifth));
-        if amount.0 > 0 {
-            payments.push(Payment::to_address(payee, amount));
-        }
-    }
-    Ok(payments)
 }
 
 /// The votes that follow the transactions, when the coin has them.

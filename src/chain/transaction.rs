@@ -43,13 +43,26 @@ pub fn unfunded(outputs: &[Output]) -> Vec<u8> {
     bytes
 }
 
+/// What a coin's transactions have that Bitcoin's have not.
+#[derive(Debug, Clone, Copy, Default)]
+struct Form {
+    /// A time behind the version (Peercoin and its kin).
+    timed: bool,
+    /// A text behind the lock time (`txMessages`; Florincoin and its kin).
+    comment: bool,
+}
+
 impl Transaction {
-    /// Reads a signed transaction that is known by `txid`, of a coin that makes ids in one way or
-    /// another. `None`: it is another one, or none.
+    /// Reads the signed transaction of that id, of a coin that makes ids in one way or another, in
+    /// Bitcoin's form, or with the time or the comment that some coins' have. `None`: it is none.
     #[must_use]
     pub fn named(bytes: &[u8], txid: &Hash) -> Option<Self> {
-        let read = |id| Self::parse_as(bytes, id).filter(|read| read.txid == *txid);
-        read(TransactionId::Sha256d).or_else(|| read(TransactionId::Sha256))
+        let ids = [TransactionId::Sha256d, TransactionId::Sha256];
+        let forms = [(false, false), (true, false), (false, true), (true, true)];
+        forms.into_iter().find_map(|(timed, comment)| {
+            let read = |id| Self::read(bytes, id, Form { timed, comment });
+            ids.into_iter().filter_map(read).find(|read| read.txid == *txid)
+        })
     }
 
     /// Reads a signed transaction, with witness (BIP 144) or without. `None`: it is not one, or has
@@ -62,8 +75,12 @@ impl Transaction {
     /// As [`Self::parse`], of a coin that makes ids so.
     #[must_use]
     pub fn parse_as(bytes: &[u8], id: TransactionId) -> Option<Self> {
+        Self::read(bytes, id, Form::default())
+    }
+
+    fn read(bytes: &[u8], id: TransactionId, form: Form) -> Option<Self> {
         let mut reader = Reader(bytes);
-        let version = reader.take(4)?;
+        let version = reader.take(if form.timed { 8 } else { 4 })?;
         let witness = reader.0.first() == Some(&0);
         if witness && reader.take(2)? != [0, 1] {
             return None; // another extension, as MWEB's: not ours to judge
@@ -92,8 +109,13 @@ impl Transaction {
                 }
             }
         }
-        let lock_time = reader.take(4)?;
-        let whole = [version, body, lock_time].concat();
+        let end = reader.0;
+        reader.take(4)?;
+        if form.comment {
+            reader.item()?;
+        }
+        let end = end.get(..end.len() - reader.0.len())?;
+        let whole = [version, body, end].concat();
         (reader.0.is_empty() && !inputs.is_empty()).then(|| Self {
             txid: id.of(&whole),
             inputs,
@@ -152,7 +174,7 @@ impl<'a> Reader<'a> {
 #[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod tests {
     use super::*;
-    use crate::chain::hex_decode;
+    use crate::chain::{hex_decode, sha256d};
     use proptest::prelude::*;
 
     /// BIP 143, native P2WPKH, signed: two inputs, one of them with a witness.
@@ -193,10 +215,33 @@ mod tests {
         assert_eq!(Transaction::parse(&bytes), None);
     }
 
+    #[test]
+    fn a_time_or_a_comment_is_read_over() {
+        let plain = hex_decode(&SIGNED.replace(' ', "")).unwrap();
+        let read = Transaction::parse(&plain).unwrap();
+        let (version, rest) = plain.split_at(4);
+        let time = 1_400_000_000_u32.to_le_bytes();
+        let comment = b"\x06/romp/";
+        for (time, comment) in [(&time[..], &b""[..]), (b"", comment), (&time, comment)] {
+            let bytes = [version, time, rest, comment].concat();
+            assert_eq!(Transaction::parse(&bytes), None);
+            // The id is over all of it but marker, flag and witness.
+            let witness = 1 + 1 + (1 + 0x47) + (1 + 0x21);
+            let (rest, lock_time) = rest.split_at(rest.len() - 4);
+            let body = &rest[2..rest.len() - witness];
+            let whole = [version, time, body, lock_time, comment].concat();
+            let odd = Transaction::named(&bytes, &sha256d(&whole)).unwrap();
+            assert_eq!((odd.inputs, odd.outputs), (read.inputs.clone(), read.outputs.clone()));
+            assert_eq!(Transaction::named(&bytes, &read.txid), None);
+        }
+        assert_eq!(Transaction::named(&plain, &read.txid), Some(read));
+    }
+
     proptest! {
         #[test]
         fn no_bytes_panic(bytes: Vec<u8>) {
             let _ = Transaction::parse(&bytes);
+            let _ = Transaction::named(&bytes, &Hash([0; 32]));
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::address::{AddressError, Rules};
 use super::encode::put_compact_size;
-use super::{Hash, Header, Network, Target, Template, coinbase, merkle};
+use super::{Hash, Header, Network, PayeeField, Target, Template, coinbase, merkle};
 use crate::pow::Algorithm;
 use crate::pow::ids::Ids;
 use crate::rewards::Amount;
@@ -41,6 +41,13 @@ pub struct Plan {
     pub extranonce2_size: u8,
     /// `txMessages`: comment appended to the coinbase transaction (version 2), from the coin file.
     pub tx_message: Option<String>,
+    /// The coin is of Peercoin's kind: its transactions have a time, its blocks a signature, and
+    /// `pool_script` is that of a public key whose owner signs.
+    #[serde(default)]
+    pub proof_of_stake: bool,
+    /// `payees`: more fields of templates that demand outputs, from the coin file.
+    #[serde(default)]
+    pub payees: Vec<PayeeField>,
     /// How the network writes addresses: for payees that the daemon names only by address. May be
     /// empty where daemons give scripts.
     #[serde(default)]
@@ -48,6 +55,15 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Whether the coin knows a block by its proof of work; else by SHA-256d of its header.
+    #[must_use]
+    pub const fn is_known_by_work(&self) -> bool {
+        match self.proof_of_stake {
+            true => self.ids.is_proof_of_stake(self.algorithm),
+            false => self.ids.is_proof(self.algorithm),
+        }
+    }
+
     /// The id of a coinbase, given without witness.
     #[must_use]
     pub fn coinbase_id(&self, coinbase: &[u8]) -> Hash {
@@ -103,7 +119,7 @@ pub struct Work {
 }
 
 /// A [`Work`] and the bytes that follow the coinbase in the block: the transactions in template
-/// order and what the coin appends (MWEB extension block, masternode votes).
+/// order and what the coin appends (masternode votes, MWEB extension block, an empty signature).
 #[derive(Debug, Clone)]
 pub struct Built {
     /// The work.
@@ -139,6 +155,15 @@ impl Work {
             body.push(1);
             body.extend_from_slice(mweb);
         }
+        if plan.proof_of_stake {
+            // No signature yet: the daemon that the block is submitted to signs it.
+            body.push(0);
+        }
+        // No transaction may be younger than its block, the coinbase neither.
+        let min_time = match plan.proof_of_stake {
+            true => template.min_time.max(template.time),
+            false => template.min_time,
+        };
         let work = Self {
             plan: plan.clone(),
             height: template.height,
@@ -147,7 +172,7 @@ impl Work {
             bits: template.bits,
             target: template.target,
             time: template.time,
-            min_time: template.min_time,
+            min_time,
             coinbase_before: coinbase.before,
             coinbase_after: coinbase.after,
             witness: template.witness_commitment.is_some(),
@@ -193,7 +218,7 @@ impl Work {
         block.extend_from_slice(header);
         put_compact_size(&mut block, u64::from(self.transactions) + 1);
         if self.witness {
-            block.extend_from_slice(&coinbase::with_witness(coinbase));
+            block.extend_from_slice(&coinbase::with_witness(coinbase, self.plan.proof_of_stake));
         } else {
             block.extend_from_slice(coinbase);
         }
@@ -204,3 +229,6 @@ impl Work {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod vectors;

@@ -4,8 +4,8 @@ use super::checked::Coin;
 use super::diagnostics::{nearest, shown};
 use super::raw::{RawBytes, RawCoin};
 use super::values::{Judge, Keys};
-use crate::chain::Network;
 use crate::chain::address::{Checksum, Rules};
+use crate::chain::{Network, PayeeField};
 use crate::pow::Algorithm;
 use crate::pow::ids::{BlockId, Ids, TransactionId};
 use crate::pow::schedule::{Growth, TimeTable};
@@ -43,10 +43,6 @@ pub(super) fn check(raw: &RawCoin, keys: &Keys<'_>, judge: &mut Judge<'_>) -> Op
         let hint = "must be \"POW\" or \"POS\"";
         judge.report.error(&keys.at(&["reward"]), "unknown kind of reward", hint);
     }
-    if raw.reward.as_deref() == Some("POS") {
-        let hint = "accepted, without effect yet";
-        judge.report.note(&keys.at(&["reward"]), "proof-of-stake blocks are not signed yet", hint);
-    }
     let symbol = raw.symbol.as_ref()?.to_uppercase();
     if symbol.is_empty() || symbol.len() > 16 || !symbol.chars().all(|c| c.is_ascii_graphic()) {
         let hint = "must be 1 to 16 ASCII letters";
@@ -61,6 +57,8 @@ pub(super) fn check(raw: &RawCoin, keys: &Keys<'_>, judge: &mut Judge<'_>) -> Op
         addresses,
         magic,
         tx_messages: raw.tx_messages.unwrap_or(false),
+        proof_of_stake: raw.reward.as_ref().map(|reward| reward == "POS"),
+        payees: payees(raw, keys, judge),
         has_get_info: raw.has_get_info.unwrap_or(false),
         mpos_multiplier: judge.number(
             keys,
@@ -76,6 +74,28 @@ pub(super) fn check(raw: &RawCoin, keys: &Keys<'_>, judge: &mut Judge<'_>) -> Op
         explorer: raw.explorer.clone().unwrap_or_default(),
         symbol,
     })
+}
+
+/// `payees`: fields of templates, by name.
+fn payees(raw: &RawCoin, keys: &Keys<'_>, judge: &mut Judge<'_>) -> Vec<PayeeField> {
+    let is_name = |name: &str| {
+        (1..=64).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_graphic())
+    };
+    let mut fields = Vec::new();
+    for (field, payee) in raw.payees.iter().flatten() {
+        for (name, at) in [
+            (Some(field), keys.key(&["payees", field])),
+            (payee.amount.as_ref(), keys.at(&["payees", field, "amount"])),
+        ] {
+            if name.is_some_and(|name| !is_name(name)) {
+                let hint = "must be the name of a field that getblocktemplate's answer has";
+                judge.report.error(&at, "no name of a field", hint);
+            }
+        }
+        let (amount, on_top) = (payee.amount.clone(), payee.on_top.unwrap_or(false));
+        fields.push(PayeeField { field: field.clone(), amount, on_top });
+    }
+    fields
 }
 
 /// NOMP's own litecoin.json knows nothing of MWEB, without whose rule litecoind gives no template.

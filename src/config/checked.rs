@@ -3,8 +3,8 @@
 mod money;
 
 use super::{Limits, Notifications, Secret, Website};
-use crate::chain::Network;
 use crate::chain::address::Rules;
+use crate::chain::{Network, PayeeField};
 use crate::pow::Algorithm;
 use crate::pow::ids::{Ids, TransactionId};
 use crate::stratum::Unit;
@@ -223,6 +223,12 @@ pub struct Coin {
     pub magic: BTreeMap<Network, [u8; 4]>,
     /// `txMessages`.
     pub tx_messages: bool,
+    /// `reward`: whether it is "POS"; `None`: the daemon is asked.
+    #[serde(default)]
+    pub proof_of_stake: Option<bool>,
+    /// `payees`.
+    #[serde(default)]
+    pub payees: Vec<PayeeField>,
     /// `hasGetInfo`: an old daemon without `getblockchaininfo`.
     pub has_get_info: bool,
     /// `mposDiffMultiplier`, default 1.

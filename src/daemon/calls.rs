@@ -30,7 +30,7 @@ pub struct ChainInfo {
     pub initial_download: bool,
     /// About when the tip was made, unix seconds: `time`, or `mediantime` (some blocks earlier).
     pub tip_time: Option<u64>,
-    /// `difficulty` has a proof-of-stake part: the coin is (partly) proof of stake.
+    /// `difficulty` has a proof-of-stake part. Where it has none, [`tells_stake`] may know more.
     pub proof_of_stake: bool,
 }
 
@@ -81,6 +81,12 @@ struct RawAddress {
     isvalid: bool,
     #[serde(rename = "scriptPubKey")]
     script: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct RawKey {
+    #[serde(default)]
+    pubkey: Option<String>,
 }
 
 /// What a daemon says of a block that it knows.
@@ -179,6 +185,44 @@ fn number(difficulty: &Value) -> Option<f64> {
 
 fn has_stake(difficulty: &Value) -> bool {
     difficulty.get("proof-of-stake").is_some()
+}
+
+/// `getdifficulty`: whether it has a proof-of-stake part. A daemon that does not know the call, or
+/// may not answer it (rpcwhitelist), has none.
+///
+/// # Errors
+/// [`CallError`] when there is no answer.
+pub fn tells_stake(client: &Client) -> Result<bool, CallError> {
+    let method = "getdifficulty";
+    match client.call(method, json!([])) {
+        Ok(answer) => Ok(has_stake(&read(client, method, &answer)?)),
+        Err(error) if error.code().is_some_and(|code| code != -28) => Ok(false),
+        Err(CallError { fault: Fault::Auth(403), .. }) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// `validateaddress`, or `getaddressinfo` where that tells no keys: the public key of an address of
+/// the daemon's wallet, 33 or 65 bytes; `None` when the daemon does not know it.
+///
+/// # Errors
+/// [`CallError`] when there is no usable answer.
+pub fn public_key(client: &Client, address: &str) -> Result<Option<Vec<u8>>, CallError> {
+    for method in ["validateaddress", "getaddressinfo"] {
+        let answer = match client.call(method, json!([address])) {
+            // No address, no wallet, or no such call.
+            Err(error) if error.code().is_some_and(|code| code != -28) => continue,
+            answer => answer?,
+        };
+        let key = read::<RawKey>(client, method, &answer)?.pubkey;
+        let key = key.and_then(|text| hex_decode(&text));
+        let key =
+            key.filter(|key| matches!((key.first(), key.len()), (Some(2 | 3), 33) | (Some(4), 65)));
+        if key.is_some() {
+            return Ok(key);
+        }
+    }
+    Ok(None)
 }
 
 /// `getblockhash`: the block of the daemon's chain at a height.

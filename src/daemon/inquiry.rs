@@ -26,6 +26,11 @@ struct RawPeers {
 }
 
 #[derive(Deserialize)]
+struct RawLock {
+    unlocked_until: Option<u64>,
+}
+
+#[derive(Deserialize)]
 struct RawOwner {
     ismine: Option<bool>,
 }
@@ -80,6 +85,22 @@ pub fn owns(client: &Client, address: &str) -> Result<Option<bool>, CallError> {
         answer = client.call(method, json!([address]));
     }
     Ok(read::<RawOwner>(client, method, &answer?)?.ismine)
+}
+
+/// `getwalletinfo` (old daemons: `getinfo`): whether the daemon's wallet is encrypted and locked;
+/// `None`: it is not encrypted, or the daemon does not say.
+///
+/// # Errors
+/// [`CallError`] when there is no usable answer.
+pub fn is_locked(client: &Client) -> Result<Option<bool>, CallError> {
+    let mut method = "getwalletinfo";
+    let mut answer = client.call(method, json!([]));
+    if answer.as_ref().is_err_and(CallError::is_unknown_method) {
+        method = "getinfo";
+        answer = client.call(method, json!([]));
+    }
+    let raw: RawLock = read(client, method, &answer?)?;
+    Ok(raw.unlocked_until.map(|until| until == 0))
 }
 
 /// `getblocktemplate` in its `proposal` mode (BIP 23): everything about a block is judged but its

@@ -22,11 +22,13 @@ pub mod template;
 pub mod wallet;
 
 pub use calls::{BlockInfo, ChainInfo, block_hash, block_info, chain_info};
-pub use calls::{protocol_version, script_of, submit_block, waiting_calls};
+pub use calls::{
+    protocol_version, public_key, script_of, submit_block, tells_stake, waiting_calls,
+};
 pub use client::{Client, address};
 pub use error::{CallError, Fault};
 pub use facts::{BlockFacts, block_facts, coinbase};
-pub use inquiry::{Peers, owns, peers, propose, raw_header};
+pub use inquiry::{Peers, is_locked, owns, peers, propose, raw_header};
 pub use payee::Payees;
 pub use since::{Entry, since};
 

@@ -4,7 +4,7 @@ use crate::chain::address::{self, AddressError};
 use crate::chain::transaction::is_payable;
 use crate::chain::{Network, Plan, Recipient, hex_array};
 use crate::config::{Key, Pool};
-use crate::daemon::{CallError, ChainInfo, Client, Fault, script_of};
+use crate::daemon::{CallError, ChainInfo, Client, Fault, public_key, script_of, tells_stake};
 
 /// Why there is no plan.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -26,7 +26,7 @@ pub enum PlanError {
 ///
 /// # Errors
 /// [`PlanError::Operator`] when it cannot.
-pub fn network(address: &str, pool: &Pool, info: &ChainInfo) -> Result<Network, PlanError> {
+pub fn network(address: &str, info: &ChainInfo) -> Result<Network, PlanError> {
     let stop = |words| Err(PlanError::Operator { key: Key::pool(&["daemons"]), words });
     let Some(network) = info.network else {
         return stop(format!(
@@ -34,14 +34,52 @@ pub fn network(address: &str, pool: &Pool, info: &ChainInfo) -> Result<Network, 
             info.chain
         ));
     };
-    if info.proof_of_stake {
-        return stop(format!(
-            "{} is a proof-of-stake coin (its daemon {address} tells a proof-of-stake \
-             difficulty); this version of romp does not mine those, a later one will",
-            pool.coin.name,
-        ));
-    }
     Ok(network)
+}
+
+/// Whether the coin is a proof-of-stake coin, of which the pool finds the blocks that are proof of
+/// work: by `reward` of the coin file, or else by the daemon's difficulty, as NOMP does.
+///
+/// # Errors
+/// [`CallError`] when the daemon gives no answer.
+pub fn proof_of_stake(client: &Client, pool: &Pool, info: &ChainInfo) -> Result<bool, CallError> {
+    match pool.coin.proof_of_stake {
+        Some(written) => Ok(written),
+        None => Ok(info.proof_of_stake || tells_stake(client)?),
+    }
+}
+
+/// The script by which blocks pay the pool: that of `address`, or, on a proof-of-stake coin, that
+/// of the address's public key, with which the daemon signs a block that is submitted to it.
+///
+/// # Errors
+/// [`PlanError`].
+pub fn reward_script(
+    client: &Client,
+    pool: &Pool,
+    info: &ChainInfo,
+    network: Network,
+    proof_of_stake: bool,
+) -> Result<Vec<u8>, PlanError> {
+    let script = pool_script(client, pool, info, network)?;
+    if !proof_of_stake {
+        return Ok(script);
+    }
+    if let Some(key) = public_key(client, &pool.address)? {
+        return Ok(address::pubkey_script(&key));
+    }
+    Err(PlanError::Operator {
+        key: Key::pool(&["address"]),
+        words: format!(
+            "{} is a proof-of-stake coin: blocks pay to a public key, and the daemon signs them \
+             with it. Daemon {} does not tell the public key of `{}`; put an address of its own \
+             wallet there (`getnewaddress`), unlocked, or `\"reward\": \"POW\"` into the coin file \
+             if it is none",
+            pool.coin.name,
+            client.address(),
+            pool.address
+        ),
+    })
 }
 
 /// The script of `address`, or why there is none.
@@ -110,6 +148,7 @@ pub fn with_scripts(
     network: Network,
     pool_script: Vec<u8>,
     recipients: Vec<Recipient>,
+    proof_of_stake: bool,
 ) -> Plan {
     Plan {
         coin: pool.coin.id.clone(),
@@ -121,6 +160,8 @@ pub fn with_scripts(
         tag: pool.tag.clone(),
         extranonce2_size: pool.extranonce2_size,
         tx_message: pool.coin.tx_messages.then(|| pool.tag.clone()),
+        proof_of_stake,
+        payees: pool.coin.payees.clone(),
         addresses: pool.coin.addresses.get(&network).cloned().unwrap_or_default(),
     }
 }
@@ -130,14 +171,15 @@ pub fn with_scripts(
 /// # Errors
 /// [`PlanError`], the first one.
 pub fn make(client: &Client, pool: &Pool, info: &ChainInfo) -> Result<Plan, PlanError> {
-    let network = network(&client.address(), pool, info)?;
+    let network = network(&client.address(), info)?;
     let mut recipients = Vec::with_capacity(pool.recipients.len());
     for recipient in &pool.recipients {
         let script = recipient_script(client, pool, info, network, &recipient.destination)?;
         recipients.push(Recipient { script, ppm: recipient.ppm });
     }
-    let script = pool_script(client, pool, info, network)?;
-    Ok(with_scripts(pool, network, script, recipients))
+    let staked = proof_of_stake(client, pool, info)?;
+    let script = reward_script(client, pool, info, network, staked)?;
+    Ok(with_scripts(pool, network, script, recipients, staked))
 }
 
 struct Asker<'a> {

@@ -80,21 +80,21 @@ pub fn request(coin: &Coin) -> Value {
 /// Asks for a template and for the scripts of payees that it names by address only.
 ///
 /// # Errors
-/// As [`fetch`].
+/// [`FetchError`] when there is none, in words for the operator.
 pub fn fetch_for(
     client: &Client,
     coin: &Coin,
     plan: &Plan,
     payees: &mut Payees,
 ) -> Result<Template, FetchError> {
-    resolved(client, fetch(client, coin)?, plan, payees)
+    ask(client, coin, request(coin), plan, payees)
 }
 
 /// As [`fetch_for`], answered only when the daemon has something newer than what it gave with this
 /// `longpollid` (BIP 22): a block, or after a minute or so transactions.
 ///
 /// # Errors
-/// As [`fetch`].
+/// As [`fetch_for`].
 pub fn wait_for(
     client: &Client,
     coin: &Coin,
@@ -106,28 +106,16 @@ pub fn wait_for(
     if let Some(object) = params.get_mut(0).and_then(Value::as_object_mut) {
         object.insert("longpollid".to_owned(), json!(long_poll_id));
     }
-    resolved(client, ask(client, coin, params)?, plan, payees)
+    ask(client, coin, params, plan, payees)
 }
 
-fn resolved(
+fn ask(
     client: &Client,
-    mut template: Template,
+    coin: &Coin,
+    params: Value,
     plan: &Plan,
     payees: &mut Payees,
 ) -> Result<Template, FetchError> {
-    payees.resolve(client, &mut template, plan)?;
-    Ok(template)
-}
-
-/// Asks for a template.
-///
-/// # Errors
-/// [`FetchError`] when there is none, in words for the operator.
-pub fn fetch(client: &Client, coin: &Coin) -> Result<Template, FetchError> {
-    ask(client, coin, request(coin))
-}
-
-fn ask(client: &Client, coin: &Coin, params: Value) -> Result<Template, FetchError> {
     let answer = client.call("getblocktemplate", params).map_err(|error| match &error.fault {
         Fault::Rpc { code: -8, message } => FetchError::Rules {
             daemon: client.address(),
@@ -136,8 +124,10 @@ fn ask(client: &Client, coin: &Coin, params: Value) -> Result<Template, FetchErr
         },
         _ => FetchError::Call(error),
     })?;
-    Template::parse(answer.get())
-        .map_err(|error| FetchError::Template { daemon: client.address(), error })
+    let mut template = Template::parse_for(answer.get(), &plan.payees)
+        .map_err(|error| FetchError::Template { daemon: client.address(), error })?;
+    payees.resolve(client, &mut template, plan)?;
+    Ok(template)
 }
 
 #[cfg(test)]

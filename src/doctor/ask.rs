@@ -1,6 +1,6 @@
 //! The questions to one daemon, one after the other. Blocks: for helper threads.
 
-use super::{Finding, Verdict, judge};
+use super::{Finding, Verdict, judge, stake};
 use crate::chain::{Built, Hash, Network, Recipient, Work, hex_encode};
 use crate::config::{Key, Pool};
 use crate::daemon::plan::{self, PlanError};
@@ -70,7 +70,7 @@ pub fn daemon(
     out.network = info.network;
     let words = format!("answers; `{}` network, block {}", info.chain, info.blocks);
     out.add(Finding::new("rpc", Verdict::Ok, words));
-    let network = match plan::network(&address, pool, &info) {
+    let network = match plan::network(&address, &info) {
         Ok(network) => network,
         Err(error) => {
             out.add(operator("network", error));
@@ -81,7 +81,8 @@ pub fn daemon(
     if let Ok(peers) = daemon::peers(client) {
         out.add(judge::peers(&address, &peers));
     }
-    let plan = scripts(client, pool, &info, network, &mut out);
+    let staked = stake::ask(client, pool, &info, &mut out.findings);
+    let plan = staked.and_then(|staked| scripts(client, pool, &info, network, staked, &mut out));
     let fee = pool.payments.as_ref().and_then(|paid| paid.fee_account.as_ref());
     if let Some(fee) = fee
         && let Err(error) = plan::fee_script(client, pool, &info, network, &fee.address)
@@ -97,7 +98,10 @@ pub fn daemon(
         // the examination is never complete and begins anew before every template.
         let half = until.saturating_duration_since(now) / 2;
         let headers = headers(client, &info.best, now + half);
-        out.add(judge::algorithm(&address, pool, info.blocks, &headers));
+        out.add(match staked {
+            Some(true) => stake::algorithm(&address, pool, &headers),
+            _ => judge::algorithm(&address, pool, info.blocks, &headers),
+        });
     }
     if let Some(plan) = plan
         && Instant::now() < until
@@ -132,10 +136,11 @@ fn scripts(
     pool: &Pool,
     info: &ChainInfo,
     network: Network,
+    staked: bool,
     out: &mut Examined,
 ) -> Option<crate::chain::Plan> {
     let mut recipients = Vec::new();
-    let pool_script = match plan::pool_script(client, pool, info, network) {
+    let pool_script = match plan::reward_script(client, pool, info, network, staked) {
         Ok(script) => {
             let words = format!("`{}` is an address of the `{}` network", pool.address, info.chain);
             out.add(Finding::new("address", Verdict::Ok, words));
@@ -155,7 +160,7 @@ fn scripts(
     }
     let all = recipients.len() == pool.recipients.len();
     let script = pool_script.filter(|_| all)?;
-    Some(plan::with_scripts(pool, network, script, recipients))
+    Some(plan::with_scripts(pool, network, script, recipients, staked))
 }
 
 /// The last headers, newest first, as many as there are and time allows.

@@ -6,6 +6,7 @@
 
 mod ask;
 mod judge;
+mod stake;
 mod words;
 
 pub use ask::{Examined, daemon};
@@ -38,8 +39,8 @@ pub enum Verdict {
 /// One check and what it found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// What was looked at: `rpc`, `network`, `sync`, `peers`, `address`, `wallet`, `algorithm`,
-    /// `template`, `clock` or `block`.
+    /// What was looked at: `rpc`, `network`, `sync`, `peers`, `reward`, `address`, `wallet`,
+    /// `algorithm`, `template`, `clock` or `block`.
     pub what: &'static str,
     /// How it ended.
     pub verdict: Verdict,

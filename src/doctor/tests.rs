@@ -343,3 +343,6 @@ fn a_daemon_that_hangs_is_not_waited_for() {
     assert!(patients[0].findings[0].words.contains("not examined within 2 s"), "{patients:?}");
     assert!(patients[1].answered && !contradicts(&patients), "{patients:?}");
 }
+
+#[path = "tests/stake.rs"]
+mod of_stake;

@@ -9,7 +9,8 @@ const MEANINGS: [(&str, &str); 17] = [
     ),
     (
         "bad-cb-payee",
-        "the coinbase does not pay whom the coin demands (a masternode, a founder, a fund)",
+        "the coinbase does not pay whom the coin demands (a masternode, a founder, a fund): is there \
+         a field of `getblocktemplate` that belongs into `payees` of the coin file?",
     ),
     ("bad-cb-height", "the coin wants the height in its coinbase in another form"),
     ("bad-cb-length", "the coinbase's script is too short or too long: shorten `poolTag`"),

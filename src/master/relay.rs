@@ -301,6 +301,8 @@ mod tests {
             tag: String::new(),
             extranonce2_size: 4,
             tx_message: None,
+            proof_of_stake: false,
+            payees: Vec::new(),
             addresses: Rules::default(),
         };
         let built = Work::build(&Template::parse(&template).unwrap(), &plan).unwrap();

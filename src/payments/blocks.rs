@@ -203,10 +203,19 @@ impl Coin {
             let mined = known.mined.iter().filter(|(it, _)| *it == category);
             mined.fold(0_u64, |sum, (_, amount)| sum.saturating_add(amount.0))
         };
-        if sum(Mined::Generate) >= block.value.0 {
+        let (ripe, green) = (sum(Mined::Generate), sum(Mined::Immature));
+        if let Some(wrong) = other_unit(ripe.max(green), block.value.0) {
+            let words = format!(
+                "{wrong} by the wallet at {}: it does not count in 100,000,000ths of a coin, as \
+                 romp does; nothing of this coin can be paid",
+                self.wallet.address()
+            );
+            return Ok((false, words));
+        }
+        if ripe >= block.value.0 {
             return Ok((true, String::new()));
         }
-        let words = match sum(Mined::Immature) >= block.value.0 {
+        let words = match green >= block.value.0 {
             true => String::new(),
             false => "the wallet does not see the whole reward".to_owned(),
         };
@@ -228,5 +237,31 @@ impl Coin {
             owners.insert(worker, account);
         }
         Ok(owners)
+    }
+}
+
+/// The reward in words, when the wallet's is the block's with the point moved: some coins have six
+/// decimals, and what is asked of their wallets would be a hundred times too much or too little.
+/// One place is not taken for that: it is the wallet's own share beside recipients of nine tenths.
+fn other_unit(wallets: u64, blocks: u64) -> Option<String> {
+    let moved = |small: u64, large: u64| {
+        (2..=8).any(|places| small.checked_mul(10_u64.pow(places)) == Some(large))
+    };
+    let wrong = wallets > 0 && blocks > 0 && (moved(wallets, blocks) || moved(blocks, wallets));
+    wrong.then(|| format!("a block's reward of {blocks} units is {wallets}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::other_unit;
+
+    #[test]
+    fn a_moved_point_is_another_unit() {
+        for (wallets, blocks) in [(5_000_000_000, 50_000_000), (50, 5000), (7, 700_000_000)] {
+            assert!(other_unit(wallets, blocks).is_some(), "{wallets} {blocks}");
+        }
+        for (wallets, blocks) in [(5, 5), (0, 50), (50, 0), (6, 5), (51, 5), (50, 5), (0, 0)] {
+            assert!(other_unit(wallets, blocks).is_none(), "{wallets} {blocks}");
+        }
     }
 }

@@ -177,7 +177,7 @@ impl Coin {
             ));
         };
         Self::note_beginning(book, &info.best)?;
-        let network = plan::network(&client.address(), &self.pool, info)?;
+        let network = plan::network(&client.address(), info)?;
         let rules = self.pool.coin.addresses.get(&network).cloned().unwrap_or_default();
         let daemons = daemons.into_iter().map(|(client, info, _)| (client, info)).collect();
         Ok(Chain { daemons, network, rules })

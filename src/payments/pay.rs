@@ -207,6 +207,10 @@ impl Coin {
             .iter()
             .map(|one| Output { value: one.balance, script: one.script.clone() })
             .collect();
+        if self.is_staked(book)? {
+            // Its transactions have a time, which what romp makes has not.
+            return self.send_many(book, due);
+        }
         let new = match self.signed(book, &outputs) {
             Err(Trouble::Call(error)) if lacks_raw_transactions(&error) => {
                 return self.send_many(book, due);
@@ -275,6 +279,13 @@ impl Coin {
         let (first, second) = due.split_at(due.len() / 2);
         self.pay_these(book, first)?;
         self.pay_these(book, second)
+    }
+
+    /// Whether the coin is a proof-of-stake coin.
+    fn is_staked(&self, book: &mut Book) -> Result<bool, Trouble> {
+        let chain = self.chain(book)?;
+        let (client, info) = chain.first()?;
+        Ok(plan::proof_of_stake(client, &self.pool, info)?)
     }
 
     /// The script of the pool's address, which change goes to.

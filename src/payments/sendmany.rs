@@ -13,9 +13,11 @@ use crate::daemon::{CallError, Entry, Fault, chain_info, script_of, sendmany, si
 use crate::ledger::book::{Book, Due, Intent, Made, REFUSED};
 use crate::rewards::Amount;
 
-/// Whether a wallet's refusal means that it knows no raw transactions.
+/// Whether a wallet's refusal means that it knows no raw transactions, or that the coin's have
+/// another form than Bitcoin's (-22: what it was given cannot be read).
 pub(super) fn lacks_raw_transactions(error: &CallError) -> bool {
-    error.is_unknown_method() && error.method == "fundrawtransaction"
+    let unfit = error.is_unknown_method() || error.code() == Some(-22);
+    unfit && error.method == "fundrawtransaction"
 }
 
 impl Coin {

@@ -57,6 +57,15 @@ impl Ids {
         }
     }
 
+    /// The same of a proof-of-stake coin.
+    #[must_use]
+    pub const fn is_proof_of_stake(self, algorithm: Algorithm) -> bool {
+        match self.block {
+            None => algorithm.is_id_of_stake(),
+            Some(_) => self.is_proof(algorithm),
+        }
+    }
+
     /// The id by which the coin knows a block.
     #[must_use]
     pub fn block(self, algorithm: Algorithm, header: &Header) -> Hash {

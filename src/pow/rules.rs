@@ -128,6 +128,13 @@ impl Algorithm {
         }
     }
 
+    /// Whether proof-of-stake coins of this algorithm know a block by its proof of work: those of
+    /// scrypt and scrypt-jane do, too (NOMP 4.8, where scrypt-jane's is hashed with a wrong time).
+    #[must_use]
+    pub const fn is_id_of_stake(self) -> bool {
+        self.is_id() || matches!(self, Self::Scrypt | Self::ScryptJane(_))
+    }
+
     /// The id by which coins of this algorithm know a block.
     #[must_use]
     pub fn block_id(self, header: &Header) -> Hash {

@@ -30,6 +30,8 @@ pub(crate) fn pool(daemons: Vec<Daemon>) -> Pool {
         addresses: BTreeMap::new(),
         magic: BTreeMap::new(),
         tx_messages: false,
+        proof_of_stake: None,
+        payees: Vec::new(),
         has_get_info: false,
         mpos_multiplier: 1.0,
         template_rules: vec!["segwit".to_owned()],

@@ -36,7 +36,7 @@ impl Prepared {
 
     /// The id by which the coin knows the block that this is.
     pub(crate) fn block_id(&self, plan: &Plan) -> Hash {
-        if plan.ids.is_proof(plan.algorithm) { self.work_hash(plan.algorithm) } else { self.id }
+        if plan.is_known_by_work() { self.work_hash(plan.algorithm) } else { self.id }
     }
 
     /// The coinbase that the header commits to, without witness. `work` is the job's.

@@ -10,11 +10,31 @@ use std::time::Duration;
 
 /// Miners, each with an address of its own.
 const MINERS: usize = 50;
-/// Difficulties of the ports: below a block's, and no whole numbers of anything.
-const DIFFS: [f64; 3] = [1e-5, 1.3e-5, 2.1e-5];
+/// The coin of a scene.
+pub(crate) struct Coin {
+    pub(crate) id: &'static str,
+    /// The coin file, where `coins/` has none.
+    pub(crate) file: Option<Value>,
+    /// Kinds of addresses; none where the wallet makes only one.
+    pub(crate) kinds: &'static [&'static str],
+    /// Difficulties of the ports: below a block's, and no whole numbers of anything.
+    pub(crate) diffs: [f64; 3],
+    pub(crate) scrypt: bool,
+}
+
+fn litecoin() -> Coin {
+    Coin {
+        id: "litecoin",
+        file: None,
+        kinds: &["legacy", "p2sh-segwit", "bech32"],
+        diffs: [1e-5, 1.3e-5, 2.1e-5],
+        scrypt: true,
+    }
+}
 
 /// A pool whose miners are paid, on a chain of its own.
 pub(crate) struct Scene {
+    coin: Coin,
     pub(crate) pair: Pair,
     pub(crate) romp: Romp,
     pub(crate) ports: [u16; 3],
@@ -46,22 +66,49 @@ impl Scene {
         change: impl FnOnce(&Pair, Pool) -> Pool,
     ) -> Self {
         let pair = Pair::start_with(None, &[NO_MWEB, "-walletrbf=1", "-mempoolreplacement=1"]);
-        let kinds = ["legacy", "p2sh-segwit", "bech32"];
-        let addresses: Vec<String> =
-            (0..miners).map(|index| pair.miner(kinds[index % 3])).collect();
+        Self::open_on(pair, litecoin(), miners, rule, change)
+    }
+
+    /// Likewise, of another coin. The pool's address is in the account `pool`, where there are
+    /// accounts.
+    pub(crate) fn open_on(
+        pair: Pair,
+        coin: Coin,
+        miners: usize,
+        rule: impl FnOnce(&mut Vec<Value>),
+        change: impl FnOnce(&Pair, Pool) -> Pool,
+    ) -> Self {
+        pair.mine_to(120);
+        let pool_address = match coin.kinds.first() {
+            None => pair.first.text("getnewaddress", json!(["pool"])),
+            Some(kind) => pair.first.text("getnewaddress", json!(["", kind])),
+        };
+        let addresses: Vec<String> = (0..miners)
+            .map(|index| match coin.kinds.len() {
+                0 => pair.second.text("getnewaddress", json!([])),
+                count => pair.miner(coin.kinds[index % count]),
+            })
+            .collect();
         let script = |address: &String| {
             let facts = pair.second.must("validateaddress", json!([address]));
             (address.clone(), facts["scriptPubKey"].as_str().unwrap_or_default().to_owned())
         };
         let scripts = addresses.iter().map(script).collect();
         let ports = [free_port(), free_port(), free_port()];
-        let mut rules: Vec<Value> = DIFFS.iter().map(|diff| json!({"diff": diff})).collect();
-        let pool = pair.paying_pool(ports[0]).with("validateWorkerUsername", json!(false));
+        let mut rules: Vec<Value> = coin.diffs.iter().map(|diff| json!({"diff": diff})).collect();
+        let pool = pair
+            .paying(coin.id, &pool_address, ports[0])
+            .with("validateWorkerUsername", json!(false));
         rule(&mut rules);
         let ports_named = ports.iter().map(ToString::to_string).zip(rules).collect();
         let pool = change(&pair, pool.with("ports", Value::Object(ports_named)));
-        let romp = Romp::start(1, &[&pool]);
-        Self { pair, romp, ports, addresses, scripts }
+        let mut romp = Romp::prepare(1, &[&pool]);
+        if let Some(file) = &coin.file {
+            romp.write_coin(coin.id, file);
+        }
+        romp.run();
+        romp.wait_ready(1);
+        Self { coin, pair, romp, ports, addresses, scripts }
     }
 
     /// Shares of some miners, and at the end a block of the last of them: the round, and the block.
@@ -69,7 +116,7 @@ impl Scene {
         let mut work = Work::new();
         for (index, name) in names.iter().enumerate() {
             let port = self.ports[index % 3];
-            let mut client = Client::login(port, name).expect("login").scrypt();
+            let mut client = self.login(port, name);
             for _ in 0..=(index % shares) {
                 *work.entry(self.script(name)).or_default() += submit(&mut client, false);
             }
@@ -86,10 +133,15 @@ impl Scene {
         self.scripts.get(address).cloned().unwrap_or_default()
     }
 
+    fn login(&self, port: u16, name: &str) -> Client {
+        let client = Client::login(port, name).expect("login");
+        if self.coin.scrypt { client.scrypt() } else { client }
+    }
+
     /// Has `finder` find a block: its share's work, and its hash.
     pub(crate) fn block(&self, port: u16, finder: &str) -> (u128, String) {
         let before = self.blocks().len();
-        let mut client = Client::login(port, finder).expect("login").scrypt();
+        let mut client = self.login(port, finder);
         // A block on the tip before would lose against the one that is there.
         let tip = self.pair.first.text("getbestblockhash", json!([]));
         client.wait_for_work_on(&tip).expect("work on the tip");
@@ -106,7 +158,7 @@ impl Scene {
     }
 
     pub(crate) fn blocks(&self) -> Vec<Value> {
-        let blocks = self.romp.json(&["blocks", "litecoin", "--json"]);
+        let blocks = self.romp.json(&["blocks", self.coin.id, "--json"]);
         blocks.and_then(|blocks| blocks.as_array().cloned()).unwrap_or_default()
     }
 
@@ -123,7 +175,7 @@ impl Scene {
 
     /// `romp audit`, which must be content.
     pub(crate) fn audit(&self) -> Value {
-        let output = self.romp.command(&["audit", "litecoin", "--json"]);
+        let output = self.romp.command(&["audit", self.coin.id, "--json"]);
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         assert_eq!(output.status.code(), Some(0), "{text}{:?}", output.stderr);
         serde_json::from_str(&text).unwrap_or_default()

@@ -11,11 +11,11 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 const POOL: &str = "76a9141bf1c824cd6028bcd65732374baea5dca5fed57088ac";
-const EXTRANONCE1: [u8; 4] = [8, 0, 0, 0];
-const EXTRANONCE2: [u8; 4] = [1, 2, 3, 4];
+pub(super) const EXTRANONCE1: [u8; 4] = [8, 0, 0, 0];
+pub(super) const EXTRANONCE2: [u8; 4] = [1, 2, 3, 4];
 
 /// NOMP's fee recipients of the golden vectors: 1.5 % and 0.1 %.
-fn plan() -> Plan {
+pub(super) fn plan() -> Plan {
     let key = |hex: &str| address::pubkey_hash_script(&hex_array(hex).unwrap());
     Plan {
         coin: "litecoin".to_owned(),
@@ -30,11 +30,13 @@ fn plan() -> Plan {
         tag: "/nodeStratum/".to_owned(),
         extranonce2_size: 4,
         tx_message: None,
+        proof_of_stake: false,
+        payees: Vec::new(),
         addresses: Rules { pubkey_hash: vec![76], script_hash: vec![16], ..Rules::default() },
     }
 }
 
-fn base() -> Value {
+pub(super) fn base() -> Value {
     json!({
         "version": 2,
         "previousblockhash": "0123456789abcdef00112233445566778899aabbccddeeff0f1e2d3c4b5a6978",
@@ -163,7 +165,7 @@ fn golden_vector_3_comment_after_the_lock_time() {
     ));
     // The witness goes before the lock time, also when bytes follow it.
     let coinbase = work.coinbase(1, EXTRANONCE1, &EXTRANONCE2);
-    let full = coinbase::with_witness(&coinbase);
+    let full = coinbase::with_witness(&coinbase, false);
     assert_eq!(full.len(), coinbase.len() + 36);
     assert_eq!(full[full.len() - 45..], coinbase[coinbase.len() - 45..]);
 }
@@ -175,7 +177,7 @@ fn values(work: &Work) -> Vec<u64> {
 }
 
 /// The outputs of a coinbase, read apart from the code under test; checks that all is consumed.
-fn outputs(coinbase: &[u8]) -> Vec<(u64, Vec<u8>)> {
+pub(super) fn outputs(coinbase: &[u8]) -> Vec<(u64, Vec<u8>)> {
     let script = usize::from(coinbase[41]);
     assert!((2..=100).contains(&script), "consensus: input script of {script} bytes");
     let mut at = 42 + script + 4;
@@ -386,6 +388,7 @@ proptest! {
 
     #[test]
     fn bytes_that_are_no_transaction_do_not_panic(bytes: Vec<u8>) {
-        let _ = coinbase::with_witness(&bytes);
+        let _ = coinbase::with_witness(&bytes, false);
+        let _ = coinbase::with_witness(&bytes, true);
     }
 }

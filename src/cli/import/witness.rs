@@ -51,8 +51,9 @@ impl<'a> Asked<'a> {
                 info.chain
             )));
         }
-        let network = plan::network(&daemon.address(), pool, &info).map_err(failed)?;
-        let script = plan::pool_script(&daemon, pool, &info, network).map_err(failed)?;
+        let network = plan::network(&daemon.address(), &info).map_err(failed)?;
+        let staked = plan::proof_of_stake(&daemon, pool, &info).map_err(failed)?;
+        let script = plan::reward_script(&daemon, pool, &info, network, staked).map_err(failed)?;
         // Payments are off while something is imported.
         let payments = pool.written_payments().map(|payments| &payments.wallet);
         let wallet = payments.or(pool.daemons.first());

@@ -23,6 +23,8 @@ pub(in crate::config) struct RawCoin {
     pub(in crate::config) has_get_info: Option<bool>,
     /// "POW" or "POS"; default: found out from the daemon.
     pub(in crate::config) reward: Option<String>,
+    /// More fields of templates that demand outputs of each block, by name.
+    pub(in crate::config) payees: Option<BTreeMap<String, RawPayee>>,
     /// scrypt's N; default 1024.
     pub(in crate::config) n_value: Option<u64>,
     /// scrypt's r; default 1.
@@ -65,6 +67,16 @@ pub(in crate::config) struct RawCoin {
     pub(in crate::config) block_time: Option<u32>,
     /// Links by kind (block, transaction, address), with {} for the value.
     pub(in crate::config) explorer: Option<BTreeMap<String, String>>,
+}
+
+/// A field of the coin's templates that demands outputs.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub(in crate::config) struct RawPayee {
+    /// The field with the amount, where this one is only an address.
+    pub(in crate::config) amount: Option<String>,
+    /// It comes on top of `coinbasevalue`.
+    pub(in crate::config) on_top: Option<bool>,
 }
 
 /// The coin's networks.

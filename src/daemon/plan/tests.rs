@@ -89,7 +89,7 @@ fn tries_again_when_the_daemon_could_not_be_asked() {
 }
 
 #[test]
-fn recipients_by_key_hash_and_coins_that_cannot_be_mined() {
+fn recipients_by_key_hash_and_networks_that_cannot_be_mined() {
     let daemon = stub::daemon(|_, _| valid(SCRIPT));
     let mut pool = pool(vec![daemon.clone()]);
     let client = Client::new(&daemon, Duration::from_secs(5));
@@ -100,8 +100,47 @@ fn recipients_by_key_hash_and_coins_that_cannot_be_mined() {
     assert_eq!(script, "76a91422851477d63a085dbc2398c8430af1c09e7343f688ac");
     assert_eq!(plan.recipients[0].ppm, 1_000);
 
-    let stake = ChainInfo { proof_of_stake: true, ..info() };
-    assert!(operator(make(&client, &pool, &stake)).contains("proof-of-stake"));
     let unknown = ChainInfo { network: None, chain: "moon".to_owned(), ..info() };
     assert!(operator(make(&client, &pool, &unknown)).contains("`moon`"));
+}
+
+/// A daemon of Peercoin's kind: its difficulty has two parts, its wallet tells a key.
+fn staked(pubkey: Option<&'static str>) -> crate::config::Daemon {
+    stub::daemon(move |method, _| match (method, pubkey) {
+        ("getdifficulty", _) => {
+            Answer::Result(r#"{"proof-of-work":5.5,"proof-of-stake":0.2}"#.to_owned())
+        }
+        ("validateaddress", Some(key)) => Answer::Result(format!(
+            r#"{{"isvalid":true,"scriptPubKey":"{SCRIPT}","ismine":true,"pubkey":"{key}"}}"#
+        )),
+        ("validateaddress", None) => valid(SCRIPT),
+        _ => Answer::Error(r#"{"code":-32601,"message":"Method not found"}"#.to_owned()),
+    })
+}
+
+#[test]
+fn a_proof_of_stake_coin_is_found_out_and_pays_to_a_key() {
+    const KEY: &str = "02abababababababababababababababababababababababababababababababab";
+    let daemon = staked(Some(KEY));
+    let client = Client::new(&daemon, Duration::from_secs(5));
+    let mut pool = pool(vec![daemon]);
+    pool.address = ADDRESS.to_owned();
+    let plan = make(&client, &pool, &info()).unwrap();
+    assert!(plan.proof_of_stake);
+    assert_eq!(crate::chain::hex_encode(&plan.pool_script), format!("21{KEY}ac"));
+    // The coin file has the last word.
+    pool.coin.proof_of_stake = Some(false);
+    let plan = make(&client, &pool, &info()).unwrap();
+    assert!(!plan.proof_of_stake);
+    assert_eq!(crate::chain::hex_encode(&plan.pool_script), SCRIPT);
+    pool.coin.proof_of_stake = Some(true);
+    assert!(make(&client, &pool, &info()).unwrap().proof_of_stake);
+
+    // A foreign address, whose key no daemon can sign with; a key that is none.
+    let short = "02ababab";
+    for daemon in [staked(None), staked(Some(short))] {
+        let client = Client::new(&daemon, Duration::from_secs(5));
+        let words = operator(make(&client, &pool, &info()));
+        assert!(words.contains("public key") && words.contains(ADDRESS), "{words}");
+    }
 }

@@ -166,9 +166,8 @@ fn transactions(book: &Connection, whole: bool, wrong: &mut Vec<String>) -> rusq
         let rows: Vec<(i64, String, i64)> = outputs
             .query_map([id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
             .collect::<rusqlite::Result<_>>()?;
-        let id = Hash::from_display(&txid);
-        let read =
-            hex_decode(&bytes).zip(id).and_then(|(bytes, id)| Transaction::named(&bytes, &id));
+        let read = Hash::from_display(&txid)
+            .and_then(|txid| Transaction::named(&hex_decode(&bytes)?, &txid));
         let agrees = read.is_some_and(|read| {
             rows.iter().all(|(n, script, amount)| {
                 let output = usize::try_from(*n).ok().and_then(|n| read.outputs.get(n));

@@ -92,7 +92,8 @@ impl Coin {
         }
         match answer {
             Ok(plan) => {
-                special!("{}: on the {} network", self.id(), plan.network.name());
+                let kind = if plan.proof_of_stake { "proof of stake" } else { "proof of work" };
+                special!("{}: on the {} network, {kind}", self.id(), plan.network.name());
                 let (config, events) = (&self.config, &self.events);
                 self.notices.listen_to_peer(config, &self.pool, plan.network, events);
                 self.plan = Some(plan);

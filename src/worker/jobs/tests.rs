@@ -16,6 +16,8 @@ fn posted(tip: u8, height: u64, time: u32) -> Posted {
         tag: String::new(),
         extranonce2_size: 4,
         tx_message: None,
+        proof_of_stake: false,
+        payees: Vec::new(),
         addresses: Default::default(),
     };
     let work = Work {

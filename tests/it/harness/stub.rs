@@ -14,6 +14,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// The script that the stub says every address has: pay to an all-zero public key hash.
 const SCRIPT: &str = "76a914000000000000000000000000000000000000000088ac";
 
+/// The public key of every address to a stub of a proof-of-stake coin.
+pub(crate) const KEY: &str = "02abababababababababababababababababababababababababababababababab";
+
 /// How the stub answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mood {
@@ -38,6 +41,7 @@ struct State {
     verdict: Result<Value, (i32, String)>,
     easy: bool,
     syncing: bool,
+    staked: bool,
 }
 
 /// The stub; its thread ends with it.
@@ -62,6 +66,7 @@ impl Stub {
             verdict: Ok(Value::Null),
             easy: false,
             syncing: false,
+            staked: false,
         }));
         let stop = Arc::new(AtomicBool::new(false));
         let (states, stopped) = (Arc::clone(&state), Arc::clone(&stop));
@@ -93,6 +98,11 @@ impl Stub {
     /// From now on every second hash is a block, as on regtest.
     pub(crate) fn make_easy(&self) {
         self.with(|state| state.easy = true);
+    }
+
+    /// From now on it is the daemon of a proof-of-stake coin.
+    pub(crate) fn make_staked(&self) {
+        self.with(|state| state.staked = true);
     }
 
     /// What it says to a block from now on: a result, or an error.
@@ -213,7 +223,11 @@ fn result(method: &str, params: &Value, state: &mut State) -> Result<Value, (i32
             let Some(height) = height else { return Err((-5, "Block not found".into())) };
             json!({"hash": hash, "height": height, "confirmations": state.height - height + 1})
         }
+        "getdifficulty" if state.staked => json!({"proof-of-work": 1.0, "proof-of-stake": 0.5}),
         "getdifficulty" => json!(1.0),
+        "validateaddress" if state.staked => json!({
+            "isvalid": true, "address": params[0], "ismine": true, "pubkey": KEY,
+        }),
         "validateaddress" => json!({
             "isvalid": true, "address": params[0], "scriptPubKey": SCRIPT, "isscript": false,
         }),
@@ -236,6 +250,12 @@ fn template(state: &State) -> Value {
     } else {
         ("1d00ffff", format!("00000000ffff{}", "0".repeat(52)))
     };
+    let commitment = match state.staked {
+        true => Value::Null,
+        false => {
+            json!("6a24aa21a9ede2f61c3f71d1defd3fa999dfa36953755c690689799962b48bebd836974e8cf9")
+        }
+    };
     json!({
         "capabilities": ["proposal"], "version": 0x2000_0000, "rules": ["csv", "segwit"],
         "vbavailable": {}, "vbrequired": 0, "previousblockhash": state.tip, "transactions": [],
@@ -246,7 +266,6 @@ fn template(state: &State) -> Value {
         "noncerange": "00000000ffffffff", "sigoplimit": 80000, "sizelimit": 4_000_000,
         "weightlimit": 4_000_000, "curtime": now(), "bits": bits,
         "height": state.height + 1,
-        "default_witness_commitment":
-            "6a24aa21a9ede2f61c3f71d1defd3fa999dfa36953755c690689799962b48bebd836974e8cf9",
+        "default_witness_commitment": commitment,
     })
 }

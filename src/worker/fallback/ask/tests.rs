@@ -49,6 +49,8 @@ fn asked(daemons: Vec<Daemon>) -> Result<Work, String> {
         tag: String::new(),
         extranonce2_size: 4,
         tx_message: None,
+        proof_of_stake: false,
+        payees: Vec::new(),
         addresses: crate::chain::address::Rules::default(),
     };
     let latest = Template::parse(&template(hash(1), 101, "")).unwrap();
