@@ -156,7 +156,20 @@ fn import(config: &Config, pool: &Pool, from: &From, shared: &Shared) -> Result<
                     (USAGE, words.to_owned())
                 })?,
             };
-            let currency = currency.as_deref().unwrap_or(&pool.coin.symbol);
+            let symbol = &pool.coin.symbol;
+            let shares =
+                |other: &&Pool| other.coin.id != pool.coin.id && other.coin.symbol == *symbol;
+            if currency.is_none()
+                && let Some(other) = config.pools.values().find(shares)
+            {
+                let words = format!(
+                    "{} has the symbol {symbol}, too: say with --currency which database this is, \
+                     or balances are imported twice",
+                    other.coin.id
+                );
+                return Err((USAGE, words));
+            }
+            let currency = currency.as_deref().unwrap_or(symbol);
             let read = mpos::read(&server, currency, *confirmations).map_err(failed)?;
             let source = mpos::source(&server);
             let judge = |before: &Imported, witness: &mut dyn Witness| {

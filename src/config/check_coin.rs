@@ -1,8 +1,9 @@
 //! A coin file checked.
 
+use super::check_pool;
 use super::checked::Coin;
 use super::diagnostics::{nearest, shown};
-use super::raw::{RawBytes, RawCoin};
+use super::raw::{RawBytes, RawCoin, RawFlag};
 use super::values::{Judge, Keys};
 use crate::chain::address::{Checksum, Rules};
 use crate::chain::{Network, PayeeField};
@@ -56,7 +57,7 @@ pub(super) fn check(raw: &RawCoin, keys: &Keys<'_>, judge: &mut Judge<'_>) -> Op
         ids,
         addresses,
         magic,
-        tx_messages: raw.tx_messages.unwrap_or(false),
+        tx_messages: tx_messages(raw, keys, judge),
         proof_of_stake: raw.reward.as_ref().map(|reward| reward == "POS"),
         payees: payees(raw, keys, judge),
         has_get_info: raw.has_get_info.unwrap_or(false),
@@ -70,10 +71,26 @@ pub(super) fn check(raw: &RawCoin, keys: &Keys<'_>, judge: &mut Judge<'_>) -> Op
         template_rules: rules,
         template_algorithm: raw.template_algorithm.clone(),
         several_algorithms: raw.several_algorithms.unwrap_or(raw.template_algorithm.is_some()),
+        version_mask: check_pool::version_mask(raw.version_mask.as_deref(), keys, judge)
+            .unwrap_or(u32::MAX),
         block_time: raw.block_time.filter(|&seconds| seconds > 0),
         explorer: raw.explorer.clone().unwrap_or_default(),
         symbol,
     })
+}
+
+/// `txMessages`.
+fn tx_messages(raw: &RawCoin, keys: &Keys<'_>, judge: &mut Judge<'_>) -> bool {
+    match &raw.tx_messages {
+        None => false,
+        Some(RawFlag::Flag(flag)) => *flag,
+        Some(RawFlag::Text(text)) => {
+            let title =
+                format!("`{}` is text: NOMP takes that as false, whatever it says", shown(text));
+            judge.report.warning(&keys.at(&["txMessages"]), &title, "write true or false");
+            false
+        }
+    }
 }
 
 /// `payees`: fields of templates, by name.
@@ -153,6 +170,8 @@ fn algorithm(
     keys: &Keys<'_>,
     judge: &mut Judge<'_>,
 ) -> Option<Algorithm> {
+    // As one file of NOMP has it.
+    let name = if name == "sha1coin" { "sha1" } else { name };
     let Some(algorithm) = Algorithm::from_name(name) else {
         let title = format!("algorithm `{}` is not in this build yet", shown(name));
         let known = Algorithm::ALL.map(Algorithm::name);

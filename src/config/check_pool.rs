@@ -88,7 +88,9 @@ pub(super) fn check(
         banning: raw.banning.as_ref().and_then(|raw| banning(raw, keys, judge)),
         proxy_protocol: raw.tcp_proxy_protocol.unwrap_or(false),
         extranonce2_size: extranonce2_size(raw, keys, judge),
-        version_mask: version_mask(raw, keys, judge),
+        version_mask: version_mask(raw.version_mask.as_deref(), keys, judge)
+            .unwrap_or(VERSION_MASK)
+            & coin.as_ref().map_or(u32::MAX, |coin| coin.version_mask),
         tag: tag(raw, keys, judge),
         payments,
         idle_payments,
@@ -253,8 +255,13 @@ fn extranonce2_size(raw: &RawPool, keys: &Keys<'_>, judge: &mut Judge<'_>) -> u8
     size
 }
 
-fn version_mask(raw: &RawPool, keys: &Keys<'_>, judge: &mut Judge<'_>) -> u32 {
-    let Some(text) = &raw.version_mask else { return VERSION_MASK };
+/// `versionMask` of a pool or a coin.
+pub(super) fn version_mask(
+    written: Option<&str>,
+    keys: &Keys<'_>,
+    judge: &mut Judge<'_>,
+) -> Option<u32> {
+    let text = written?;
     let digits = text.strip_prefix("0x").unwrap_or(text);
     let hex = !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
     let mask = u32::from_str_radix(digits, 16).ok().filter(|_| hex && digits.len() <= 8);
@@ -271,7 +278,7 @@ fn version_mask(raw: &RawPool, keys: &Keys<'_>, judge: &mut Judge<'_>) -> u32 {
         }
         Some(_) => {}
     }
-    mask.unwrap_or(VERSION_MASK)
+    mask
 }
 
 fn tag(raw: &RawPool, keys: &Keys<'_>, judge: &mut Judge<'_>) -> String {

@@ -240,6 +240,10 @@ pub struct Coin {
     /// daemons give work for several algorithms.
     #[serde(default)]
     pub template_algorithm: Option<String>,
+    /// `versionMask`: bits that miners may roll at most. Merge-mined chains of SHA-256 have their
+    /// chain id there and refuse blocks with another.
+    #[serde(default = "all_bits")]
+    pub version_mask: u32,
     /// `severalAlgorithms`: not all blocks of its chain are of `algorithm`.
     #[serde(default)]
     pub several_algorithms: bool,
@@ -255,6 +259,10 @@ impl Coin {
     pub const fn transaction_id(&self) -> TransactionId {
         self.ids.transaction(self.algorithm)
     }
+}
+
+const fn all_bits() -> u32 {
+    u32::MAX
 }
 
 fn one() -> f64 {

@@ -200,7 +200,18 @@ impl Pools<'_> {
         }
         let mut judge = Judge { dir: self.dir, report };
         let around = Around { coin, redis: self.redis };
-        check_pool::check(&raw, &keys, &name, around, &mut self.ports, &mut judge)
+        let pool = check_pool::check(&raw, &keys, &name, around, &mut self.ports, &mut judge)?;
+        let wallet = |pool: &Pool| {
+            pool.payments.as_ref().map(|paid| (paid.wallet.host.clone(), paid.wallet.port))
+        };
+        let same = |other: &&Pool| wallet(other).is_some() && wallet(other) == wallet(&pool);
+        if let Some(other) = others.values().find(same) {
+            let title = format!("{} pays from the same wallet", other.file);
+            let hint = "payouts of the two can choose the same coins, and one of them waits 100 \
+                        blocks then: give each coin a daemon with a wallet of its own";
+            report.warning(&keys.at(&["paymentProcessing"]), &title, hint);
+        }
+        Some(pool)
     }
 
     fn coin(

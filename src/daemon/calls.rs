@@ -87,6 +87,8 @@ struct RawAddress {
 struct RawKey {
     #[serde(default)]
     pubkey: Option<String>,
+    #[serde(default)]
+    ismine: Option<bool>,
 }
 
 /// What a daemon says of a block that it knows.
@@ -187,6 +189,9 @@ fn has_stake(difficulty: &Value) -> bool {
     difficulty.get("proof-of-stake").is_some()
 }
 
+/// Errors of a daemon that may answer later: warming up, still downloading, safe mode, out of order.
+const LATER: [i64; 4] = [-28, -10, -2, -32603];
+
 /// `getdifficulty`: whether it has a proof-of-stake part. A daemon that does not know the call, or
 /// may not answer it (rpcwhitelist), has none.
 ///
@@ -196,8 +201,8 @@ pub fn tells_stake(client: &Client) -> Result<bool, CallError> {
     let method = "getdifficulty";
     match client.call(method, json!([])) {
         Ok(answer) => Ok(has_stake(&read(client, method, &answer)?)),
-        Err(error) if error.code().is_some_and(|code| code != -28) => Ok(false),
-        Err(CallError { fault: Fault::Auth(403), .. }) => Ok(false),
+        Err(error) if error.code().is_some_and(|code| !LATER.contains(&code)) => Ok(false),
+        Err(CallError { fault: Fault::Auth(403) | Fault::Http(404 | 405, _), .. }) => Ok(false),
         Err(error) => Err(error),
     }
 }
@@ -211,10 +216,13 @@ pub fn public_key(client: &Client, address: &str) -> Result<Option<Vec<u8>>, Cal
     for method in ["validateaddress", "getaddressinfo"] {
         let answer = match client.call(method, json!([address])) {
             // No address, no wallet, or no such call.
-            Err(error) if error.code().is_some_and(|code| code != -28) => continue,
+            Err(error) if error.code().is_some_and(|code| !LATER.contains(&code)) => continue,
+            Err(CallError { fault: Fault::Auth(403), .. }) => continue,
             answer => answer?,
         };
-        let key = read::<RawKey>(client, method, &answer)?.pubkey;
+        let known: RawKey = read(client, method, &answer)?;
+        // The daemon signs with it, so a key that it only watches is none.
+        let key = known.pubkey.filter(|_| known.ismine != Some(false));
         let key = key.and_then(|text| hex_decode(&text));
         let key =
             key.filter(|key| matches!((key.first(), key.len()), (Some(2 | 3), 33) | (Some(4), 65)));

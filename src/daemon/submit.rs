@@ -99,11 +99,21 @@ pub fn classify(answer: &Result<Box<RawValue>, CallError>) -> (Verdict, String) 
             let verdict = match error.code() {
                 // Deserialisation, verification, and "block decode failed" as a misc error.
                 Some(-22 | -25 | -1) => Verdict::Rejected,
+                // -100: a proof-of-stake coin's daemon cannot sign it, as when its wallet is locked;
+                // or it would not take it at all.
+                Some(-100) if !is_unsigned(&error.fault.to_string().to_lowercase()) => {
+                    Verdict::Rejected
+                }
                 _ => Verdict::Unknown,
             };
             (verdict, error.fault.to_string())
         }
     }
+}
+
+/// Whether a daemon says that it could not sign.
+fn is_unsigned(words: &str) -> bool {
+    words.contains("sign") || words.contains("locked")
 }
 
 /// BIP 22's words and those that daemons add.

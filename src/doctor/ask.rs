@@ -98,10 +98,12 @@ pub fn daemon(
         // the examination is never complete and begins anew before every template.
         let half = until.saturating_duration_since(now) / 2;
         let headers = headers(client, &info.best, now + half);
-        out.add(match staked {
-            Some(true) => stake::algorithm(&address, pool, &headers),
-            _ => judge::algorithm(&address, pool, info.blocks, &headers),
-        });
+        match staked {
+            Some(true) => out.add(stake::algorithm(&address, pool, &headers)),
+            Some(false) => out.add(judge::algorithm(&address, pool, info.blocks, &headers)),
+            // Of a chain of stake most headers would be wrong.
+            None => {}
+        }
     }
     if let Some(plan) = plan
         && Instant::now() < until

@@ -6,7 +6,7 @@ use super::notify::{self, brief};
 use super::roles::Kind;
 use super::{Line, Master};
 use crate::chain::Hash;
-use crate::config::{Config, Secret};
+use crate::config::{Coin, Config, Secret};
 use crate::ipc::{Channel, ChannelError, MOST_REMEMBERED, Message, Received, Role};
 use crate::sys::clock;
 use std::collections::{BTreeMap, BTreeSet};
@@ -220,13 +220,16 @@ impl Master {
 
     /// A block notice from outside that is allowed; the answer.
     pub(super) fn notice(&mut self, coin: &str, hash: Option<Hash>, now: u64) -> String {
-        let Some(id) = find_coin(&self.config, coin) else {
+        let ids = find_coins(&self.config, coin);
+        if ids.is_empty() {
             let answer = format!("unknown coin `{}`", brief(coin));
             log::warn!("blocknotify: {answer}; this pool has {}", names(&self.config));
             return answer;
-        };
-        if let Some((coin, hash)) = self.pace.notice(&id, hash, now) {
-            self.blocknotify(&coin, hash);
+        }
+        for id in ids {
+            if let Some((coin, hash)) = self.pace.notice(&id, hash, now) {
+                self.blocknotify(&coin, hash);
+            }
         }
         "Pool workers notified".to_owned()
     }
@@ -261,17 +264,17 @@ fn names(config: &Config) -> String {
     config.pools.keys().cloned().collect::<Vec<_>>().join(", ")
 }
 
-/// The id of a coin by id, name or symbol, in any case.
-fn find_coin(config: &Config, text: &str) -> Option<String> {
+/// The ids of coins by id, name or symbol, in any case. Pools of one coin's several algorithms share
+/// a symbol.
+fn find_coins(config: &Config, text: &str) -> Vec<String> {
     let lower = text.to_lowercase();
     if config.pools.contains_key(&lower) {
-        return Some(lower);
+        return vec![lower];
     }
-    let mut pools = config.pools.iter();
-    let found = pools.find(|(_, pool)| {
-        pool.coin.name.to_lowercase() == lower || pool.coin.symbol.to_lowercase() == lower
-    });
-    found.map(|(id, _)| id.clone())
+    let is_meant =
+        |coin: &Coin| coin.name.to_lowercase() == lower || coin.symbol.to_lowercase() == lower;
+    let found = config.pools.iter().filter(|(_, pool)| is_meant(&pool.coin));
+    found.map(|(id, _)| id.clone()).collect()
 }
 
 #[cfg(test)]
@@ -349,9 +352,16 @@ mod tests {
     #[test]
     fn coins_are_found_in_any_case() {
         for text in ["litecoin", "LITECOIN", "Litecoin", "ltc", "LTC"] {
-            assert_eq!(find_coin(&sample(), text).as_deref(), Some("litecoin"), "{text}");
+            assert_eq!(find_coins(&sample(), text), ["litecoin"], "{text}");
         }
-        assert_eq!(find_coin(&sample(), "lite"), None);
-        assert_eq!(find_coin(&sample(), ""), None);
+        assert!(find_coins(&sample(), "lite").is_empty());
+        assert!(find_coins(&sample(), "").is_empty());
+        let mut two = sample();
+        let mut other = two.pools.get("litecoin").unwrap().clone();
+        other.coin.id = "litecoin-x11".to_owned();
+        other.coin.name = "Litecoin-X11".to_owned();
+        two.pools.insert(other.coin.id.clone(), other);
+        assert_eq!(find_coins(&two, "ltc"), ["litecoin", "litecoin-x11"]);
+        assert_eq!(find_coins(&two, "Litecoin"), ["litecoin"]);
     }
 }

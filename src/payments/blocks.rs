@@ -243,11 +243,13 @@ impl Coin {
 /// The reward in words, when the wallet's is the block's with the point moved: some coins have six
 /// decimals, and what is asked of their wallets would be a hundred times too much or too little.
 /// One place is not taken for that: it is the wallet's own share beside recipients of nine tenths.
+/// Nor is a wallet right that has fifty times the reward: recipients of its own are in the sum.
 fn other_unit(wallets: u64, blocks: u64) -> Option<String> {
     let moved = |small: u64, large: u64| {
         (2..=8).any(|places| small.checked_mul(10_u64.pow(places)) == Some(large))
     };
-    let wrong = wallets > 0 && blocks > 0 && (moved(wallets, blocks) || moved(blocks, wallets));
+    let large = wallets / 50 >= blocks;
+    let wrong = wallets > 0 && blocks > 0 && (large || moved(wallets, blocks));
     wrong.then(|| format!("a block's reward of {blocks} units is {wallets}"))
 }
 
@@ -257,7 +259,9 @@ mod tests {
 
     #[test]
     fn a_moved_point_is_another_unit() {
-        for (wallets, blocks) in [(5_000_000_000, 50_000_000), (50, 5000), (7, 700_000_000)] {
+        for (wallets, blocks) in
+            [(5_000_000_000, 50_000_000), (5_075_000_000, 50_000_000), (50, 5000), (7, 700_000_000)]
+        {
             assert!(other_unit(wallets, blocks).is_some(), "{wallets} {blocks}");
         }
         for (wallets, blocks) in [(5, 5), (0, 50), (50, 0), (6, 5), (51, 5), (50, 5), (0, 0)] {

@@ -37,6 +37,7 @@ pub(crate) fn pool(daemons: Vec<Daemon>) -> Pool {
         template_rules: vec!["segwit".to_owned()],
         template_algorithm: None,
         several_algorithms: false,
+        version_mask: u32::MAX,
         block_time: None,
         explorer: BTreeMap::new(),
     };

@@ -14,6 +14,10 @@ pub(super) mod tests;
 /// under the two hours that the network allows.
 const AHEAD_S: u32 = 7000;
 
+/// Seconds that a header's time may be after that of its coinbase, on a proof-of-stake coin: the
+/// least that coins allow whose rule is known is 10 minutes, Peercoin's is two hours.
+const AFTER_COINBASE_S: u32 = 600;
+
 /// A share whose form is right, ready to be hashed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prepared {
@@ -103,7 +107,10 @@ pub(crate) fn prepare_on(
         return Err(Reject::Malformed);
     }
     let now_s = u32::try_from(now_s).unwrap_or(u32::MAX);
-    let latest = now_s.max(work.time).saturating_add(AHEAD_S);
+    let latest = match work.plan.proof_of_stake {
+        false => now_s.max(work.time).saturating_add(AHEAD_S),
+        true => work.time.saturating_add(AFTER_COINBASE_S),
+    };
     if submit.time < work.min_time || submit.time > latest {
         return Err(Reject::Time);
     }

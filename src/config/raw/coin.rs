@@ -18,7 +18,7 @@ pub(in crate::config) struct RawCoin {
     /// Proof-of-work algorithm.
     pub(in crate::config) algorithm: Option<String>,
     /// Transaction messages: coinbase transactions of version 2 with a trailing text.
-    pub(in crate::config) tx_messages: Option<bool>,
+    pub(in crate::config) tx_messages: Option<RawFlag>,
     /// The daemon is old and has `getinfo` instead of `getblockchaininfo`.
     pub(in crate::config) has_get_info: Option<bool>,
     /// "POW" or "POS"; default: found out from the daemon.
@@ -63,6 +63,8 @@ pub(in crate::config) struct RawCoin {
     pub(in crate::config) transaction_id: Option<String>,
     /// "sha256d" or "groestl": what ends addresses in base58; default "sha256d".
     pub(in crate::config) address_checksum: Option<String>,
+    /// Version bits that miners of the coin may roll at most, 8 hex digits; 0: none.
+    pub(in crate::config) version_mask: Option<String>,
     /// Seconds between blocks aimed at.
     pub(in crate::config) block_time: Option<u32>,
     /// Links by kind (block, transaction, address), with {} for the value.
@@ -107,6 +109,16 @@ pub(in crate::config) struct RawNetwork {
     pub(in crate::config) wif: Option<u8>,
     /// Message start, hex, wire order.
     pub(in crate::config) magic: Option<String>,
+}
+
+/// Yes or no; or text, in NOMP's file of Tekcoin.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(untagged, expecting = "expected true or false")]
+pub(in crate::config) enum RawFlag {
+    /// As it should be.
+    Flag(bool),
+    /// Which NOMP takes as false, whatever it says.
+    Text(String),
 }
 
 /// One byte or several.

@@ -10,7 +10,7 @@ mod parts;
 mod pool;
 mod portal;
 
-pub(super) use coin::{RawBytes, RawCoin};
+pub(super) use coin::{RawBytes, RawCoin, RawFlag};
 pub(super) use limits::RawLimits;
 pub(super) use notifications::{RawMail, RawNotifications, RawWebhook};
 pub(super) use parts::{RawDaemon, RawForks, RawRedis, RawSecret};

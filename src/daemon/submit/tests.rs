@@ -10,7 +10,11 @@ fn error(fault: Fault) -> Result<Box<RawValue>, CallError> {
 }
 
 fn rpc(code: i64) -> Result<Box<RawValue>, CallError> {
-    error(Fault::Rpc { code, message: String::new() })
+    said(code, "")
+}
+
+fn said(code: i64, message: &str) -> Result<Box<RawValue>, CallError> {
+    error(Fault::Rpc { code, message: message.to_owned() })
 }
 
 fn result(json: &str) -> Result<Box<RawValue>, CallError> {
@@ -40,6 +44,8 @@ fn classifies_each_answer() {
         (rpc(-22), Rejected),
         (rpc(-25), Rejected),
         (rpc(-1), Rejected),
+        (said(-100, "SubmitBlock: Unable to sign block, wallet locked?"), Unknown),
+        (said(-100, "Block failed CheckBlock() function."), Rejected),
         (rpc(-28), Unknown),
         (rpc(-10), Unknown),
         (rpc(-9), Unknown),

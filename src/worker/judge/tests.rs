@@ -167,6 +167,12 @@ fn times_outside_the_job_are_refused() {
     assert_eq!(at(now + 7000), Ok(()), "the job is a second older than now");
     assert_eq!(at(now + 7001), Err(Reject::Time));
     assert_eq!(at(0), Err(Reject::Time));
+    // A proof-of-stake coin's coinbase has a time, too, and the header's must not be far from it.
+    let mut staked = sha256_work();
+    staked.plan.proof_of_stake = true;
+    let at_stake = |time| judged(&Submit { time, ..submit() }, &staked, 0).map(drop);
+    assert_eq!(at_stake(staked.time + 600), Ok(()));
+    assert_eq!(at_stake(staked.time + 601), Err(Reject::Time));
     assert_eq!(at(u32::MAX), Err(Reject::Time));
     // Where this machine's clock is behind the daemon's, the job's own time must still do.
     let late = prepare(&submit(), &work, EXTRANONCE1, 0, NOW - 100_000);
