@@ -39,6 +39,7 @@ impl Scale {
             "at": point.at, "length": point.length, "hashrate": self.hash_rate(point),
             "work": point.sum.weight as f64 * self.unit.as_f64(), "shares": point.sum.shares,
             "rejected": point.sum.rejected, "reasons": point.sum.reasons, "workers": point.workers,
+            "miners": point.miners,
         })
     }
 
@@ -174,7 +175,7 @@ mod tests {
     fn a_slot_that_is_not_over_counts_since_it_began() {
         let scale = |now| Scale { unit: Unit(-10), shift: 16, now };
         let sum = Sum { weight: 1024, shares: 1, rejected: 2, ..Sum::default() };
-        let point = Point { at: 600, length: 600, sum, workers: 3 };
+        let point = Point { at: 600, length: 600, sum, workers: 3, miners: Some(2) };
         // One share of difficulty 1 of scrypt is 65,536 hashes.
         for (now, seconds) in [(600, 1.0), (700, 100.0), (1200, 600.0), (99_999, 600.0)] {
             assert!((scale(now).hash_rate(&point) - 65_536.0 / seconds).abs() < 1e-6);

@@ -12,7 +12,7 @@ const BUSY: Duration = Duration::from_secs(1);
 /// How long a reader does: it may have a page to show.
 const BUSY_READER: Duration = Duration::from_millis(250);
 /// `PRAGMA user_version` of the schema below.
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
 /// Slots are sorted by time, so that what is written and removed at once lies together; within a
 /// slot by account, so that all workers of an address lie together.
 pub(super) const SCHEMA: &str = "
@@ -37,6 +37,9 @@ CREATE INDEX worker_account ON worker (account);
 CREATE INDEX block_time ON block (time);
 CREATE TABLE network (length INTEGER, at INTEGER, difficulty REAL NOT NULL, PRIMARY KEY (length, at)) STRICT, WITHOUT ROWID;
 ";
+
+/// What version 3 has beyond that: the addresses of a slot. Of older slots nobody knows them.
+const LATEST: &str = "ALTER TABLE pool ADD COLUMN miners INTEGER;";
 
 /// The file of a coin's history.
 pub(super) fn path(data_dir: &Path, coin: &str) -> PathBuf {
@@ -116,6 +119,10 @@ pub(super) fn open(path: &Path) -> Result<Connection, Fault> {
     }
     if version(&transaction)? == 1 {
         transaction.execute_batch(LATER)?;
+        transaction.pragma_update(None, "user_version", 2)?;
+    }
+    if version(&transaction)? == 2 {
+        transaction.execute_batch(LATEST)?;
         transaction.pragma_update(None, "user_version", VERSION)?;
     }
     check(version(&transaction)?)?;

@@ -98,6 +98,8 @@ pub struct Point {
     pub sum: Sum,
     /// Workers that did it.
     pub workers: u32,
+    /// Addresses that they work for; `None`: unknown, as of slots that an earlier release began.
+    pub miners: Option<u32>,
 }
 
 /// Why history cannot be read or written.
@@ -257,16 +259,19 @@ impl History {
         let level = self.level(from, step)?;
         self.explained(|connection| {
             let sql = format!(
-                "SELECT at, weight, shares, rejected, {}, workers FROM pool \
+                "SELECT at, weight, shares, rejected, {}, workers, {} FROM pool \
                  WHERE length = ?1 AND at >= ?2 AND at < ?3 ORDER BY at",
-                self.reasons()
+                self.reasons(),
+                if self.version < 3 { "NULL" } else { "miners" }
             );
             let mut statement = connection.prepare_cached(&sql)?;
             let span = params![stored(level.length), stored(level.begin(from)), stored(to)];
             let rows = statement.query_map(span, |row| {
-                let workers = u32::try_from(row.get::<_, i64>(5)?).unwrap_or(u32::MAX);
+                let count = |number: i64| u32::try_from(number).unwrap_or(u32::MAX);
+                let workers = count(row.get(5)?);
+                let miners = row.get::<_, Option<i64>>(6)?.map(count);
                 let (at, length) = (natural(row.get(0)?), level.length);
-                Ok(Point { at, length, sum: sum(row, 1)?, workers })
+                Ok(Point { at, length, sum: sum(row, 1)?, workers, miners })
             })?;
             rows.collect()
         })
@@ -310,7 +315,8 @@ impl History {
                 let at: i64 = slot.get(0)?;
                 let mut rows = statement.query(params![stored(length), at, account])?;
                 while let Some(row) = rows.next()? {
-                    let point = Point { at: natural(at), length, sum: sum(row, 0)?, workers: 1 };
+                    let (at, sum) = (natural(at), sum(row, 0)?);
+                    let point = Point { at, length, sum, workers: 1, miners: Some(1) };
                     found.entry(row.get(4)?).or_default().push(point);
                 }
             }

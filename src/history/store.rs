@@ -236,7 +236,7 @@ fn add<'b>(
     (names, works): (&mut Names<'_, 'b>, &dyn Fn(&str) -> bool),
 ) -> Result<(), Fault> {
     let (length, at) = (stored(length), stored(at));
-    let (mut all, mut new) = (Sum::default(), 0);
+    let (mut all, mut new, mut miners) = (Sum::default(), 0, 0);
     // A sum beyond 64 bits becomes a float within the expression, and `min` the integer again.
     let mut more = transaction.prepare_cached(
         "UPDATE slot SET weight = min(weight + ?5, 9223372036854775807), shares = shares + ?6, \
@@ -245,6 +245,9 @@ fn add<'b>(
     let mut first = transaction.prepare_cached(
         "INSERT INTO slot (length, at, account, worker, weight, shares, rejected) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    )?;
+    let mut find = transaction.prepare_cached(
+        "SELECT 1 FROM slot WHERE length = ?1 AND at = ?2 AND account = ?3 LIMIT 1",
     )?;
     for (name, sum) in workers {
         all.add(*sum);
@@ -255,6 +258,7 @@ fn add<'b>(
         let (weight, shares, rejected) = columns(sum);
         let row = params![length, at, account, worker, weight, shares, rejected];
         if more.execute(row)? == 0 {
+            miners += i64::from(!find.exists(params![length, at, account])?);
             first.execute(row)?;
             new += 1;
         }
@@ -270,12 +274,13 @@ fn add<'b>(
     let (weight, shares, rejected) = columns(&all);
     transaction
         .prepare_cached(
-            "INSERT INTO pool (length, at, weight, shares, rejected, workers) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO UPDATE SET \
+            // Miners stay unknown in a slot that was begun without them.
+            "INSERT INTO pool (length, at, weight, shares, rejected, workers, miners) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO UPDATE SET \
              weight = min(weight + ?3, 9223372036854775807), shares = shares + ?4, \
-             rejected = rejected + ?5, workers = workers + ?6",
+             rejected = rejected + ?5, workers = workers + ?6, miners = miners + ?7",
         )?
-        .execute(params![length, at, weight, shares, rejected, new])?;
+        .execute(params![length, at, weight, shares, rejected, new, miners])?;
     let of = "pool WHERE length = ?1 AND at = ?2";
     if let Some(reasons) = merged(transaction, of, params![length, at], &all.reasons)? {
         let set = "UPDATE pool SET reasons = ?3 WHERE length = ?1 AND at = ?2";

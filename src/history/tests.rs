@@ -6,6 +6,7 @@ use crate::journal::Record;
 use crate::rewards::Scheme;
 use crate::stratum::Reject;
 use proptest::prelude::*;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 mod beyond;
@@ -85,8 +86,11 @@ fn expected(model: &Model, length: u64) -> Vec<Point> {
     let point = |(&(length, at), workers): (&(u64, u64), &BTreeMap<&str, Sum>)| {
         let mut all = Sum::default();
         workers.values().for_each(|sum| all.add(*sum));
-        let named = workers.keys().filter(|name| !name.is_empty()).count();
-        Point { at, length, sum: all, workers: u32::try_from(named).unwrap() }
+        let named = || workers.keys().filter(|name| !name.is_empty());
+        let miners: BTreeSet<&str> = named().map(|name| address_part(name)).collect();
+        let count = |number: usize| u32::try_from(number).unwrap();
+        let (workers, miners) = (count(named().count()), Some(count(miners.len())));
+        Point { at, length, sum: all, workers, miners }
     };
     slots.map(point).collect()
 }
@@ -148,7 +152,7 @@ fn live(steps: &[Step], dir: &Path) {
             let mut wanted: BTreeMap<String, Vec<Point>> = BTreeMap::new();
             for (&(_, at), workers) in model.range((length, 0)..(length + 1, 0)) {
                 for (name, &sum) in workers.iter().filter(|(name, _)| name.starts_with(address)) {
-                    let point = Point { at, length, sum, workers: 1 };
+                    let point = Point { at, length, sum, workers: 1, miners: Some(1) };
                     wanted.entry((*name).to_owned()).or_default().push(point);
                 }
             }
@@ -238,7 +242,7 @@ fn what_cannot_be_used_is_said_and_left_alone() {
     let connection = Connection::open(&path).unwrap();
     connection.pragma_update(None, "user_version", 7).unwrap();
     drop(connection);
-    assert!(words().contains("has schema 7, this program knows 2"), "{}", words());
+    assert!(words().contains("has schema 7, this program knows 3"), "{}", words());
     std::fs::write(&path, "no database at all, but long enough to be looked at by SQLite").unwrap();
     assert!(words().contains("the file is damaged"), "{}", words());
     std::fs::remove_file(&path).unwrap();

@@ -95,8 +95,8 @@ pub(super) fn snapshot() -> Snapshot {
     let history = HistoryView {
         workers: [(NAME.to_owned(), worker)].into(),
         points: vec![
-            Point { at: 1_399_999_600, length: 300, sum, workers: 3 },
-            Point { at: 1_399_999_900, length: 300, sum, workers: 3 },
+            Point { at: 1_399_999_600, length: 300, sum, workers: 3, miners: Some(2) },
+            Point { at: 1_399_999_900, length: 300, sum, workers: 3, miners: Some(2) },
         ],
         hashes: 65_536.0,
         ..HistoryView::default()

@@ -184,4 +184,8 @@ fn a_file_of_before_keeps_what_it_holds_and_learns_the_rest() {
     all.add(Sum::refused(REASONS[0], 4));
     assert_eq!(sum(), all, "seven were refused, of four it is known why");
     assert_eq!((all.rejected, all.reasons.total()), (7, 4));
+    // Whose they were is known of slots that are begun now.
+    assert!(store.apply(&batch(&mut position, [share(START + 60, "alice.1", 1)])).unwrap());
+    let points = reader(dir.path()).pool(START, START + 120, 0).unwrap();
+    assert_eq!(points.iter().map(|point| point.miners).collect::<Vec<_>>(), [None, Some(1)]);
 }

@@ -48,6 +48,8 @@ struct PoolPoint {
     rejected_by_reason: BTreeMap<&'static str, u64>,
     /// Workers that did it.
     workers: Count,
+    /// Addresses that they work for. Null: unknown, as of times before this release.
+    miners: Option<Count>,
     /// Difficulty of the network then, in 2^32 hashes a block. Null: unknown.
     #[schemars(extend("examples" = [35_000_000.5], "minimum" = 0))]
     network_difficulty: Option<f64>,
@@ -94,12 +96,21 @@ struct WorkerPoint {
     rejected: Count,
     /// The same by reason, as far as reasons are known.
     rejected_by_reason: BTreeMap<&'static str, u64>,
+    /// Mean difficulty of its accepted shares. Null: it had none.
+    #[schemars(extend("examples" = [32.0], "minimum" = 0))]
+    difficulty: Option<f64>,
 }
 
 #[expect(clippy::cast_precision_loss, reason = "for display")]
 fn rate(pool: &Pool, unit: Unit, point: &Point) -> Rate {
     let work = point.sum.weight as f64 * unit.as_f64();
     Rate(work * hashes(pool) / passed(point, unix_ms() / 1000) as f64)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "for display")]
+fn difficulty(unit: Unit, point: &Point) -> Option<f64> {
+    let work = point.sum.weight as f64 * unit.as_f64();
+    (point.sum.shares > 0).then(|| work / point.sum.shares as f64)
 }
 
 /// `/api/v1/pools/COIN/history`.
@@ -118,6 +129,7 @@ pub(super) fn pool(site: &Site, at: &OfCoin, span: Span) -> Result<PoolHistory, 
                 rejected: Count(point.sum.rejected),
                 rejected_by_reason: by_reason(&point.sum.reasons),
                 workers: Count(point.workers.into()),
+                miners: point.miners.map(|miners| Count(miners.into())),
             };
             history.pool(from, to, step)?.iter().map(point).collect()
         }
@@ -139,6 +151,7 @@ pub(super) fn miner(site: &Site, at: &OfMiner, span: RigSpan) -> Result<MinerHis
                 shares: Count(point.sum.shares),
                 rejected: Count(point.sum.rejected),
                 rejected_by_reason: by_reason(&point.sum.reasons),
+                difficulty: difficulty(unit, point),
             };
             let found = history.miner(&at.address, from, to, step)?.into_iter();
             let worker = |(name, points): (String, Vec<Point>)| WorkerHistory {
