@@ -47,17 +47,16 @@ pub(crate) struct Told {
     pub(crate) accepted: Option<(Hash, u64)>,
 }
 
-/// Takes a candidate in: block, vault, records. Its submission begins with [`begin`], after the
-/// turn's commit.
+/// Takes a candidate in, by the id that the coin knows it by: block, vault, records. Its submission
+/// begins with [`begin`], after the turn's commit.
 pub(crate) fn take(
     coin: &mut Coin,
     posted: &Posted,
-    share: &Prepared,
+    (share, id): (&Prepared, Hash),
     (worker, scheme): (&str, Scheme),
     unix: u64,
 ) {
     let work = &posted.work;
-    let id = share.block_id(&work.plan);
     if !coin.is_new_find(&id) {
         return;
     }

@@ -38,9 +38,9 @@ impl Prepared {
         }
     }
 
-    /// The id by which the coin knows the block that this is.
-    pub(crate) fn block_id(&self, plan: &Plan) -> Hash {
-        if plan.is_known_by_work() { self.work_hash(plan.algorithm) } else { self.id }
+    /// The id by which the coin knows the block that this is. `work_hash` is its proof of work.
+    pub(crate) const fn block_id(&self, plan: &Plan, work_hash: Hash) -> Hash {
+        if plan.is_known_by_work() { work_hash } else { self.id }
     }
 
     /// The coinbase that the header commits to, without witness. `work` is the job's.

@@ -54,6 +54,13 @@ struct Case {
     hash: Hash,
 }
 
+impl Case {
+    /// The id by which the coin knows the block that this is.
+    fn block_id(&self) -> Hash {
+        self.prepared.block_id(&self.posted.work.plan, self.hash)
+    }
+}
+
 /// Judges all shares of a turn and records those that count.
 pub(crate) fn judge_all(
     said: &mut [Said],
@@ -206,10 +213,16 @@ fn close(
     let scheme = coin.scheme(miner.port, &case.posted.work);
     let Some(difficulty) = case.difficulty else {
         if network.is_met_by(&case.hash) {
-            fact.block = Some(case.prepared.block_id(&case.posted.work.plan));
+            fact.block = Some(case.block_id());
             log::warn!("{}: a share for a job of the tip before is a block", coin.id());
             let finder = (submit.name.as_str(), scheme);
-            candidate::take(coin, &case.posted, &case.prepared, finder, now.unix);
+            candidate::take(
+                coin,
+                &case.posted,
+                (&case.prepared, case.block_id()),
+                finder,
+                now.unix,
+            );
         }
         return Err(Reject::Stale);
     };
@@ -233,9 +246,9 @@ fn close(
         }
     };
     if worth.block {
-        fact.block = Some(case.prepared.block_id(&case.posted.work.plan));
+        fact.block = Some(case.block_id());
         let finder = (submit.name.as_str(), scheme);
-        candidate::take(coin, &case.posted, &case.prepared, finder, now.unix);
+        candidate::take(coin, &case.posted, (&case.prepared, case.block_id()), finder, now.unix);
     }
     result
 }

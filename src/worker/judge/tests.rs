@@ -153,7 +153,7 @@ fn a_block_has_the_id_that_its_coin_gives_it() {
     ] {
         (plan.algorithm, plan.ids.block) = (algorithm, ids);
         let id = if is_proof { share.work_hash(algorithm) } else { share.id };
-        assert_eq!(share.block_id(&plan), id, "{algorithm:?}, {ids:?}");
+        assert_eq!(share.block_id(&plan, share.work_hash(algorithm)), id, "{algorithm:?}, {ids:?}");
     }
 }
 
