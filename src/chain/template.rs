@@ -9,7 +9,7 @@ pub use payee::PayeeField;
 pub(super) use payee::{Payee, Payment};
 
 use super::{Hash, Target, hex_array, hex_decode, sha256d};
-use crate::pow::Algorithm;
+use crate::pow::ids::TransactionId;
 use crate::rewards::Amount;
 use serde::Deserialize;
 use serde_json::Value;
@@ -335,8 +335,7 @@ fn foreign_id(raw: &[RawTransaction<'_>], mut data: &[u8]) -> Option<usize> {
                 _ => one.txid.or(one.hash),
             };
             // Coins of some algorithms have SHA-256 once in their ids.
-            let fits =
-                |said| sha256d(bytes) == said || Algorithm::Groestl.coinbase_id(bytes) == said;
+            let fits = |said| sha256d(bytes) == said || TransactionId::Sha256.of(bytes) == said;
             said.is_some_and(|said| !fits(said))
         })
 }

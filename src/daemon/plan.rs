@@ -247,4 +247,4 @@ impl Asker<'_> {
 
 #[cfg(test)]
 #[path = "plan/tests.rs"]
-mod tests;
+pub(crate) mod tests;

@@ -6,6 +6,7 @@ use crate::config::{Key, Pool};
 use crate::daemon::plan::{self, PlanError};
 use crate::daemon::template::{FetchError, fetch_for};
 use crate::daemon::{self, ChainInfo, Client, Payees, chain_info, raw_header};
+use crate::pow::Algorithm;
 use crate::sys::clock;
 use std::time::{Duration, Instant};
 
@@ -97,7 +98,10 @@ pub fn daemon(
         // Half of what is left: where each call takes long, the block must have its turn too, or
         // the examination is never complete and begins anew before every template.
         let half = until.saturating_duration_since(now) / 2;
-        let headers = headers(client, &info.best, now + half);
+        // Two say enough where each may take a second to hash.
+        let is_jane = matches!(pool.coin.algorithm, Algorithm::ScryptJane(_));
+        let most = if is_jane { 2 } else { HEADERS };
+        let headers = headers(client, &info.best, most, now + half);
         match staked {
             Some(true) => out.add(stake::algorithm(&address, pool, &headers)),
             Some(false) => out.add(judge::algorithm(&address, pool, info.blocks, &headers)),
@@ -166,10 +170,10 @@ fn scripts(
 }
 
 /// The last headers, newest first, as many as there are and time allows.
-fn headers(client: &Client, tip: &Hash, until: Instant) -> Vec<(Hash, Vec<u8>)> {
+fn headers(client: &Client, tip: &Hash, most: usize, until: Instant) -> Vec<(Hash, Vec<u8>)> {
     let mut headers = Vec::new();
     let mut next = *tip;
-    while headers.len() < HEADERS && next != Hash::default() && Instant::now() < until {
+    while headers.len() < most && next != Hash::default() && Instant::now() < until {
         let Ok(Some(bytes)) = raw_header(client, &next) else { break };
         let previous = bytes.get(4..36).and_then(|hash| hash.try_into().ok()).map(Hash);
         headers.push((next, bytes));

@@ -133,10 +133,8 @@ pub(super) fn algorithm(
     } else {
         headers
     };
-    // Two say enough where each may take a second.
-    let most = if matches!(pool.coin.algorithm, Algorithm::ScryptJane(_)) { 2 } else { usize::MAX };
     let mut plain: Vec<(&Hash, &Header, Target)> = Vec::new();
-    for (id, bytes) in headers.iter().take(most) {
+    for (id, bytes) in headers {
         let Some((header, rest)) = bytes.split_first_chunk::<80>() else {
             return skip("the daemon's headers are shorter than 80 bytes");
         };

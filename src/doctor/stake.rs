@@ -5,7 +5,6 @@ use super::{Finding, Verdict, judge};
 use crate::chain::{Hash, Header, Target, sha256d};
 use crate::config::{Key, Pool};
 use crate::daemon::{CallError, ChainInfo, Client, is_locked, tells_stake};
-use crate::pow::Algorithm;
 
 /// Whether the coin is proof of stake, if that can be known, and who says so.
 pub(super) fn ask(
@@ -59,12 +58,9 @@ fn kind(address: &str, pool: &Pool, told: &Result<bool, CallError>) -> Finding {
 pub(super) fn algorithm(address: &str, pool: &Pool, headers: &[(Hash, Vec<u8>)]) -> Finding {
     let algorithm = pool.coin.algorithm;
     let name = algorithm.name();
-    // Two say enough where each may take a second.
-    let most = if matches!(algorithm, Algorithm::ScryptJane(_)) { 2 } else { usize::MAX };
     let headers: Vec<(&Hash, &Header)> = headers
         .iter()
         .filter_map(|(id, bytes)| Some((id, bytes.as_slice().try_into().ok()?)))
-        .take(most)
         .collect();
     let worked = headers.iter().filter_map(|&(id, header)| {
         let bits = header.get(72..)?.first_chunk().copied().map(u32::from_le_bytes)?;

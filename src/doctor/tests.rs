@@ -4,7 +4,8 @@
 
 use super::judge::{self, algorithm};
 use super::*;
-use crate::chain::{Hash, Network, Target, hex_array, sha256d};
+use crate::chain::{Hash, Target, hex_array, sha256d};
+use crate::daemon::plan::tests::info;
 use crate::daemon::stub::{self, Answer};
 use crate::daemon::{CallError, ChainInfo, Fault, Peers};
 use crate::pow::Algorithm;
@@ -208,17 +209,7 @@ fn a_wrong_password_is_a_contradiction_and_silence_is_none() {
 
 #[test]
 fn tells_of_sync_peers_wallet_and_clock() {
-    let info = |blocks, tip_time| ChainInfo {
-        network: Some(Network::Main),
-        chain: "main".to_owned(),
-        blocks,
-        headers: 100,
-        best: Hash::default(),
-        difficulty: None,
-        initial_download: false,
-        tip_time,
-        proof_of_stake: false,
-    };
+    let info = |blocks, tip_time| ChainInfo { blocks, headers: 100, tip_time, ..info() };
     let mut pool = pool(Algorithm::Sha256);
     pool.coin.block_time = Some(60);
     let verdict = |info: &ChainInfo| judge::sync(ADDRESS, &pool, info, 10_000).verdict;

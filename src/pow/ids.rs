@@ -72,7 +72,8 @@ impl Ids {
         if self.is_proof(algorithm) { algorithm.hash(header) } else { sha256d(header) }
     }
 
-    /// How the coin makes the ids of transactions (NOMP 4.3).
+    /// How the coin makes the ids of transactions: with SHA-256 once for most coins of three
+    /// algorithms, twice for all others (NOMP 4.3).
     #[must_use]
     pub const fn transaction(self, algorithm: Algorithm) -> TransactionId {
         match (self.transaction, algorithm) {

@@ -1,8 +1,9 @@
 //! What pools and coins have for each algorithm beside its hash: the factor of share difficulties,
 //! the ids of blocks and coinbases, and what a hash costs.
 
-use super::{Algorithm, parts};
-use crate::chain::{Hash, Header, sha256d};
+use super::Algorithm;
+use super::ids::Ids;
+use crate::chain::{Hash, Header};
 
 impl Algorithm {
     /// log2 of the difficulty multiplier: share difficulty 1 of this algorithm stands for
@@ -135,19 +136,15 @@ impl Algorithm {
         self.is_id() || matches!(self, Self::Scrypt | Self::ScryptJane(_))
     }
 
-    /// The id by which coins of this algorithm know a block.
+    /// The id by which most coins of this algorithm know a block.
     #[must_use]
     pub fn block_id(self, header: &Header) -> Hash {
-        if self.is_id() { self.hash(header) } else { sha256d(header) }
+        Ids::default().block(self, header)
     }
 
-    /// The id of a coinbase, given without witness: SHA-256 once for the coins of three
-    /// algorithms, twice for all others (NOMP 4.3).
+    /// The id of a coinbase, given without witness, as most coins of this algorithm make it.
     #[must_use]
     pub fn coinbase_id(self, coinbase: &[u8]) -> Hash {
-        match self {
-            Self::Fugue | Self::Groestl | Self::Keccak => Hash(parts::sha256(coinbase)),
-            _ => sha256d(coinbase),
-        }
+        Ids::default().transaction(self).of(coinbase)
     }
 }

@@ -5,6 +5,7 @@ use super::parts::{
     blake512, bmw512, cubehash512, echo512, fugue512, groestl512, hamsi512, haval256, jh512,
     keccak512, luffa512, sha512, shabal512, shavite512, simd512, skein512, sm3, whirlpool,
 };
+use super::x16r::PARTS;
 use crate::chain::{Hash, Header};
 
 /// A function of 512 bits.
@@ -31,21 +32,6 @@ const X17: [Part; 17] = [
     |state| padded(&haval256(state)),
 ];
 
-/// Chaincoin's: x11 with skein after keccak.
-const C11: [Part; 11] = [
-    blake512,
-    bmw512,
-    groestl512,
-    jh512,
-    keccak512,
-    skein512,
-    luffa512,
-    cubehash512,
-    shavite512,
-    simd512,
-    echo512,
-];
-
 /// Bitcoin Diamond's: SM3 where x13 has Luffa.
 const X13BCD: [Part; 13] = [
     blake512,
@@ -65,12 +51,6 @@ const X13BCD: [Part; 13] = [
 
 /// Of the candidates that NIST let into the last round.
 const NIST5: [Part; 5] = [blake512, groestl512, jh512, keccak512, skein512];
-
-/// Sifcoin's.
-const SIFCOIN: [Part; 6] = [blake512, bmw512, groestl512, jh512, keccak512, skein512];
-
-/// Qubitcoin's.
-const QUBIT: [Part; 5] = [luffa512, cubehash512, shavite512, simd512, echo512];
 
 /// Freshcoin's.
 const FRESH: [Part; 5] = [shavite512, simd512, shavite512, simd512, echo512];
@@ -116,8 +96,9 @@ pub(super) fn x17(header: &Header) -> Hash {
     chain(header, &X17)
 }
 
+/// Chaincoin's: x11 with Skein after Keccak.
 pub(super) fn c11(header: &Header) -> Hash {
-    chain(header, &C11)
+    chain(header, &PARTS[..11])
 }
 
 pub(super) fn x13bcd(header: &Header) -> Hash {
@@ -129,11 +110,11 @@ pub(super) fn nist5(header: &Header) -> Hash {
 }
 
 pub(super) fn sifcoin(header: &Header) -> Hash {
-    chain(header, &SIFCOIN)
+    chain(header, &PARTS[..6])
 }
 
 pub(super) fn qubit(header: &Header) -> Hash {
-    chain(header, &QUBIT)
+    chain(header, &X17[6..11])
 }
 
 pub(super) fn fresh(header: &Header) -> Hash {

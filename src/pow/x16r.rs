@@ -9,8 +9,8 @@ use super::parts::{
 use super::x11::{Part, half, padded};
 use crate::chain::{Hash, Header, sha256d};
 
-/// By digit.
-const PARTS: [Part; 16] = [
+/// By digit. Its beginnings are the steps of C11 and Sifcoin.
+pub(super) const PARTS: [Part; 16] = [
     blake512,
     bmw512,
     groestl512,

@@ -44,6 +44,15 @@ pub(super) struct LastHeard {
     slow: usize,
 }
 
+impl LastHeard {
+    const fn of(&mut self, pace: Pace) -> &mut usize {
+        match pace {
+            Pace::Quick => &mut self.quick,
+            Pace::Slow => &mut self.slow,
+        }
+    }
+}
+
 impl Worker {
     /// Lends one miner and what is needed to serve it.
     pub(super) fn with_miner<T>(
@@ -75,10 +84,7 @@ impl Worker {
         let ready = std::mem::take(&mut self.ready);
         let (mut those, others) = ready.into_iter().partition(|key| self.pace(*key) == pace);
         self.ready = others;
-        let mut last = match pace {
-            Pace::Quick => self.last_heard.quick,
-            Pace::Slow => self.last_heard.slow,
-        };
+        let mut last = *self.last_heard.of(pace);
         in_turn(&mut those, last);
         let mut scratch = std::mem::take(&mut self.scratch);
         let (mut all, mut submits, mut left) = (Vec::new(), 0, TURN_NS);
@@ -104,10 +110,7 @@ impl Worker {
         }
         self.ready.extend(keys);
         self.scratch = scratch;
-        match pace {
-            Pace::Quick => self.last_heard.quick = last,
-            Pace::Slow => self.last_heard.slow = last,
-        }
+        *self.last_heard.of(pace) = last;
         all
     }
 

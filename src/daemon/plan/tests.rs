@@ -14,7 +14,8 @@ use std::time::Duration;
 const ADDRESS: &str = "1111111111111111111114oLvT2";
 const SCRIPT: &str = "76a914000000000000000000000000000000000000000088ac";
 
-fn info() -> ChainInfo {
+/// Of a main network with one block.
+pub(crate) fn info() -> ChainInfo {
     ChainInfo {
         network: Some(Network::Main),
         chain: "main".to_owned(),

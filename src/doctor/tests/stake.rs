@@ -36,17 +36,7 @@ fn coin_file_and_daemon_say_what_kind_of_coin_it_is() {
             _ => Answer::Error(r#"{"code":-32601,"message":"Method not found"}"#.to_owned()),
         })
     };
-    let info = ChainInfo {
-        network: Some(Network::Main),
-        chain: "main".to_owned(),
-        blocks: 1,
-        headers: 1,
-        best: Hash::default(),
-        difficulty: None,
-        initial_download: false,
-        tip_time: None,
-        proof_of_stake: false,
-    };
+    let info = info();
     for (written, staked, locked, verdicts) in [
         (None, true, false, &[Verdict::Ok][..]),
         (None, false, true, &[Verdict::Ok]),

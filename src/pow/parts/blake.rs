@@ -49,7 +49,7 @@ const IV32: [u32; 8] = [
 ];
 
 /// Initial values: SHA-512's.
-const IV64: [u64; 8] = [
+pub(super) const IV64: [u64; 8] = [
     0x6a09_e667_f3bc_c908,
     0xbb67_ae85_84ca_a73b,
     0x3c6e_f372_fe94_f82b,

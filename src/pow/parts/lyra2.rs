@@ -1,6 +1,8 @@
 //! Lyra2 (M. A. Simplicio Jr. et al., "The Lyra2 reference guide", version 2.5.1) in the forms that
 //! coins use: 32 bytes that are password and salt to 32 bytes, blocks of 96 bytes.
 
+use super::blake::IV64;
+
 /// Words of 64 bits that the sponge writes and takes in at a time.
 const RATE: usize = 12;
 
@@ -9,18 +11,6 @@ type Block = [u64; RATE];
 
 /// The sponge's state.
 type State = [u64; 16];
-
-/// What BLAKE2b begins with (RFC 7693, section 2.6): the upper half of the sponge's state.
-const BEGIN: [u64; 8] = [
-    0x6a09_e667_f3bc_c908,
-    0xbb67_ae85_84ca_a73b,
-    0x3c6e_f372_fe94_f82b,
-    0xa54f_f53a_5f1d_36f1,
-    0x510e_527f_ade6_82d1,
-    0x9b05_688c_2b3e_6c1f,
-    0x1f83_d9ab_fb41_bd6b,
-    0x5be0_cd19_137e_2179,
-];
 
 /// How the coins' forms differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +27,8 @@ pub(crate) enum Form {
 /// Lyra2 with `time` passes over a matrix of `SIDE` rows and columns, a power of two.
 pub(crate) fn lyra2<const SIDE: usize>(form: Form, input: &[u8; 32], time: u64) -> [u8; 32] {
     let mut state = [0; 16];
-    state[8..].copy_from_slice(&BEGIN);
+    // BLAKE2b's (RFC 7693, section 2.6).
+    state[8..].copy_from_slice(&IV64);
     for block in padded(form, input, SIDE as u64, time) {
         for (word, block) in state.iter_mut().zip(block) {
             *word ^= block;

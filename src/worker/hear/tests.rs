@@ -6,6 +6,7 @@ use super::super::tests::{config, work};
 use super::super::{Channel, Now, Seat, Worker};
 use super::{PATIENCE_MS, Pace, TRY_AGAIN, in_turn};
 use crate::chain::{Plan, Work};
+use crate::config::Config;
 use crate::ipc::board::Board;
 use crate::ipc::{Listener, Role};
 use crate::pow::Algorithm;
@@ -17,6 +18,23 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+/// A worker, and its master's end of the channel.
+fn worker(config: Config, listeners: Vec<Listener>) -> (Channel, Worker) {
+    let (master, channel) = Channel::pair().unwrap();
+    let seat = Seat {
+        role: Role::Worker,
+        slot: 0,
+        lane: 0,
+        generation: 1,
+        channel,
+        board: Board::new().unwrap(),
+        config: Arc::new(config),
+        listeners,
+        remembered: String::new(),
+    };
+    (master, Worker::new(seat).unwrap())
+}
+
 /// Nobody knows the coin's network yet, or nobody can be asked for the address (the daemon's port
 /// is closed): the miner hears nothing for a while, then that it may try again, and stays.
 fn is_told_to_try_again(has_work: bool) {
@@ -25,19 +43,7 @@ fn is_told_to_try_again(has_work: bool) {
     let port = socket.local_addr().unwrap().port();
     let mut config = config(dir.path(), port, "");
     config.pools.values_mut().for_each(|pool| pool.validate_username = true);
-    let (_master, channel) = Channel::pair().unwrap();
-    let mut worker = Worker::new(Seat {
-        role: Role::Worker,
-        slot: 0,
-        lane: 0,
-        generation: 1,
-        channel,
-        board: Board::new().unwrap(),
-        config: Arc::new(config),
-        listeners: vec![Listener { port, socket }],
-        remembered: String::new(),
-    })
-    .unwrap();
+    let (_master, mut worker) = worker(config, vec![Listener { port, socket }]);
     if has_work {
         let body = memfd::sealed("body", b"").unwrap();
         let now = worker.now();
@@ -146,23 +152,11 @@ fn quick_miners_do_not_wait_for_slow_ones_who_take_turns() {
     let rules = pool.ports.remove(&quick_port).unwrap();
     pool.ports.insert(slow_port, rules);
     config.pools.insert("silvercoin".to_owned(), pool);
-    let (_master, channel) = Channel::pair().unwrap();
     let listeners = vec![
         Listener { port: quick_port, socket: quick },
         Listener { port: slow_port, socket: slow },
     ];
-    let mut worker = Worker::new(Seat {
-        role: Role::Worker,
-        slot: 0,
-        lane: 0,
-        generation: 1,
-        channel,
-        board: Board::new().unwrap(),
-        config: Arc::new(config),
-        listeners,
-        remembered: String::new(),
-    })
-    .unwrap();
+    let (_master, mut worker) = worker(config, listeners);
     let plan = Plan { coin: "silvercoin".into(), algorithm: Algorithm::Scrypt, ..work().plan };
     for work in [work(), Work { plan, ..work() }] {
         let body = memfd::sealed("body", b"").unwrap();
