@@ -1,5 +1,6 @@
 //! A 256-bit hash as a fixed-width value.
 
+use super::Header;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::block_api::compress256;
 use std::fmt;
@@ -39,13 +40,46 @@ pub fn sha256d(data: &[u8]) -> Hash {
         end(second, bits);
         compress256(&mut state, &tail);
     }
+    again(&state)
+}
+
+/// SHA-256 of a header's first 64 bytes: version, previous block and all of the root but 4 bytes.
+/// Headers that differ in what follows (time, bits, nonce) have it in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Midstate([u32; 8]);
+
+impl Midstate {
+    /// That of a header.
+    #[must_use]
+    pub fn new(header: &Header) -> Self {
+        let mut state = BEGIN;
+        let (blocks, _) = header.as_chunks();
+        compress256(&mut state, blocks);
+        Self(state)
+    }
+
+    /// SHA-256d of a header that begins with those 64 bytes.
+    #[must_use]
+    pub fn sha256d(self, header: &Header) -> Hash {
+        let mut state = self.0;
+        let mut block = [0; 64];
+        let (_, rest) = header.as_chunks::<64>();
+        block.iter_mut().zip(rest.iter().chain(&[0x80])).for_each(|(to, from)| *to = *from);
+        end(&mut block, 640);
+        compress256(&mut state, &[block]);
+        again(&state)
+    }
+}
+
+/// SHA-256 of a hash that SHA-256 ended with.
+fn again(state: &[u32; 8]) -> Hash {
     let mut block = [0; 64];
-    put(&state, &mut block);
+    put(state, &mut block);
     if let Some(byte) = block.get_mut(32) {
         *byte = 0x80;
     }
     end(&mut block, 256);
-    state = BEGIN;
+    let mut state = BEGIN;
     compress256(&mut state, &[block]);
     let mut hash = [0; 32];
     put(&state, &mut hash);

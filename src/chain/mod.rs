@@ -13,7 +13,7 @@ mod template;
 pub mod transaction;
 mod work;
 
-pub use hash::{Hash, sha256d};
+pub use hash::{Hash, Midstate, sha256d};
 pub use merkle::root as merkle_root;
 pub use target::Target;
 pub use template::{PayeeField, Template, TemplateError};

@@ -2,10 +2,10 @@
 //! pool needs a core for each so many shares a second.
 
 use super::{DONE, FAILED};
-use crate::chain::{Hash, Header};
+use crate::chain::{Hash, Header, Midstate};
 use crate::pow::Algorithm;
 use crate::pow::schedule::Growth;
-use crate::pow::scrypt::{LOG_N, Several};
+use crate::pow::scrypt::Several;
 use crate::sys::cpu;
 use serde::Serialize;
 use std::hint::black_box;
@@ -16,6 +16,9 @@ use std::time::{Duration, Instant};
 const TIME: Duration = Duration::from_secs(1);
 /// Time before that, in which the processor gets up to speed.
 const WARM_UP: Duration = Duration::from_millis(200);
+
+/// What is hashed, but for the nonce. Its time is of January 2018.
+const HEADER: Header = [0x5a; 80];
 
 /// Headers that are at hand where several are hashed at a time: a turn of a busy worker.
 const MANY: usize = 16;
@@ -43,12 +46,16 @@ pub fn pow(json: bool) -> u8 {
         };
         let one = |headers: &[Header]| headers.iter().map(|it| algorithm.hash(it)).collect();
         speeds.push(speed((algorithm, kernel), at_once, one));
-        if algorithm != Algorithm::Scrypt {
-            continue;
+        if algorithm == Algorithm::Sha256 {
+            // As a pool hashes shares of one coinbase: the headers here differ in their nonces only.
+            let midstate = Midstate::new(&HEADER);
+            let many = |headers: &[Header]| headers.iter().map(|it| midstate.sha256d(it)).collect();
+            speeds.push(speed((algorithm, "mid-state"), at_once, many));
         }
+        let Some(log_n) = algorithm.scrypt_log_n(&HEADER) else { continue };
         for mixer in cpu::mixers() {
             let mut several = Several::new(Some(mixer));
-            let many = |headers: &[Header]| several.hash_many(headers, LOG_N);
+            let many = |headers: &[Header]| several.hash_many(headers, log_n);
             speeds.push(speed((algorithm, mixer.name), MANY, many));
         }
     }
@@ -87,7 +94,7 @@ fn run(
     at_once: usize,
     time: Duration,
 ) -> (f64, f64) {
-    let mut headers: Vec<Header> = vec![[0x5a; 80]; at_once];
+    let mut headers: Vec<Header> = vec![HEADER; at_once];
     let begun = Instant::now();
     let mut hashes = 0_u32;
     loop {

@@ -169,6 +169,7 @@ fn only_words_against_the_block_itself_are_contradictions() {
     for (answer, verdict, words) in [
         (said("null"), Verdict::Ok, "would take"),
         (said("\"high-hash\""), Verdict::Ok, "would take"),
+        (said("\"bad-blk-signature\""), Verdict::Ok, "would take"),
         (said("\"inconclusive-not-best-prevblk\""), Verdict::Skip, "went on"),
         (said("\"duplicate\""), Verdict::Skip, "went on"),
         (said("{\"version\": 1}"), Verdict::Skip, "BIP 23"),

@@ -47,11 +47,13 @@ pub(super) fn meaning(word: &str) -> &'static str {
     known.map_or("the coin wants something that romp does not know", |(_, meaning)| meaning)
 }
 
-/// Whether the word says nothing against the block: its proof of work (which it has not), or that
-/// the chain has gone on meanwhile.
+/// Whether the word says nothing against the block: its proof of work or its signature (which it has
+/// not), or that the chain has gone on meanwhile.
 pub(super) fn is_harmless(word: &str) -> Option<bool> {
     match word {
         "high-hash" => Some(true),
+        // A coin of proof of stake: the daemon signs a block when it is submitted.
+        word if word.starts_with("bad-blk-sign") => Some(true),
         word if word.contains("inconclusive") || word.contains("prevblk") => Some(false),
         "duplicate" => Some(false),
         _ => None,

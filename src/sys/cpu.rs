@@ -35,10 +35,12 @@ mod x86_64 {
         if is_x86_feature_detected!("avx2") {
             found.push(Mixer { name: "AVX2", lanes: 2, one: two, two: two_by_two });
         }
+        // Every x86-64 has it.
+        found.push(Mixer { name: "SSE2", lanes: 1, one, two: one_by_two });
         found
     }
 
-    // Nobody but `mixers` names these four.
+    // Nobody but `mixers` names these six.
 
     fn eight(blocks: &mut [Block], pad: &mut Vec<Slot>, log_n: u8) {
         // SAFETY: `mixers` hands this out only where the processor has AVX-512F.
@@ -48,6 +50,16 @@ mod x86_64 {
     fn four(blocks: &mut [Block], pad: &mut Vec<Slot>, log_n: u8) {
         // SAFETY: `mixers` hands this out only where the processor has AVX-512F.
         unsafe { lanes::avx512_four(blocks, pad, log_n) }
+    }
+
+    fn one_by_two(blocks: &mut [Block], pad: &mut Vec<Slot>, log_n: u8) {
+        // SAFETY: every x86-64 processor has SSE2.
+        unsafe { lanes::sse2_two(blocks, pad, log_n) }
+    }
+
+    fn one(blocks: &mut [Block], pad: &mut Vec<Slot>, log_n: u8) {
+        // SAFETY: every x86-64 processor has SSE2.
+        unsafe { lanes::sse2_one(blocks, pad, log_n) }
     }
 
     fn two_by_two(blocks: &mut [Block], pad: &mut Vec<Slot>, log_n: u8) {

@@ -24,19 +24,23 @@ const LATE_NS: u64 = 10_000_000;
 pub(crate) struct Cost {
     /// Nanoseconds; 0 while nothing is known.
     each: u64,
+    /// How many take as long together as one; 0 while nothing is known.
+    lanes: usize,
 }
 
 impl Cost {
     /// Nanoseconds each.
     #[cfg(test)]
     pub(crate) const fn each(each: u64) -> Self {
-        Self { each }
+        Self { each, lanes: 1 }
     }
 
-    /// So many took so long together. The mean of about the last eight turns: a turn in which the
-    /// machine did something else is soon forgotten.
-    fn learn(&mut self, hashes: usize, nanoseconds: u64) {
-        let hashes = u64::try_from(hashes).unwrap_or(u64::MAX).max(1);
+    /// So many took so long, `lanes` at a time. The mean of about the last eight turns: a turn in
+    /// which the machine did something else is soon forgotten.
+    fn learn(&mut self, hashes: usize, lanes: usize, nanoseconds: u64) {
+        self.lanes = lanes;
+        // Lanes that were empty took their time too.
+        let hashes = u64::try_from(self.whole(hashes)).unwrap_or(u64::MAX);
         let each = nanoseconds.checked_div(hashes).unwrap_or_default();
         self.each = match self.each {
             0 => each,
@@ -44,10 +48,16 @@ impl Cost {
         };
     }
 
-    /// How many have room in so many nanoseconds; at least one.
+    /// How many have room in so many nanoseconds; at least as many as take no longer than one.
     pub(crate) fn room(self, nanoseconds: u64) -> usize {
         let room = nanoseconds.checked_div(self.each).unwrap_or(u64::MAX);
-        usize::try_from(room).unwrap_or(usize::MAX).max(1)
+        self.whole(usize::try_from(room).unwrap_or(usize::MAX))
+    }
+
+    /// The number with its last lanes filled up; at least one.
+    fn whole(self, hashes: usize) -> usize {
+        let hashes = hashes.max(1);
+        hashes.checked_next_multiple_of(self.lanes.max(1)).unwrap_or(hashes)
     }
 
     /// Nanoseconds that so many take.
@@ -73,7 +83,7 @@ impl Hasher {
     /// whole turn: it may be a second.
     pub(crate) fn cost(&self, algorithm: Algorithm) -> Cost {
         let unknown = if algorithm.is_memory_hard() { TURN_NS } else { 0 };
-        self.costs.get(&algorithm).copied().unwrap_or(Cost { each: unknown })
+        self.costs.get(&algorithm).copied().unwrap_or(Cost { each: unknown, ..Cost::default() })
     }
 
     /// Whether shares of that algorithm are hashed that are too late to be credited: whoever sends
@@ -107,7 +117,8 @@ impl Hasher {
                 None => those().map(|(_, share)| share.work_hash(algorithm)).collect(),
             };
             let took = monotonic_us().saturating_sub(begun).saturating_mul(1000);
-            self.costs.entry(algorithm).or_default().learn(places.len(), took);
+            let lanes = log_n.map_or(1, |log_n| self.several.lanes(log_n));
+            self.costs.entry(algorithm).or_default().learn(places.len(), lanes, took);
             for (place, hash) in places.into_iter().zip(done) {
                 if let Some(slot) = hashes.get_mut(place) {
                     *slot = hash;

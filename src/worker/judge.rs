@@ -3,7 +3,7 @@
 //! In two steps, so that a turn's proofs of work can be hashed together between them: [`prepare`]
 //! makes the header after the cheap checks, `decide` compares the hash with the targets.
 
-use crate::chain::{Hash, Header, Plan, Target, Work, sha256d};
+use crate::chain::{Hash, Header, Midstate, Plan, Target, Work};
 use crate::pow::Algorithm;
 use crate::stratum::{Extranonce2, Reject, Submit};
 
@@ -60,8 +60,9 @@ impl Prepared {
 /// What one coinbase of a work has of its own: job number, extranonce1, extranonce2.
 pub(crate) type Own = (u32, [u8; 4], Extranonce2);
 
-/// The merkle root over the coinbase that a miner used last. Whoever sends many shares sends many
-/// for one coinbase, and twelve of a share's fourteen hashes are for this.
+/// What a miner's last header began with: the merkle root over its coinbase, and SHA-256 as far as
+/// version, previous block and root go. Whoever sends many shares sends many for one coinbase, and
+/// all but two of a share's 27 or so steps of SHA-256 are for this.
 /// A mid-state of the coinbase would save nothing more: what is a miner's own begins at byte 51, or 55
 /// with a time, in SHA-256's first block of 64.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +70,8 @@ pub(crate) struct Rooted {
     own: Own,
     lane: u8,
     root: Hash,
+    version: u32,
+    midstate: Midstate,
 }
 
 /// What a hash is worth.
@@ -121,13 +124,18 @@ pub(crate) fn prepare_on(
     let version = (work.version & !mask) | bits;
     let own = (submit.job.number, extranonce1, submit.extranonce2);
     let lane = submit.job.lane;
-    let root = match last {
-        Some(last) if last.own == own && last.lane == lane => last.root,
-        _ => work.merkle_root(&work.coinbase(own.0, own.1, extranonce2)),
+    let same = last.filter(|last| last.own == own && last.lane == lane);
+    let root = match same {
+        Some(same) => same.root,
+        None => work.merkle_root(&work.coinbase(own.0, own.1, extranonce2)),
     };
-    *last = Some(Rooted { own, lane, root });
     let header = work.header(version, &root, submit.time, submit.nonce);
-    Ok(Prepared { id: sha256d(&header), header, own })
+    let midstate = match same {
+        Some(same) if same.version == version => same.midstate,
+        _ => Midstate::new(&header),
+    };
+    *last = Some(Rooted { own, lane, root, version, midstate });
+    Ok(Prepared { id: midstate.sha256d(&header), header, own })
 }
 
 /// Compares a hash with the share target of its job and the network's. A block is always worth a

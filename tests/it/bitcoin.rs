@@ -2,7 +2,7 @@
 //! are mined with romp's own miner, and miners are paid, by raw transactions and without.
 
 use crate::harness::{
-    BINARY, NOTIFY_PASSWORD, OldWallet, Pair, Pool, Romp, Rpc, alone, free_port, seconds,
+    BINARY, Client, NOTIFY_PASSWORD, OldWallet, Pair, Pool, Romp, Rpc, alone, free_port, seconds,
     start_miner, to_satoshi, wait_until,
 };
 use crate::payments::{Coin, Scene, Work, add, split};
@@ -52,11 +52,11 @@ fn blocks_of_romps_miner_reach_both_bitcoin_nodes() {
     let port = free_port();
     let address = pair.first.text("getnewaddress", json!(["pool"]));
     let recipient = pair.second.text("getnewaddress", json!([]));
-    // A poll once a minute cannot be what brings new work, and the node waits for no long poll.
+    // A poll once an hour cannot be what brings new work, and the node waits for no long poll.
     let pool = Pool::new("bitcoinsv", port, json!({"diff": 2e-4}), pair.daemons())
         .with("address", json!(address))
         .with("rewardRecipients", json!({ recipient.as_str(): 1.5 }))
-        .with("blockRefreshInterval", json!(60_000))
+        .with("blockRefreshInterval", json!(3_600_000))
         .with("jobRebroadcastTimeout", json!(600));
     let mut romp = Romp::prepare(2, &[&pool]);
     romp.write_coin("bitcoinsv", &coin_file(false));
@@ -82,9 +82,18 @@ fn blocks_of_romps_miner_reach_both_bitcoin_nodes() {
     let miner = start_miner("sha256", port, &recipient, None, &romp.path().join("miner"));
     let first = pair.first.height() + 1;
     wait_until("blocks of the pool", seconds(120), || pair.first.height() >= first + 4);
-    // One of somebody else, which only the notice can tell of.
+    drop(miner);
+    pair.agree();
+    // One of somebody else, while nobody mines: only the notice can tell of it.
+    let mut client = Client::login(port, &recipient).expect("login");
+    let known = client.job.as_ref().map(|job| job.previous.clone());
     pair.second.must("generatetoaddress", json!([1, recipient]));
+    wait_until("work on a foreign block", seconds(30), || {
+        client.pump(seconds(1)).expect("the pool");
+        client.job.as_ref().map(|job| job.previous.clone()) != known
+    });
     let foreign = pair.second.height();
+    let miner = start_miner("sha256", port, &recipient, None, &romp.path().join("miner"));
     wait_until("blocks on a foreign one", seconds(120), || pair.first.height() >= foreign + 3);
     drop(miner);
     pair.agree();

@@ -15,7 +15,7 @@ pub type Block = [u32; 32];
 #[cfg(not(target_arch = "x86_64"))]
 pub use portable::Slot;
 #[cfg(target_arch = "x86_64")]
-pub use x86_64::{Slot, avx2_four, avx2_two, avx512_eight, avx512_four};
+pub use x86_64::{Slot, avx2_four, avx2_two, avx512_eight, avx512_four, sse2_one, sse2_two};
 
 #[cfg(not(target_arch = "x86_64"))]
 mod portable {
@@ -222,6 +222,18 @@ mod x86_64 {
     }
 
     width!(
+        sse2,
+        "sse2",
+        __m128i,
+        1,
+        _mm_add_epi32,
+        _mm_xor_si128,
+        rotate_128,
+        _mm_shuffle_epi32,
+        split_128,
+        join_128
+    );
+    width!(
         avx2,
         "avx2",
         __m256i,
@@ -245,6 +257,24 @@ mod x86_64 {
         split_512,
         join_512
     );
+
+    /// Mixes one block.
+    ///
+    /// # Safety
+    /// The processor has SSE2.
+    #[target_feature(enable = "sse2")]
+    pub fn sse2_one(blocks: &mut [Block], pad: &mut Vec<Slot>, log_n: u8) {
+        sse2::mix::<1>(blocks, pad, log_n);
+    }
+
+    /// Mixes up to two blocks.
+    ///
+    /// # Safety
+    /// The processor has SSE2.
+    #[target_feature(enable = "sse2")]
+    pub fn sse2_two(blocks: &mut [Block], pad: &mut Vec<Slot>, log_n: u8) {
+        sse2::mix::<2>(blocks, pad, log_n);
+    }
 
     /// Mixes up to two blocks.
     ///
@@ -282,6 +312,19 @@ mod x86_64 {
         avx512::mix::<2>(blocks, pad, log_n);
     }
 
+    /// SSE2 has no rotation.
+    #[inline]
+    #[target_feature(enable = "sse2")]
+    fn rotate_128<const BY: i32>(x: __m128i) -> __m128i {
+        let (left, right) = match BY {
+            7 => (_mm_slli_epi32::<7>(x), _mm_srli_epi32::<25>(x)),
+            9 => (_mm_slli_epi32::<9>(x), _mm_srli_epi32::<23>(x)),
+            13 => (_mm_slli_epi32::<13>(x), _mm_srli_epi32::<19>(x)),
+            _ => (_mm_slli_epi32::<18>(x), _mm_srli_epi32::<14>(x)),
+        };
+        _mm_or_si128(left, right)
+    }
+
     /// AVX2 has no rotation.
     #[inline]
     #[target_feature(enable = "avx2")]
@@ -293,6 +336,18 @@ mod x86_64 {
             _ => (_mm256_slli_epi32::<18>(x), _mm256_srli_epi32::<14>(x)),
         };
         _mm256_or_si256(left, right)
+    }
+
+    #[inline]
+    #[target_feature(enable = "sse2")]
+    fn split_128(x: __m128i) -> [__m128i; 1] {
+        [x]
+    }
+
+    #[inline]
+    #[target_feature(enable = "sse2")]
+    fn join_128(lanes: [__m128i; 1]) -> __m128i {
+        lanes[0]
     }
 
     #[inline]

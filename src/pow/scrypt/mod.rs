@@ -52,10 +52,20 @@ impl Several {
         Self { mixer, pad: Vec::new() }
     }
 
+    /// How many headers take as long together as one, with N = 2^`log_n`.
+    #[must_use]
+    pub fn lanes(&self, log_n: u8) -> usize {
+        self.mixer_for(log_n).map_or(1, |mixer| mixer.lanes)
+    }
+
+    fn mixer_for(&self, log_n: u8) -> Option<Mixer> {
+        self.mixer.filter(|_| (1..=MOST).contains(&log_n))
+    }
+
     /// The hashes of these headers in their order, with N = 2^`log_n`.
     #[must_use]
     pub fn hash_many(&mut self, headers: &[Header], log_n: u8) -> Vec<Hash> {
-        let Some(mixer) = self.mixer.filter(|_| (1..=MOST).contains(&log_n)) else {
+        let Some(mixer) = self.mixer_for(log_n) else {
             return headers.iter().map(|header| hash(header, log_n)).collect();
         };
         let mut hashes = Vec::with_capacity(headers.len());

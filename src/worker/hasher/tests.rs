@@ -47,16 +47,28 @@ fn a_turn_of_many_algorithms_hashes_each_share_as_its_own() {
 fn a_turn_has_room_for_what_it_has_time_for() {
     let mut cost = Cost::default();
     assert_eq!((cost.room(TURN_NS), cost.of(7)), (usize::MAX, 0));
-    cost.learn(4, 400_000);
+    cost.learn(4, 1, 400_000);
     assert_eq!((cost.room(TURN_NS), cost.of(3)), (10, 300_000));
     // One turn in which the machine slept 80 ms counts an eighth, and is forgotten.
-    cost.learn(1, 80_000_000);
+    cost.learn(1, 1, 80_000_000);
     assert_eq!(cost.room(TURN_NS), 1);
     for _ in 0..60 {
-        cost.learn(4, 400_000);
+        cost.learn(4, 1, 400_000);
     }
     assert_eq!(cost.room(TURN_NS), 9);
     assert_eq!(cost.room(0), 1);
+}
+
+/// Of proofs of work that take long, as many come at once as take no longer than one: their number
+/// is learned from turns that had one.
+#[test]
+fn a_turn_fills_its_lanes() {
+    let mut cost = Cost::default();
+    cost.learn(1, 4, 6_000_000);
+    assert_eq!((cost.room(TURN_NS), cost.of(1)), (4, 1_500_000));
+    cost.learn(5, 4, 12_000_000);
+    assert_eq!((cost.room(TURN_NS), cost.of(4)), (4, 6_000_000));
+    assert_eq!((cost.room(5_000_000), cost.room(7_000_000)), (4, 8));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 use super::*;
-use crate::chain::{Hash, Network, Plan, hex_array, hex_decode, hex_encode};
+use crate::chain::{Hash, Network, Plan, hex_array, hex_decode, hex_encode, sha256d};
 use crate::pow::ids::BlockId;
 use crate::rewards::Amount;
 use crate::stratum::SessionLimits;
@@ -293,12 +293,13 @@ fn a_share_in_other_letters_is_the_same_share() {
     }
 }
 
-/// The root is remembered for the coinbase that it was made of, and for no other.
+/// The root is remembered for the coinbase that it was made of, the mid-state for that and the version,
+/// and neither for another.
 #[test]
 fn a_remembered_root_is_of_the_same_coinbase() {
     let works = [sha256_work(), scrypt_work()];
     let mut last = None;
-    for step in 0..64_u32 {
+    for step in 0..128_u32 {
         let mut share = submit();
         // Neighbouring steps differ in one thing, and come back to what was before.
         share.job.number += step & 1;
@@ -309,14 +310,17 @@ fn a_remembered_root_is_of_the_same_coinbase() {
         // A job id stands for one work.
         let work = if step & 1 > 0 { &works[1] } else { &works[0] };
         share.nonce += step;
+        let mask = 0x1fff_e000;
+        share.version_bits = (step & 16 > 0).then_some(0x2000);
         for _ in 0..2 {
-            let with = prepare_on(&mut last, &share, work, extranonce1, 0, NOW);
-            let without = prepare(&share, work, extranonce1, 0, NOW);
+            let with = prepare_on(&mut last, &share, work, extranonce1, mask, NOW);
+            let without = prepare(&share, work, extranonce1, mask, NOW);
             assert_eq!(with, without, "{step}");
             let known = with.unwrap();
             let root = work.merkle_root(&known.coinbase(work));
             assert_eq!(known.header[36..68], root.0, "{step}");
             assert_eq!(last.unwrap().root, root, "{step}");
+            assert_eq!(known.id, sha256d(&known.header), "{step}");
         }
     }
 }
