@@ -25,6 +25,8 @@ pub(super) struct Around<'a> {
     pub(super) coin: Option<Coin>,
     /// The portal's Redis server.
     pub(super) redis: Option<&'a Redis>,
+    /// The portal has a certificate for miners.
+    pub(super) has_certificate: bool,
 }
 
 /// Checks a pool. `None` when an error leaves no pool.
@@ -43,6 +45,9 @@ pub(super) fn check(
     let recipients = check_rewards::recipients(raw, keys, coin.as_ref(), &fee, judge);
     let scheme = check_scheme::pool(raw, keys, judge);
     let pool_ports = check_ports::ports(raw, keys, file, (ports, scheme), judge);
+    if !around.has_certificate {
+        check_ports::needs_certificate(&pool_ports, keys, judge);
+    }
     let daemons = daemons(raw, keys, judge);
     let first = daemons.as_deref().and_then(<[Daemon]>::first);
     let payments = check_payments::payments(raw, keys, coin.as_ref(), first, &fee, judge);

@@ -1,6 +1,7 @@
 //! `config.json` checked: everything of [`Config`](super::Config) except its pools.
 
 use super::check_notifications::notifications;
+use super::check_tls::{Certificate, for_miners};
 use super::check_website::{Website, website};
 use super::checked::{Forks, LogLevel, Logging, NotifyListener, Redis};
 use super::diagnostics::{nearest, shown};
@@ -35,6 +36,7 @@ pub(super) struct Portal {
     pub(super) redis: Option<Redis>,
     pub(super) limits: Limits,
     pub(super) website: Option<Website>,
+    pub(super) tls: Option<Certificate>,
     pub(super) notifications: Option<Notifications>,
     pub(super) historical_retention: Duration,
 }
@@ -91,6 +93,7 @@ pub(super) fn check(
         logging: logging(raw, keys, judge),
         limits: super::limits::check(raw, keys, judge),
         website: website(raw, keys, ports, judge),
+        tls: raw.tls.as_ref().and_then(|raw| for_miners(raw, keys, judge)),
         notifications: notifications(raw, keys, judge),
         historical_retention: retention(raw, keys, judge),
     }

@@ -2,9 +2,9 @@
 
 use super::check_portal::Ports;
 use super::check_scheme;
-use super::checked::{Port, RewardScheme, VarDiff};
+use super::checked::{Port, PortTls, RewardScheme, VarDiff};
 use super::diagnostics::shown;
-use super::raw::{RawPool, RawVarDiff};
+use super::raw::{RawPool, RawPortTls, RawVarDiff};
 use super::values::{Judge, Keys};
 use std::collections::BTreeMap;
 
@@ -55,7 +55,8 @@ pub(super) fn ports(
             judge.report.warning(&at, title, "vardiff will move it in");
         }
         let scheme = check_scheme::port(raw.reward_scheme.as_deref(), scheme, keys, &path, judge);
-        ports.insert(number, Port { diff, var_diff: rules, scheme });
+        let tls = tls(raw.tls.as_ref(), keys, &[&path[..], &["tls"]].concat(), judge);
+        ports.insert(number, Port { diff, var_diff: rules, scheme, tls });
     }
     let refused = raw.ports.is_none() && keys.has(&["ports"]);
     if raw.ports.iter().flatten().next().is_none() && !refused {
@@ -64,6 +65,33 @@ pub(super) fn ports(
     }
     spread(&ports, keys, judge);
     ports
+}
+
+fn tls(raw: Option<&RawPortTls>, keys: &Keys<'_>, path: &[&str], judge: &mut Judge<'_>) -> PortTls {
+    match raw {
+        None | Some(RawPortTls::Switch(false)) => PortTls::Off,
+        Some(RawPortTls::Switch(true)) => PortTls::Both,
+        Some(RawPortTls::Word(word)) if word == "only" => PortTls::Only,
+        Some(RawPortTls::Word(_)) => {
+            let hint = "must be true (TLS and plain on one port), false, or \"only\" (TLS alone)";
+            judge.report.error(&keys.at(path), "unknown kind of TLS", hint);
+            PortTls::Off
+        }
+    }
+}
+
+/// Reports ports that speak TLS, where `config.json` has no certificate.
+pub(super) fn needs_certificate(
+    ports: &BTreeMap<u16, Port>,
+    keys: &Keys<'_>,
+    judge: &mut Judge<'_>,
+) {
+    for (port, _) in ports.iter().filter(|(_, port)| port.tls != PortTls::Off) {
+        let port = port.to_string();
+        let hint = "add `\"tls\": {\"cert\": \"FILE\", \"key\": \"FILE\"}` to config.json";
+        let title = "TLS without a certificate";
+        judge.report.error(&keys.at(&["ports", &port, "tls"]), title, hint);
+    }
 }
 
 fn spread(ports: &BTreeMap<u16, Port>, keys: &Keys<'_>, judge: &mut Judge<'_>) {

@@ -1,11 +1,11 @@
-//! The web site's certificate: `website.tls` of `config.json`.
+//! Certificates: `tls` of `config.json` for miners, `website.tls` for the web site.
 //!
 //! The files are read with the configuration: at the start, and anew at each reload.
 
 use super::Secret;
 use super::check_portal::Ports;
 use super::diagnostics::Severity;
-use super::raw::RawTls;
+use super::raw::{RawCertificate, RawTls};
 use super::values::{Judge, Keys};
 use rustls::crypto::ring::default_provider;
 use rustls::pki_types::pem::PemObject;
@@ -21,18 +21,26 @@ const MOST_BYTES: u64 = 1 << 20;
 /// Seconds before its end from which on a certificate is warned of.
 const SOON: i64 = 14 * 86_400;
 
-/// The certificate of the web site.
+/// A certificate and its key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Tls {
+pub struct Certificate {
     /// What is in the file `cert`: the certificate and those that it is signed by, PEM.
     pub cert: String,
     /// What is in the file `key`: its private key, PEM.
     pub key: Secret,
+}
+
+/// TLS of the web site.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tls {
+    /// Its certificate.
+    #[serde(flatten)]
+    pub certificate: Certificate,
     /// `redirectPort`: a plain port that sends browsers to the TLS one.
     pub redirect: Option<u16>,
 }
 
-impl Tls {
+impl Certificate {
     /// Certificate and key, ready to be used.
     ///
     /// # Errors
@@ -71,7 +79,9 @@ fn judged((from, until): (i64, i64), now: i64) -> Option<String> {
     let day = 86_400;
     match until.saturating_sub(now) {
         _ if from > now => Some("the certificate is not valid yet".to_owned()),
-        left if left < 0 => Some("the certificate has expired: browsers refuse it".to_owned()),
+        left if left < 0 => {
+            Some("the certificate has expired: who looks at it refuses it".to_owned())
+        }
         left if left < SOON => Some(format!("the certificate expires in {} days", left / day)),
         _ => None,
     }
@@ -85,7 +95,7 @@ fn time_of(certificate: &CertificateDer<'_>) -> Result<(i64, i64), String> {
     Ok((validity.not_before.timestamp(), validity.not_after.timestamp()))
 }
 
-/// The certificate. `None`: an error is told.
+/// TLS of the web site. `None`: an error is told.
 pub(super) fn tls(
     raw: &RawTls,
     keys: &Keys<'_>,
@@ -100,13 +110,35 @@ pub(super) fn tls(
         ports.take(port, "config.json (`website.tls.redirectPort`)".to_owned(), keys, &path, judge);
         port
     });
-    let (Some(cert), Some(key)) = (&raw.cert, &raw.key) else {
+    let certificate = certificate(raw.cert.as_deref(), raw.key.as_deref(), &TLS, keys, judge)?;
+    Some(Tls { certificate, redirect })
+}
+
+/// The certificate for miners. `None`: an error is told.
+pub(super) fn for_miners(
+    raw: &RawCertificate,
+    keys: &Keys<'_>,
+    judge: &mut Judge<'_>,
+) -> Option<Certificate> {
+    certificate(raw.cert.as_deref(), raw.key.as_deref(), &["tls"], keys, judge)
+}
+
+/// The certificate at a path of `config.json`. `None`: an error is told.
+fn certificate(
+    cert: Option<&str>,
+    key: Option<&str>,
+    path: &[&str],
+    keys: &Keys<'_>,
+    judge: &mut Judge<'_>,
+) -> Option<Certificate> {
+    let (Some(cert), Some(key)) = (cert, key) else {
+        let title = format!("`{}` is not complete", path.join("."));
         let hint = "needs `\"cert\"` and `\"key\"`: PEM files, relative to this folder";
-        judge.report.error(&keys.at(&TLS), "`website.tls` is not complete", hint);
+        judge.report.error(&keys.at(path), &title, hint);
         return None;
     };
-    let cert_path = [site, part, "cert"];
-    let key_path = [site, part, "key"];
+    let cert_path = [path, &["cert"]].concat();
+    let key_path = [path, &["key"]].concat();
     let wrong = |judge: &mut Judge<'_>, path: &[&str], file: &str, why: &str| {
         let title = format!("`{}` cannot be used", path.join("."));
         let file = judge.dir.join(file);
@@ -141,7 +173,7 @@ pub(super) fn tls(
         Some(Err(why)) => wrong(judge, &cert_path, cert, &why),
         None => {}
     }
-    Some(Tls { cert: cert_text, key: Secret::new(key_text), redirect })
+    Some(Certificate { cert: cert_text, key: Secret::new(key_text) })
 }
 
 /// A file's text, and whether everybody may read it.

@@ -2,7 +2,7 @@
 
 mod money;
 
-use super::{Limits, Notifications, Secret, Website};
+use super::{Certificate, Limits, Notifications, Secret, Website};
 use crate::chain::address::Rules;
 use crate::chain::{Network, PayeeField};
 use crate::pow::Algorithm;
@@ -49,6 +49,9 @@ pub struct Config {
     /// `website`; `None` when it is off.
     #[serde(default)]
     pub website: Option<Website>,
+    /// `tls`: the certificate for miners; there if a port speaks TLS.
+    #[serde(default)]
+    pub tls: Option<Certificate>,
     /// `notifications`; `None` when nobody is told anything.
     #[serde(default)]
     pub notifications: Option<Notifications>,
@@ -67,10 +70,10 @@ impl Config {
     }
 
     /// The same without the secrets that the web site has no use for: those of daemons, wallets,
-    /// MPOS databases, block notices and notifications.
+    /// MPOS databases, block notices, notifications and miners' TLS.
     #[must_use]
     pub fn for_site(&self) -> Self {
-        let mut bare = Self { notifications: None, ..self.clone() };
+        let mut bare = Self { notifications: None, tls: None, ..self.clone() };
         let hide = |secret: &mut Secret| *secret = Secret::new(String::new());
         bare.notify.iter_mut().filter_map(|notify| notify.password.as_mut()).for_each(hide);
         for pool in bare.pools.values_mut() {
@@ -279,6 +282,22 @@ pub struct Port {
     /// `rewardScheme`, else the pool's.
     #[serde(default)]
     pub scheme: RewardScheme,
+    /// `tls`.
+    #[serde(default)]
+    pub tls: PortTls,
+}
+
+/// Whether a port speaks TLS.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PortTls {
+    /// No.
+    #[default]
+    Off,
+    /// To miners who begin with it; others are served as they are.
+    Both,
+    /// To all.
+    Only,
 }
 
 /// NOMP's vardiff settings.

@@ -70,6 +70,7 @@ fn folder(dir: &Path, report: &mut Report) -> Option<Config> {
         portal: document.as_ref(),
         defaults: portal.as_ref().map_or(&none, |(_, _, defaults)| defaults),
         redis: portal.as_ref().and_then(|(_, checked, _)| checked.redis.as_ref()),
+        has_certificate: portal.as_ref().is_none_or(|(raw, _, _)| raw.tls.is_some()),
         ports,
         files: BTreeMap::new(),
     };
@@ -106,6 +107,7 @@ fn folder(dir: &Path, report: &mut Report) -> Option<Config> {
         shutdown_timeout: portal.shutdown_timeout,
         limits: portal.limits,
         website: portal.website,
+        tls: portal.tls,
         notifications: portal.notifications,
         historical_retention: portal.historical_retention,
         pools,
@@ -136,6 +138,8 @@ struct Pools<'a> {
     portal: Option<&'a Document>,
     defaults: &'a Map<String, Value>,
     redis: Option<&'a super::Redis>,
+    /// `tls` is written in `config.json`.
+    has_certificate: bool,
     ports: Ports,
     /// Pool file by coin file, of the pools so far.
     files: BTreeMap<String, String>,
@@ -199,7 +203,7 @@ impl Pools<'_> {
             report.error(&keys.at(&["coin"]), &title, &hint);
         }
         let mut judge = Judge { dir: self.dir, report };
-        let around = Around { coin, redis: self.redis };
+        let around = Around { coin, redis: self.redis, has_certificate: self.has_certificate };
         let pool = check_pool::check(&raw, &keys, &name, around, &mut self.ports, &mut judge)?;
         let wallet = |pool: &Pool| {
             pool.payments.as_ref().map(|paid| (paid.wallet.host.clone(), paid.wallet.port))

@@ -38,11 +38,11 @@ mod values;
 pub use check_admin::Admin;
 pub use check_own::OwnFiles;
 pub use check_payments::DUST;
-pub use check_tls::Tls;
+pub use check_tls::{Certificate, Tls};
 pub use check_website::Website;
 pub use checked::{Banning, Coin, Config, Daemon, Forks, Logging, NotifyListener, Pool, Port};
 pub use checked::{
-    Endpoint, FeeAccount, LogLevel, Mpos, MposAuth, P2p, Payments, Redis, RewardRecipient,
+    Endpoint, FeeAccount, LogLevel, Mpos, MposAuth, P2p, Payments, PortTls, Redis, RewardRecipient,
     RewardScheme, Store, VarDiff,
 };
 pub use limits::Limits;

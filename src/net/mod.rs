@@ -6,3 +6,5 @@ pub mod helper;
 pub mod lines;
 pub mod outbox;
 pub mod proxy;
+pub mod stream;
+pub mod tls;

@@ -53,6 +53,10 @@ pub enum Cause {
     Extranonce,
     /// It had no share accepted, and the worker is full.
     MadeRoom,
+    /// TLS that cannot be agreed on, is broken or takes too long.
+    TlsFailed,
+    /// No TLS where nothing else is spoken.
+    NotTls,
 }
 
 impl Cause {
@@ -60,7 +64,7 @@ impl Cause {
     pub const COUNT: usize = Self::ALL.len();
 
     /// Every cause, in the order of the discriminants.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 25] = [
         Self::Banned,
         Self::TooMany,
         Self::ConnectRate,
@@ -84,6 +88,8 @@ impl Cause {
         Self::RefusedNames,
         Self::Extranonce,
         Self::MadeRoom,
+        Self::TlsFailed,
+        Self::NotTls,
     ];
 
     /// The stable name in `romp status --json`.
@@ -113,6 +119,8 @@ impl Cause {
             Self::RefusedNames => "refused-names",
             Self::Extranonce => "extranonce",
             Self::MadeRoom => "made-room",
+            Self::TlsFailed => "tls-failed",
+            Self::NotTls => "not-tls",
         }
     }
 
@@ -143,6 +151,8 @@ impl Cause {
             Self::RefusedNames => "too many refused worker names",
             Self::Extranonce => "the miner cannot change its extranonce",
             Self::MadeRoom => "made room for newcomers: it had no share accepted",
+            Self::TlsFailed => "TLS failed or took too long",
+            Self::NotTls => "no TLS on a port that speaks nothing else",
         }
     }
 
@@ -166,6 +176,7 @@ impl Cause {
             Self::Idle => "no share for too long",
             Self::RefusedNames => "too many refused worker names",
             Self::MadeRoom => "the pool is full: who has no share yet makes room for others",
+            Self::NotTls => "this port speaks TLS only: use stratum+ssl:// or another port",
             _ => return None,
         })
     }

@@ -74,6 +74,7 @@ fn config(dir: &Path, pool: Pool) -> Config {
     Config {
         limits: crate::config::Limits::default(),
         website: None,
+        tls: None,
         notifications: None,
         historical_retention: Duration::ZERO,
         dir: dir.to_owned(),

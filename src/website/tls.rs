@@ -4,14 +4,12 @@
 use super::pace::Paced;
 use super::text::host_of;
 use crate::config::Tls;
+use crate::net::tls::{RECORD, server};
 use axum::Router;
 use axum::extract::Request;
 use axum::http::header::{CONNECTION, HOST, LOCATION};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use rustls::ServerConfig;
-use rustls::crypto::ring::default_provider;
-use rustls::sign::SingleCertAndKey;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,8 +20,6 @@ use tokio_rustls::server::TlsStream;
 
 /// Within which a handshake must be done.
 const HANDSHAKE: Duration = Duration::from_secs(10);
-/// First byte of every TLS connection: a record of a handshake.
-const RECORD: u8 = 0x16;
 /// What is said to plain HTTP.
 const SORRY: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\n\
     Content-Length: 45\r\nConnection: close\r\n\r\nThis port speaks TLS: use https:// instead.\r\n";
@@ -33,11 +29,7 @@ const SORRY: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\n\
 /// # Errors
 /// In words. None where the configuration was checked.
 pub(super) fn acceptor(tls: &Tls) -> Result<TlsAcceptor, String> {
-    let certified = Arc::new(SingleCertAndKey::from(tls.certified()?));
-    let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?;
-    let mut config = config.with_no_client_auth().with_cert_resolver(certified);
+    let mut config = server(tls.certificate.certified()?)?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(TlsAcceptor::from(Arc::new(config)))
 }

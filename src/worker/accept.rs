@@ -4,12 +4,13 @@ use super::courtesy::{FRESH_MS, may_accept};
 use super::miner::Miner;
 use super::{MINERS, Now, Worker};
 use crate::ipc::Role;
+use crate::net::stream::{Offer, Stream};
 use crate::stratum::{Cause, PortRules, Session};
 use mio::event::Source;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Interest, Registry, Token};
 use socket2::{SockRef, TcpKeepalive};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -39,6 +40,8 @@ pub(crate) struct Gate {
     /// Coin whose pool miners of this port are in now.
     pub(crate) coin: String,
     pub(crate) rules: PortRules,
+    /// What newcomers are spoken with.
+    pub(crate) offer: Offer,
     /// Newcomers may be waiting.
     pub(crate) pending: bool,
     /// A turn's bound was reached: more of them surely are.
@@ -54,13 +57,13 @@ impl Gate {
         socket: std::net::TcpListener,
         port: u16,
         coin: String,
-        rules: PortRules,
+        (rules, offer): (PortRules, Offer),
     ) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
         let mut listener = TcpListener::from_std(socket);
         listener.register(registry, Token(usize::from(port)), Interest::READABLE)?;
         let listener = Some(listener);
-        Ok(Self { listener, coin, rules, pending: true, more: false, rest_until: 0 })
+        Ok(Self { listener, coin, rules, offer, pending: true, more: false, rest_until: 0 })
     }
 
     /// Stops listening; miners keep what they have.
@@ -154,6 +157,9 @@ impl Worker {
 
     fn welcome(&mut self, stream: TcpStream, peer: SocketAddr, port: u16, now: Now) {
         let address = peer.ip().to_canonical();
+        let Some(gate) = self.gates.get(&port) else { return };
+        prepare(&stream);
+        let stream = Stream::new(stream, &gate.offer);
         let is_proxy = self.awaits_header(port, &address);
         if !is_proxy && let Err(cause) = self.admit(&address, now) {
             self.count(cause);
@@ -167,7 +173,6 @@ impl Worker {
             return refuse(stream, "the pool is full");
         };
         let counted = if is_proxy { None } else { self.enter(address, now) };
-        prepare(&stream);
         self.serials += 1;
         let entry = self.miners.vacant_entry();
         let key = entry.key();
@@ -177,7 +182,7 @@ impl Worker {
         (miner.awaits_header, miner.counted) = (is_proxy, counted);
         let interest = Interest::READABLE | Interest::WRITABLE;
         let token = Token(MINERS.saturating_add(key));
-        if let Err(error) = self.poll.registry().register(&mut miner.stream, token, interest) {
+        if let Err(error) = self.poll.registry().register(miner.stream.socket(), token, interest) {
             log::error!("port {port}: a newcomer cannot be watched: {error}");
             self.extranonces.release(extranonce1);
             self.leave(&miner);
@@ -242,11 +247,10 @@ fn prepare(stream: &TcpStream) {
 }
 
 /// Says why, and closes.
-fn refuse(mut stream: TcpStream, why: &str) {
+fn refuse(mut stream: Stream<TcpStream>, why: &str) {
     let mut line = Vec::new();
     Session::message(why, &mut line);
-    // A new socket's buffer is empty, so this fits or the newcomer is gone.
-    let _ = stream.write(&line);
+    stream.refuse(&line);
 }
 
 /// Whether the process or the machine has run out of descriptors or memory for sockets.

@@ -5,7 +5,7 @@ use super::miner::Miner;
 use super::{Now, Worker};
 use crate::ipc::crowd;
 use crate::net::proxy::{self, Parsed};
-use crate::stratum::Cause;
+use crate::stratum::{Cause, Session};
 use crate::sys::clock::unix_ms;
 use std::net::IpAddr;
 
@@ -109,6 +109,12 @@ impl Worker {
         };
         miner.input.skip(length);
         miner.awaits_header = false;
+        if !miner.stream.is_plain() {
+            // What came after it is for TLS, if that is what it is.
+            let rest = std::mem::take(&mut miner.input);
+            miner.stream.give_back(rest.waiting());
+            miner.readable = true;
+        }
         // The miner's own first byte is due from now on.
         miner.since = now.mono;
         miner.heard = !miner.input.is_empty();
@@ -119,7 +125,13 @@ impl Worker {
             Err(cause) => {
                 let words = self.refusal(cause, &address);
                 if let Some(miner) = self.miners.get_mut(key) {
-                    miner.say(&words, now.mono);
+                    if miner.stream.is_open() {
+                        miner.say(&words, now.mono);
+                    } else {
+                        let mut line = Vec::new();
+                        Session::message(&words, &mut line);
+                        miner.stream.refuse(&line);
+                    }
                     miner.end(cause);
                 }
                 None

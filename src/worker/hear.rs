@@ -35,6 +35,8 @@ pub(super) struct Room<'a> {
 pub(super) enum Pace {
     Quick,
     Slow,
+    /// Not a word of Stratum yet: see [`Worker::shake_hands`].
+    Arriving,
 }
 
 /// Who of each pace was heard last.
@@ -42,13 +44,15 @@ pub(super) enum Pace {
 pub(super) struct LastHeard {
     quick: usize,
     slow: usize,
+    arriving: usize,
 }
 
 impl LastHeard {
-    const fn of(&mut self, pace: Pace) -> &mut usize {
+    pub(super) const fn of(&mut self, pace: Pace) -> &mut usize {
         match pace {
             Pace::Quick => &mut self.quick,
             Pace::Slow => &mut self.slow,
+            Pace::Arriving => &mut self.arriving,
         }
     }
 }
@@ -97,7 +101,7 @@ impl Worker {
                 let most = miner.submits_a_turn().min(room.cost.room(left));
                 let said = hear(key, miner, room, most, &mut scratch);
                 let shares = said.as_ref().map_or(0, Said::shares);
-                (said, shares, room.cost.of(shares), miner.more)
+                (said, shares, room.cost.of(shares), miner.more || miner.is_arriving())
             });
             let Some((said, shares, cost, more)) = heard else { continue };
             submits += shares;
@@ -115,7 +119,10 @@ impl Worker {
     }
 
     /// The pace of a miner's coin.
-    fn pace(&self, key: usize) -> Pace {
+    pub(super) fn pace(&self, key: usize) -> Pace {
+        if self.miners.get(key).is_some_and(Miner::is_arriving) {
+            return Pace::Arriving;
+        }
         let gate = self.miners.get(key).and_then(|miner| self.gates.get(&miner.port));
         let coin = gate.and_then(|gate| self.coins.get(&gate.coin));
         match coin {
@@ -149,7 +156,7 @@ impl Worker {
 }
 
 /// Puts miners into the order in which they are heard, each once, beginning after `last`.
-fn in_turn(keys: &mut Vec<usize>, last: usize) {
+pub(super) fn in_turn(keys: &mut Vec<usize>, last: usize) {
     keys.sort_unstable();
     keys.dedup();
     let heard = keys.partition_point(|key| *key <= last);

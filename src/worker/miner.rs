@@ -5,10 +5,11 @@ use super::judge::Rooted;
 use crate::config::Limits;
 use crate::net::lines::Lines;
 use crate::net::outbox::Outbox;
+use crate::net::stream::{BROKEN_TLS, NOT_TLS, Stream};
 use crate::stratum::{Authorize, Cause, Difficulty, PortRules, Session, Weight};
 use crate::sys::clock::ms;
 use mio::net::TcpStream;
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::IpAddr;
 
 /// Bytes that are read from one miner in one turn; the rest waits for the next.
@@ -39,7 +40,7 @@ pub(crate) struct Waiting {
 /// One connection.
 #[derive(Debug)]
 pub(crate) struct Miner {
-    pub(crate) stream: TcpStream,
+    pub(crate) stream: Stream<TcpStream>,
     /// Number of the connection in this worker: places in the slab are used again.
     pub(crate) serial: u64,
     /// The other side, an IPv4 address where it is one.
@@ -66,6 +67,8 @@ pub(crate) struct Miner {
     pub(crate) ended: bool,
     /// To be closed once its output was offered to the socket, and why.
     pub(crate) closing: Option<&'static str>,
+    /// What was wrong with its TLS.
+    pub(crate) tls_error: Option<Box<str>>,
     /// The counter of that, when it was the pool's wish.
     pub(crate) cause: Option<Cause>,
     /// Monotonic milliseconds of the connection's begin.
@@ -90,7 +93,7 @@ pub(crate) struct Miner {
 
 impl Miner {
     pub(crate) fn new(
-        stream: TcpStream,
+        stream: Stream<TcpStream>,
         serial: u64,
         address: IpAddr,
         port: u16,
@@ -117,6 +120,7 @@ impl Miner {
             more: false,
             ended: false,
             closing: None,
+            tls_error: None,
             cause: None,
             since: now,
             heard: false,
@@ -132,7 +136,22 @@ impl Miner {
 
     /// Whether a line may be taken from the input now.
     pub(crate) fn may_speak(&self) -> bool {
-        self.closing.is_none() && self.waiting.is_none() && !self.held && !self.awaits_header
+        self.closing.is_none()
+            && self.waiting.is_none()
+            && !self.held
+            && !self.awaits_header
+            && self.stream.is_open()
+    }
+
+    /// Whether its handshake, or what is spoken at all, is still to be settled.
+    pub(crate) fn is_arriving(&self) -> bool {
+        !self.awaits_header && !self.stream.is_open()
+    }
+
+    /// Whether another process could go on with it: a TLS session's keys stay where they are.
+    #[expect(dead_code, reason = "for the reload that moves miners to new workers")]
+    pub(crate) fn can_move(&self) -> bool {
+        self.stream.is_plain()
     }
 
     /// The most bytes that a line may have now.
@@ -154,7 +173,12 @@ impl Miner {
         let most = if self.is_authorized() { READ_A_TURN } else { READ_OF_STRANGER };
         while self.readable && self.input.len() < most {
             let room = most.saturating_sub(self.input.len());
-            match self.stream.read(scratch.get_mut(..room).unwrap_or_default()) {
+            let bytes = scratch.get_mut(..room).unwrap_or_default();
+            let read = match self.awaits_header {
+                true => self.stream.read_raw(bytes),
+                false => self.stream.read(bytes),
+            };
+            match read {
                 Ok(0) => {
                     self.ended = true;
                     self.readable = false;
@@ -163,14 +187,24 @@ impl Miner {
                     self.heard = true;
                     // Fewer bytes than there was room for are all there are; what comes later, an
                     // end too, is an event of its own (epoll(7)).
-                    self.readable = count == room || self.ending;
+                    self.readable = self.stream.has_more() || self.ending;
                     self.input.push(scratch.get(..count).unwrap_or_default());
                 }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => self.readable = false,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.readable = self.stream.has_more();
+                    break;
+                }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => {
                     self.readable = false;
-                    self.close(broken(&error));
+                    match error.kind() {
+                        NOT_TLS => self.end(Cause::NotTls),
+                        BROKEN_TLS => {
+                            self.tls_error = Some(error.to_string().into());
+                            self.end(Cause::TlsFailed);
+                        }
+                        _ => self.close(broken(&error)),
+                    }
                 }
             }
         }
@@ -187,7 +221,15 @@ impl Miner {
 
     /// Sends what the socket takes; a miner who does not read is given up.
     pub(crate) fn flush(&mut self, limits: &Limits, now: u64) {
-        match self.outbox.flush(&mut self.stream, now) {
+        // A handshake's own words are not in the outbox.
+        let sent = match self.outbox.is_empty() {
+            true => self.stream.flush().or_else(|error| match error.kind() {
+                ErrorKind::WouldBlock => Ok(()),
+                _ => Err(error),
+            }),
+            false => self.outbox.flush(&mut self.stream, now),
+        };
+        match sent {
             Err(error) => self.close(broken(&error)),
             Ok(()) if self.outbox.len() > limits.output => self.end(Cause::OutputFull),
             Ok(()) if self.outbox.waited(now) > ms(limits.output_age) => {

@@ -1,13 +1,14 @@
 //! A worker: one synchronous loop that accepts miners, speaks stratum with them, judges shares,
 //! records them and answers. What would block it goes to helper threads.
 //!
-//! `turn` is the loop; `accept`, `hear`, `trial` and `reply` are its steps in their order;
+//! `turn` is the loop; `accept`, `arrive`, `hear`, `trial` and `reply` are its steps in their order;
 //! `admit` says who may come in, `charge` who is banned for what. `orders` is what comes from the
 //! master, `reports` what comes from helpers. `judge`, `hasher`, `jobs`, `conduct`, `rigs`,
 //! `courtesy`, `extranonce`, `fallback`, `memory` and `authorize` know no sockets.
 
 mod accept;
 mod admit;
+mod arrive;
 mod authorize;
 mod candidate;
 mod charge;
@@ -37,6 +38,7 @@ mod trial;
 mod turn;
 
 use crate::net::bans::Bans;
+use crate::net::tls::Acceptor;
 use accept::Gate;
 use authorize::Addresses;
 use coin::Coin;
@@ -104,6 +106,8 @@ struct Worker {
     desk: Desk,
     coins: BTreeMap<String, Coin>,
     gates: BTreeMap<u16, Gate>,
+    /// With the certificate for miners, if there is one.
+    acceptor: Option<Acceptor>,
     miners: Slab<Miner>,
     serials: u64,
     /// Most descriptors that this process may have open.
@@ -184,6 +188,7 @@ impl Worker {
             desk,
             coins: BTreeMap::new(),
             gates: BTreeMap::new(),
+            acceptor: reload::acceptor(&config)?,
             miners: Slab::new(),
             serials: 0,
             descriptors: crate::sys::limits::descriptors()?,

@@ -4,8 +4,10 @@ use super::accept::Gate;
 use super::coin::Coin;
 use super::members::Members;
 use super::{Now, Worker};
-use crate::config::{Config, Pool};
+use crate::config::{Config, Pool, PortTls};
 use crate::ipc::Listener;
+use crate::net::stream::Offer;
+use crate::net::tls::Acceptor;
 use crate::stratum::Session;
 use crate::sys;
 use std::collections::BTreeMap;
@@ -20,10 +22,11 @@ impl Worker {
         for Listener { port, socket } in listeners {
             let found = self.coins.iter().find_map(|(id, coin)| {
                 let settings = coin.pool.ports.get(&port)?;
-                Some((id.clone(), coin.rules(settings)))
+                let offer = offer(self.acceptor.as_ref(), settings.tls);
+                Some((id.clone(), (coin.rules(settings), offer)))
             });
-            let Some((coin, rules)) = found else { continue };
-            let gate = Gate::open(self.poll.registry(), socket, port, coin, rules)?;
+            let Some((coin, terms)) = found else { continue };
+            let gate = Gate::open(self.poll.registry(), socket, port, coin, terms)?;
             self.gates.insert(port, gate);
         }
         Ok(())
@@ -69,6 +72,12 @@ impl Worker {
     /// Changes everything but the sockets that newcomers come from.
     pub(super) fn take_over(&mut self, config: Arc<Config>, now: Now) {
         self.change_coins(&config, now);
+        if self.config.tls != config.tls {
+            match acceptor(&config) {
+                Ok(acceptor) => self.acceptor = acceptor,
+                Err(error) => log::error!("the new certificate cannot be used: {error}"),
+            }
+        }
         self.config = config;
         self.change_gates(now);
     }
@@ -123,7 +132,7 @@ impl Worker {
         let mut wanted: BTreeMap<u16, _> = BTreeMap::new();
         for (id, coin) in &self.coins {
             for (port, settings) in &coin.pool.ports {
-                wanted.insert(*port, (id.clone(), coin.rules(settings)));
+                wanted.insert(*port, (id.clone(), coin.rules(settings), settings.tls));
             }
         }
         let mut goodbye = Vec::new();
@@ -138,17 +147,19 @@ impl Worker {
                 .collect();
             let Some(gate) = self.gates.get_mut(&port) else { continue };
             let kept = wanted.remove(&port);
-            let stays = kept.as_ref().is_some_and(|(coin, rules)| {
+            let stays = kept.as_ref().is_some_and(|(coin, rules, _)| {
                 *coin == gate.coin && rules.extranonce2_size == gate.rules.extranonce2_size
             });
-            let changed = kept.as_ref().is_some_and(|(_, rules)| *rules != gate.rules);
+            let changed = kept.as_ref().is_some_and(|(_, rules, _)| *rules != gate.rules);
             let closed = kept.is_none();
             if closed {
                 gate.shut(self.poll.registry());
             }
-            if let Some((coin, rules)) = kept {
+            if let Some((coin, rules, tls)) = kept {
                 gate.coin = coin;
                 gate.rules = rules;
+                // For newcomers; who is here goes on as he began.
+                gate.offer = offer(self.acceptor.as_ref(), tls);
             }
             if !stays {
                 // The coin, or the work that fits the session, is another one.
@@ -179,6 +190,20 @@ impl Worker {
             miner.outbox.push(&out, now.mono);
         });
         self.touched.push(key);
+    }
+}
+
+/// What miners' TLS is accepted with, if there is a certificate.
+pub(super) fn acceptor(config: &Config) -> Result<Option<Acceptor>, String> {
+    config.tls.as_ref().map(|tls| Acceptor::new(tls.certified()?)).transpose()
+}
+
+/// What a port speaks. A checked configuration has a certificate where one is needed.
+fn offer(acceptor: Option<&Acceptor>, tls: PortTls) -> Offer {
+    match (acceptor, tls) {
+        (None, _) | (_, PortTls::Off) => Offer::Plain,
+        (Some(acceptor), PortTls::Both) => Offer::Both(acceptor.clone()),
+        (Some(acceptor), PortTls::Only) => Offer::Tls(acceptor.clone()),
     }
 }
 

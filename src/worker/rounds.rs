@@ -48,7 +48,8 @@ impl Worker {
                 if miner.awaits_header && age >= ms(room.limits.proxy_header) {
                     miner.end(Cause::ProxyHeader);
                 } else if !miner.heard && age >= ms(room.limits.first_byte) {
-                    miner.end(Cause::Silent);
+                    let shakes = miner.stream.is_shaking_hands();
+                    miner.end(if shakes { Cause::TlsFailed } else { Cause::Silent });
                 }
                 let actions = miner.session.tick(room.rules, now.mono, &mut out);
                 let _no_submits = room.perform(miner, actions, &mut out);
@@ -139,7 +140,8 @@ impl Worker {
     fn remove(&mut self, key: usize, now: Now) {
         let Some(mut miner) = self.miners.try_remove(key) else { return };
         // Dropping the socket closes it all the same.
-        let _ = miner.stream.deregister(self.poll.registry());
+        miner.stream.say_goodbye();
+        let _ = miner.stream.socket().deregister(self.poll.registry());
         self.extranonces.release(miner.extranonce1);
         self.leave(&miner);
         self.remember_conduct(&miner, now);
@@ -156,11 +158,13 @@ impl Worker {
             return;
         }
         log::debug!(
-            "port {}: {} {} left: {}",
+            "port {}: {} {} left: {}{}{}",
             miner.port,
             miner.address,
             miner.session.workers().next().unwrap_or("(nobody)"),
-            miner.closing.unwrap_or_default()
+            miner.closing.unwrap_or_default(),
+            if miner.tls_error.is_some() { ": " } else { "" },
+            miner.tls_error.as_deref().unwrap_or_default()
         );
     }
 }

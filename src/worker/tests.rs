@@ -248,6 +248,7 @@ fn no_difficulty_is_above_the_network_but_on_regtest() {
             diff: 8.0,
             var_diff: None,
             scheme: crate::config::RewardScheme::Prop,
+            tls: crate::config::PortTls::Off,
         });
         assert!((rules.start.as_f64() - expected).abs() < 1e-5, "{network:?}: {:?}", rules.start);
         assert!(network == Network::Regtest || rules.start.target(0) >= work.target);

@@ -104,6 +104,9 @@ impl Worker {
         }
         self.go_on_rolling_out(now);
         let hears = self.stop.is_none();
+        if hears {
+            self.shake_hands(now);
+        }
         let quick = if hears { self.hear(Pace::Quick, now) } else { Vec::new() };
         self.answer(quick, now);
         // Who has quick proofs of work has his answer before the slow ones are even begun.
@@ -192,6 +195,7 @@ impl Worker {
             }
         }
         self.flush(now);
+        self.miners.iter_mut().for_each(|(_, miner)| miner.stream.say_goodbye());
         if let Some(row) = self.board.row(self.slot) {
             row.miners.store(0, Ordering::Relaxed);
             row.coins().for_each(|cell| cell.miners.store(0, Ordering::Relaxed));

@@ -22,7 +22,7 @@ fn said(cert: &str, key: &str) -> (bool, String) {
     let dir = over_base(&[("config.json", config), ("cert.pem", cert), ("key.pem", key)]);
     let loaded = load(dir.path());
     let tls = loaded.config.as_ref().and_then(|config| config.website.clone()?.tls);
-    assert!(tls.is_none_or(|tls| tls.certified().is_ok()));
+    assert!(tls.is_none_or(|tls| tls.certificate.certified().is_ok()));
     (loaded.config.is_some(), loaded.errors.join("\n") + &loaded.warnings.join("\n"))
 }
 

@@ -13,6 +13,6 @@ mod portal;
 pub(super) use coin::{RawBytes, RawCoin, RawFlag};
 pub(super) use limits::RawLimits;
 pub(super) use notifications::{RawMail, RawNotifications, RawWebhook};
-pub(super) use parts::{RawDaemon, RawForks, RawRedis, RawSecret};
+pub(super) use parts::{RawDaemon, RawForks, RawPortTls, RawRedis, RawSecret};
 pub(super) use pool::{RawBanning, RawMpos, RawPool, RawVarDiff};
-pub(super) use portal::{RawAdmin, RawPortal, RawTls};
+pub(super) use portal::{RawAdmin, RawCertificate, RawPortal, RawTls};

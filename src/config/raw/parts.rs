@@ -71,3 +71,13 @@ pub(in crate::config) enum RawForks {
     /// "auto": one per core.
     Word(String),
 }
+
+/// Whether a port speaks TLS.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(untagged, expecting = "expected true, false or \"only\"")]
+pub(in crate::config) enum RawPortTls {
+    /// To miners who begin with it.
+    Switch(bool),
+    /// "only": to all.
+    Word(String),
+}

@@ -1,6 +1,6 @@
 //! `pool_configs/*.json` as written, and `defaultPoolConfigs`.
 
-use super::parts::{RawDaemon, RawRedis, RawSecret};
+use super::parts::{RawDaemon, RawPortTls, RawRedis, RawSecret};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -109,6 +109,8 @@ pub(in crate::config) struct RawPort {
     pub(in crate::config) diff: Option<f64>,
     /// Difficulty that follows each miner's hash rate.
     pub(in crate::config) var_diff: Option<RawVarDiff>,
+    /// true: TLS to miners who begin with it, beside the others; "only": TLS alone; default false.
+    pub(in crate::config) tls: Option<RawPortTls>,
     /// "solo": a block found here is its finder's; default: the pool's `rewardScheme`.
     pub(in crate::config) reward_scheme: Option<String>,
 }

@@ -55,6 +55,8 @@ pub(in crate::config) struct RawPortal {
     pub(in crate::config) default_pool_configs: Option<RawPool>,
     /// The web site.
     pub(in crate::config) website: Option<RawWebsite>,
+    /// A certificate for miners: ports may speak TLS.
+    pub(in crate::config) tls: Option<RawCertificate>,
     /// Messages to the operator.
     pub(in crate::config) notifications: Option<RawNotifications>,
     /// Redis server for the ledgers of all pools; without one each pool keeps a file in dataDir.
@@ -161,6 +163,16 @@ pub(in crate::config) struct RawAdmin {
     pub(in crate::config) token: Option<RawSecret>,
     /// Networks that may come here; default loopback and private ones.
     pub(in crate::config) allow: Option<Vec<String>>,
+}
+
+/// A certificate for miners.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub(in crate::config) struct RawCertificate {
+    /// File with the certificate and those that it is signed by, PEM.
+    pub(in crate::config) cert: Option<String>,
+    /// File with its private key, PEM.
+    pub(in crate::config) key: Option<String>,
 }
 
 /// The certificate of the web site.
