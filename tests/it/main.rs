@@ -35,6 +35,7 @@ mod import;
 mod limits;
 mod master;
 mod metrics;
+mod miners_tls;
 mod mpos;
 mod names;
 mod notices;

@@ -68,7 +68,7 @@ fn a_turn_fills_its_lanes() {
     assert_eq!((cost.room(TURN_NS), cost.of(1)), (4, 1_500_000));
     cost.learn(5, 4, 12_000_000);
     assert_eq!((cost.room(TURN_NS), cost.of(4)), (4, 6_000_000));
-    assert_eq!((cost.room(5_000_000), cost.room(7_000_000)), (4, 8));
+    assert_eq!((cost.room(6_000_000), cost.room(8_000_000)), (4, 8));
 }
 
 #[test]

@@ -1,0 +1,167 @@
+//! TLS for miners: OpenSSL's client and one of rustls, beside plain miners on one port.
+
+use crate::harness::{
+    ADDRESS, Client, Pool, Romp, Stub, alone, free_port, kill, seconds, wait_for, wait_until,
+};
+use nix::sys::signal::Signal;
+use rcgen::{CertifiedKey, generate_simple_self_signed};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use serde_json::json;
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+const EASY: f64 = 1e-9;
+
+/// Puts a new certificate in place; it, as PEM.
+fn certificate(dir: &Path) -> String {
+    let names = vec!["localhost".to_owned()];
+    let CertifiedKey { cert, signing_key } = generate_simple_self_signed(names).expect("made");
+    std::fs::write(dir.join("cert.pem"), cert.pem()).expect("written");
+    std::fs::write(dir.join("key.pem"), signing_key.serialize_pem()).expect("written");
+    cert.pem()
+}
+
+/// A TLS connection to the port that believes that certificate alone; `None` when it has another.
+fn tls(port: u16, cert: &str) -> Option<StreamOwned<ClientConnection, TcpStream>> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(cert.as_bytes()).ok()?).ok()?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .ok()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let name = ServerName::try_from("localhost").ok()?;
+    let mut connection = ClientConnection::new(Arc::new(config), name).ok()?;
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
+    stream.set_read_timeout(Some(seconds(20))).ok()?;
+    while connection.is_handshaking() {
+        connection.complete_io(&mut stream).ok()?;
+    }
+    Some(StreamOwned::new(connection, stream))
+}
+
+/// A port on which plain bytes go through a TLS connection to the pool's port, for one client.
+fn through_tls(port: u16, cert: &str) -> u16 {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+    let own = listener.local_addr().expect("bound").port();
+    let cert = cert.to_owned();
+    std::thread::spawn(move || {
+        let (mut plain, _) = listener.accept().expect("the client");
+        let mut far = tls(port, &cert).expect("TLS with that certificate");
+        let moment = Some(Duration::from_millis(2));
+        plain.set_read_timeout(moment).expect("a deadline");
+        far.sock.set_read_timeout(moment).expect("a deadline");
+        let mut bytes = [0; 16 << 10];
+        // Whoever ends, ends both.
+        while pass(&mut plain, &mut far, &mut bytes) && pass(&mut far, &mut plain, &mut bytes) {}
+    });
+    own
+}
+
+fn pass(from: &mut impl Read, to: &mut impl Write, bytes: &mut [u8]) -> bool {
+    match from.read(bytes) {
+        Ok(0) => false,
+        Ok(count) => to.write_all(&bytes[..count]).and_then(|()| to.flush()).is_ok(),
+        Err(error) => matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut),
+    }
+}
+
+#[test]
+fn miners_speak_tls_and_plain_on_one_port() {
+    let _alone = alone();
+    let stub = Stub::start(&["segwit"]);
+    let (both, only) = (free_port(), free_port());
+    let ports = json!({
+        both.to_string(): {"diff": EASY, "tls": true},
+        only.to_string(): {"diff": EASY, "tls": "only"},
+    });
+    let pool = Pool::new("bitcoin", both, json!({"diff": EASY}), stub.daemons());
+    let pool = pool.with("ports", ports);
+    let mut romp = Romp::prepare(1, &[&pool]);
+    let first = certificate(romp.path());
+    romp.set("tls", Some(json!({"cert": "cert.pem", "key": "key.pem"})));
+    romp.run();
+    romp.wait_ready(1);
+
+    // OpenSSL's own client, on either port.
+    for port in [both, only] {
+        let mut openssl = Command::new("openssl")
+            .args(["s_client", "-quiet", "-verify_quiet", "-verify_return_error", "-CAfile"])
+            .arg(romp.path().join("cert.pem"))
+            .args(["-connect", &format!("127.0.0.1:{port}"), "-servername", "localhost"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("openssl");
+        let mut to = openssl.stdin.take().expect("piped");
+        to.write_all(b"{\"id\":1,\"method\":\"mining.subscribe\",\"params\":[]}\n").expect("sent");
+        let authorize = json!({"id": 2, "method": "mining.authorize", "params": [ADDRESS, ""]});
+        to.write_all(format!("{authorize}\n").as_bytes()).expect("sent");
+        let mut lines = BufReader::new(openssl.stdout.take().expect("piped")).lines();
+        let mut heard = || lines.next().expect("open").expect("a line");
+        while !heard().contains("mining.notify\",\"params\"") {}
+        let _ = openssl.kill();
+        let _ = openssl.wait();
+    }
+
+    // Shares through a TLS library of the client's own, and plain ones beside it.
+    let mut secret = Client::login(through_tls(both, &first), ADDRESS).expect("login over TLS");
+    let mut alone = Client::login(through_tls(only, &first), ADDRESS).expect("login over TLS");
+    let mut plain = Client::login(both, ADDRESS).expect("login");
+    for _ in 0..20 {
+        for client in [&mut secret, &mut alone, &mut plain] {
+            assert!(client.mine().expect("an answer").0);
+        }
+    }
+    wait_until("60 shares in the ledger", seconds(20), || romp.shares("bitcoin").0 == 60);
+
+    // Plain words where only TLS is spoken are answered in plain words.
+    let mut lost = TcpStream::connect(("127.0.0.1", only)).expect("connected");
+    lost.set_read_timeout(Some(seconds(20))).expect("a deadline");
+    lost.write_all(b"{\"id\":1,\"method\":\"mining.subscribe\",\"params\":[]}\n").expect("sent");
+    let mut told = String::new();
+    let _ = lost.read_to_string(&mut told);
+    assert!(told.contains("client.show_message") && told.contains("TLS"), "{told}");
+
+    // A new certificate is for those who come; who is here stays.
+    let second = certificate(romp.path());
+    kill(romp.process().pid(), Signal::SIGHUP);
+    wait_for("the new certificate", seconds(20), || tls(both, &second));
+    assert!(tls(both, &first).is_none());
+    assert!(secret.mine().expect("an answer").0, "the old connection");
+
+    // One that is none changes nothing.
+    std::fs::write(romp.path().join("key.pem"), "no key").expect("written");
+    kill(romp.process().pid(), Signal::SIGHUP);
+    wait_until("the refusal", seconds(20), || romp.output().contains("configuration not changed"));
+    assert!(romp.output().contains("key.pem"), "{}", romp.output());
+    assert!(tls(both, &second).is_some() && secret.mine().expect("an answer").0);
+    assert_eq!(romp.stop(Signal::SIGTERM), Some(0));
+}
+
+/// Half a handshake holds a connection no longer than a silent miner would.
+#[test]
+fn half_a_handshake_is_ended() {
+    let _alone = alone();
+    let stub = Stub::start(&["segwit"]);
+    let port = free_port();
+    let pool = Pool::new("bitcoin", port, json!({"diff": EASY, "tls": true}), stub.daemons());
+    let mut romp = Romp::prepare(1, &[&pool]);
+    certificate(romp.path());
+    romp.set("tls", Some(json!({"cert": "cert.pem", "key": "key.pem"})));
+    romp.set("limits", Some(json!({"firstByteTimeout": 1})));
+    romp.run();
+    romp.wait_ready(1);
+    let mut half = Client::connect(port).expect("connected");
+    half.send_raw(b"\x16\x03\x01\x02\x00\x01\x00").expect("sent");
+    assert!(half.is_ended(seconds(20)));
+    assert_eq!(romp.stop(Signal::SIGTERM), Some(0));
+}
