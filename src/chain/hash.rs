@@ -28,19 +28,7 @@ pub fn sha256d(data: &[u8]) -> Hash {
     let mut state = BEGIN;
     let (blocks, rest) = data.as_chunks::<64>();
     compress256(&mut state, blocks);
-    let mut tail = [[0; 64]; 2];
-    let bytes = tail.as_flattened_mut().iter_mut();
-    bytes.zip(rest.iter().chain(&[0x80])).for_each(|(to, from)| *to = *from);
-    let bits = (data.len() as u64).wrapping_mul(8);
-    let [first, second] = &mut tail;
-    if rest.len() < 56 {
-        end(first, bits);
-        compress256(&mut state, std::slice::from_ref(first));
-    } else {
-        end(second, bits);
-        compress256(&mut state, &tail);
-    }
-    again(&state)
+    finish(state, rest, data.len())
 }
 
 /// SHA-256 of a header's first 64 bytes: version, previous block and all of the root but 4 bytes.
@@ -61,25 +49,33 @@ impl Midstate {
     /// SHA-256d of a header that begins with those 64 bytes.
     #[must_use]
     pub fn sha256d(self, header: &Header) -> Hash {
-        let mut state = self.0;
-        let mut block = [0; 64];
         let (_, rest) = header.as_chunks::<64>();
-        block.iter_mut().zip(rest.iter().chain(&[0x80])).for_each(|(to, from)| *to = *from);
-        end(&mut block, 640);
-        compress256(&mut state, &[block]);
-        again(&state)
+        finish(self.0, rest, header.len())
     }
 }
 
-/// SHA-256 of a hash that SHA-256 ended with.
-fn again(state: &[u32; 8]) -> Hash {
+/// SHA-256d from the state after all whole blocks; `rest` is what follows them, `length` the bytes of
+/// all.
+fn finish(mut state: [u32; 8], rest: &[u8], length: usize) -> Hash {
+    let mut tail = [[0; 64]; 2];
+    let bytes = tail.as_flattened_mut().iter_mut();
+    bytes.zip(rest.iter().chain(&[0x80])).for_each(|(to, from)| *to = *from);
+    let bits = (length as u64).wrapping_mul(8);
+    let [first, second] = &mut tail;
+    if rest.len() < 56 {
+        end(first, bits);
+        compress256(&mut state, std::slice::from_ref(first));
+    } else {
+        end(second, bits);
+        compress256(&mut state, &tail);
+    }
     let mut block = [0; 64];
-    put(state, &mut block);
+    put(&state, &mut block);
     if let Some(byte) = block.get_mut(32) {
         *byte = 0x80;
     }
     end(&mut block, 256);
-    let mut state = BEGIN;
+    state = BEGIN;
     compress256(&mut state, &[block]);
     let mut hash = [0; 32];
     put(&state, &mut hash);

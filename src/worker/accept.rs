@@ -158,21 +158,20 @@ impl Worker {
     fn welcome(&mut self, stream: TcpStream, peer: SocketAddr, port: u16, now: Now) {
         let address = peer.ip().to_canonical();
         let Some(gate) = self.gates.get(&port) else { return };
-        prepare(&stream);
-        let stream = Stream::new(stream, &gate.offer);
+        let mut stream = Stream::new(stream, &gate.offer);
         let is_proxy = self.awaits_header(port, &address);
         if !is_proxy && let Err(cause) = self.admit(&address, now) {
             self.count(cause);
-            return refuse(stream, &self.refusal(cause, &address));
+            return refuse(&mut stream, &self.refusal(cause, &address));
         }
-        let Some(gate) = self.gates.get(&port) else { return };
         if let Some(why) = self.coins.get(&gate.coin).and_then(|coin| coin.closed(now.mono)) {
-            return refuse(stream, why);
+            return refuse(&mut stream, why);
         }
         let Some(extranonce1) = self.extranonces.take() else {
-            return refuse(stream, "the pool is full");
+            return refuse(&mut stream, "the pool is full");
         };
         let counted = if is_proxy { None } else { self.enter(address, now) };
+        prepare(stream.socket());
         self.serials += 1;
         let entry = self.miners.vacant_entry();
         let key = entry.key();
@@ -246,8 +245,8 @@ fn prepare(stream: &TcpStream) {
     }
 }
 
-/// Says why, and closes.
-fn refuse(mut stream: Stream<TcpStream>, why: &str) {
+/// Says why, to somebody who is closed then.
+pub(super) fn refuse(stream: &mut Stream<TcpStream>, why: &str) {
     let mut line = Vec::new();
     Session::message(why, &mut line);
     stream.refuse(&line);

@@ -1,11 +1,12 @@
 //! Who may come in: bans, connections of an address, their rate; and whose word counts for who
 //! somebody is.
 
+use super::accept::refuse;
 use super::miner::Miner;
 use super::{Now, Worker};
 use crate::ipc::crowd;
 use crate::net::proxy::{self, Parsed};
-use crate::stratum::{Cause, Session};
+use crate::stratum::Cause;
 use crate::sys::clock::unix_ms;
 use std::net::IpAddr;
 
@@ -128,9 +129,7 @@ impl Worker {
                     if miner.stream.is_open() {
                         miner.say(&words, now.mono);
                     } else {
-                        let mut line = Vec::new();
-                        Session::message(&words, &mut line);
-                        miner.stream.refuse(&line);
+                        refuse(&mut miner.stream, &words);
                     }
                     miner.end(cause);
                 }

@@ -120,10 +120,11 @@ impl Worker {
 
     /// The pace of a miner's coin.
     pub(super) fn pace(&self, key: usize) -> Pace {
-        if self.miners.get(key).is_some_and(Miner::is_arriving) {
+        let miner = self.miners.get(key);
+        if miner.is_some_and(Miner::is_arriving) {
             return Pace::Arriving;
         }
-        let gate = self.miners.get(key).and_then(|miner| self.gates.get(&miner.port));
+        let gate = miner.and_then(|miner| self.gates.get(&miner.port));
         let coin = gate.and_then(|gate| self.coins.get(&gate.coin));
         match coin {
             Some(coin) if coin.pool.coin.algorithm.is_memory_hard() => Pace::Slow,

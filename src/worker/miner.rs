@@ -148,12 +148,6 @@ impl Miner {
         !self.awaits_header && !self.stream.is_open()
     }
 
-    /// Whether another process could go on with it: a TLS session's keys stay where they are.
-    #[expect(dead_code, reason = "for the reload that moves miners to new workers")]
-    pub(crate) fn can_move(&self) -> bool {
-        self.stream.is_plain()
-    }
-
     /// The most bytes that a line may have now.
     pub(crate) fn line_limit(&self, limits: &Limits) -> usize {
         if self.is_authorized() { limits.line } else { limits.line_before_authorize }

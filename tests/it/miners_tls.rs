@@ -1,51 +1,17 @@
 //! TLS for miners: OpenSSL's client and one of rustls, beside plain miners on one port.
 
 use crate::harness::{
-    ADDRESS, Client, Pool, Romp, Stub, alone, free_port, kill, seconds, wait_for, wait_until,
+    ADDRESS, Client, Pool, Romp, Stub, alone, certificate, free_port, kill, seconds, tls, wait_for,
+    wait_until,
 };
 use nix::sys::signal::Signal;
-use rcgen::{CertifiedKey, generate_simple_self_signed};
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use serde_json::json;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::Arc;
 use std::time::Duration;
 
 const EASY: f64 = 1e-9;
-
-/// Puts a new certificate in place; it, as PEM.
-fn certificate(dir: &Path) -> String {
-    let names = vec!["localhost".to_owned()];
-    let CertifiedKey { cert, signing_key } = generate_simple_self_signed(names).expect("made");
-    std::fs::write(dir.join("cert.pem"), cert.pem()).expect("written");
-    std::fs::write(dir.join("key.pem"), signing_key.serialize_pem()).expect("written");
-    cert.pem()
-}
-
-/// A TLS connection to the port that believes that certificate alone; `None` when it has another.
-fn tls(port: u16, cert: &str) -> Option<StreamOwned<ClientConnection, TcpStream>> {
-    let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_slice(cert.as_bytes()).ok()?).ok()?;
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .ok()?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    let name = ServerName::try_from("localhost").ok()?;
-    let mut connection = ClientConnection::new(Arc::new(config), name).ok()?;
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
-    stream.set_read_timeout(Some(seconds(20))).ok()?;
-    while connection.is_handshaking() {
-        connection.complete_io(&mut stream).ok()?;
-    }
-    Some(StreamOwned::new(connection, stream))
-}
 
 /// A port on which plain bytes go through a TLS connection to the pool's port, for one client.
 fn through_tls(port: u16, cert: &str) -> u16 {
@@ -85,7 +51,7 @@ fn miners_speak_tls_and_plain_on_one_port() {
     let pool = Pool::new("bitcoin", both, json!({"diff": EASY}), stub.daemons());
     let pool = pool.with("ports", ports);
     let mut romp = Romp::prepare(1, &[&pool]);
-    let first = certificate(romp.path());
+    let (first, _) = certificate(romp.path());
     romp.set("tls", Some(json!({"cert": "cert.pem", "key": "key.pem"})));
     romp.run();
     romp.wait_ready(1);
@@ -132,7 +98,7 @@ fn miners_speak_tls_and_plain_on_one_port() {
     assert!(told.contains("client.show_message") && told.contains("TLS"), "{told}");
 
     // A new certificate is for those who come; who is here stays.
-    let second = certificate(romp.path());
+    let (second, _) = certificate(romp.path());
     kill(romp.process().pid(), Signal::SIGHUP);
     wait_for("the new certificate", seconds(20), || tls(both, &second));
     assert!(tls(both, &first).is_none());

@@ -1,42 +1,16 @@
 //! TLS of a real pool's site: certificates, what replaces them, and those who speak plain HTTP.
 
-use crate::harness::{Pool, Romp, Stub, alone, free_port, kill, seconds, wait_for, wait_until};
+use crate::harness::{
+    Pool, Romp, Stub, alone, certificate, free_port, kill, seconds, tls, wait_for, wait_until,
+};
 use nix::sys::signal::Signal;
-use rcgen::{CertifiedKey, generate_simple_self_signed};
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use serde_json::json;
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::path::Path;
-use std::sync::Arc;
-
-/// Puts a new certificate in place: it and its key, PEM.
-fn certificate(dir: &Path) -> (String, String) {
-    let names = vec!["localhost".to_owned()];
-    let CertifiedKey { cert, signing_key } = generate_simple_self_signed(names).expect("made");
-    let (cert, key) = (cert.pem(), signing_key.serialize_pem());
-    std::fs::write(dir.join("cert.pem"), &cert).expect("written");
-    std::fs::write(dir.join("key.pem"), &key).expect("written");
-    (cert, key)
-}
 
 /// Asks over TLS, believing that certificate alone.
 fn ask(port: u16, cert: &str, request: &str) -> Option<String> {
-    let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_slice(cert.as_bytes()).ok()?).ok()?;
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .ok()?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    let name = ServerName::try_from("localhost").ok()?;
-    let connection = ClientConnection::new(Arc::new(config), name).ok()?;
-    let stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
-    stream.set_read_timeout(Some(seconds(20))).ok()?;
-    let mut stream = StreamOwned::new(connection, stream);
+    let mut stream = tls(port, cert)?;
     stream.write_all(request.as_bytes()).ok()?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).ok()?;

@@ -312,31 +312,25 @@ mod x86_64 {
         avx512::mix::<2>(blocks, pad, log_n);
     }
 
-    /// SSE2 has no rotation.
-    #[inline]
-    #[target_feature(enable = "sse2")]
-    fn rotate_128<const BY: i32>(x: __m128i) -> __m128i {
-        let (left, right) = match BY {
-            7 => (_mm_slli_epi32::<7>(x), _mm_srli_epi32::<25>(x)),
-            9 => (_mm_slli_epi32::<9>(x), _mm_srli_epi32::<23>(x)),
-            13 => (_mm_slli_epi32::<13>(x), _mm_srli_epi32::<19>(x)),
-            _ => (_mm_slli_epi32::<18>(x), _mm_srli_epi32::<14>(x)),
+    /// A rotation to the left, for instructions that have shifts only.
+    macro_rules! rotation {
+        ($name:ident, $features:literal, $row:ty, $left:ident, $right:ident, $or:ident) => {
+            #[inline]
+            #[target_feature(enable = $features)]
+            fn $name<const BY: i32>(x: $row) -> $row {
+                let (left, right) = match BY {
+                    7 => ($left::<7>(x), $right::<25>(x)),
+                    9 => ($left::<9>(x), $right::<23>(x)),
+                    13 => ($left::<13>(x), $right::<19>(x)),
+                    _ => ($left::<18>(x), $right::<14>(x)),
+                };
+                $or(left, right)
+            }
         };
-        _mm_or_si128(left, right)
     }
 
-    /// AVX2 has no rotation.
-    #[inline]
-    #[target_feature(enable = "avx2")]
-    fn rotate_256<const BY: i32>(x: __m256i) -> __m256i {
-        let (left, right) = match BY {
-            7 => (_mm256_slli_epi32::<7>(x), _mm256_srli_epi32::<25>(x)),
-            9 => (_mm256_slli_epi32::<9>(x), _mm256_srli_epi32::<23>(x)),
-            13 => (_mm256_slli_epi32::<13>(x), _mm256_srli_epi32::<19>(x)),
-            _ => (_mm256_slli_epi32::<18>(x), _mm256_srli_epi32::<14>(x)),
-        };
-        _mm256_or_si256(left, right)
-    }
+    rotation!(rotate_128, "sse2", __m128i, _mm_slli_epi32, _mm_srli_epi32, _mm_or_si128);
+    rotation!(rotate_256, "avx2", __m256i, _mm256_slli_epi32, _mm256_srli_epi32, _mm256_or_si256);
 
     #[inline]
     #[target_feature(enable = "sse2")]

@@ -16,6 +16,7 @@ mod romp;
 mod rpc;
 mod sink;
 mod stub;
+mod tls;
 
 pub(crate) use browser::{Browser, View};
 pub(crate) use client::{Attempt, Client, hex, scrypt, to_hex};
@@ -32,6 +33,7 @@ pub(crate) use romp::{
 pub(crate) use rpc::Rpc;
 pub(crate) use sink::{Post, Posted, Sink};
 pub(crate) use stub::{KEY, Mood, Stub};
+pub(crate) use tls::{certificate, tls};
 
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicU16, Ordering};
