@@ -56,20 +56,21 @@ impl Midstate {
 
 /// SHA-256d from the state after all whole blocks; `rest` is what follows them, `length` the bytes of
 /// all.
+#[inline]
 fn finish(mut state: [u32; 8], rest: &[u8], length: usize) -> Hash {
-    let mut tail = [[0; 64]; 2];
-    let bytes = tail.as_flattened_mut().iter_mut();
-    bytes.zip(rest.iter().chain(&[0x80])).for_each(|(to, from)| *to = *from);
-    let bits = (length as u64).wrapping_mul(8);
-    let [first, second] = &mut tail;
-    if rest.len() < 56 {
-        end(first, bits);
-        compress256(&mut state, std::slice::from_ref(first));
-    } else {
-        end(second, bits);
-        compress256(&mut state, &tail);
-    }
     let mut block = [0; 64];
+    // In one go: byte by byte a share's hash takes a fifth longer.
+    if let Some((begin, [mark, ..])) = block.split_at_mut_checked(rest.len()) {
+        begin.copy_from_slice(rest);
+        *mark = 0x80;
+    }
+    if rest.len() >= 56 {
+        compress256(&mut state, &[block]);
+        block = [0; 64];
+    }
+    end(&mut block, (length as u64).wrapping_mul(8));
+    compress256(&mut state, &[block]);
+    block = [0; 64];
     put(&state, &mut block);
     if let Some(byte) = block.get_mut(32) {
         *byte = 0x80;
