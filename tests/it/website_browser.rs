@@ -93,8 +93,10 @@ fn pages_are_whole_on_every_screen() {
         ("miner", &miner),
         ("api", "/api"),
     ];
-    for view in VIEWS {
+    for (visitor, view) in VIEWS.into_iter().enumerate() {
         browser.look(view);
+        // All pages at once are more than the site gives one address.
+        browser.come_from(&format!("192.0.2.{}", visitor + 1));
         for (name, path) in pages {
             let what = format!("{path} in {view:?}");
             browser.go(&format!("{origin}{path}"));

@@ -129,6 +129,12 @@ impl Browser {
         self.call("Emulation.setScriptExecutionDisabled", json!({"value": !view.scripts}));
     }
 
+    /// Visits from this address from now on, as a proxy of the pool would tell.
+    pub(crate) fn come_from(&mut self, address: &str) {
+        let headers = json!({"headers": {"X-Forwarded-For": address}});
+        self.call("Network.setExtraHTTPHeaders", headers);
+    }
+
     /// Goes to a page, and waits until it is there.
     pub(crate) fn go(&mut self, url: &str) {
         self.events.clear();
