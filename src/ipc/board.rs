@@ -3,6 +3,7 @@
 
 use super::crowd::Crowd;
 use super::histogram::Histogram;
+use super::roster::Roster;
 use crate::stratum::Cause;
 use crate::sys::shared::Shared;
 use std::array;
@@ -11,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 /// Rows on the board: the most children there can be.
-pub const SLOTS: usize = 128;
+pub const SLOTS: usize = 256;
 /// Coins that one row has counters for.
 pub const COINS: usize = 32;
 
@@ -22,6 +23,8 @@ pub struct Board {
     rows: Shared<Row>,
     /// Connections by address.
     pub crowd: Crowd,
+    /// Connections by owner.
+    pub roster: Roster,
 }
 
 /// What one child shows.
@@ -40,6 +43,8 @@ pub struct Row {
     pub journal_tick: AtomicU64,
     /// Connected miners. Reset by the child at its start.
     pub miners: AtomicU32,
+    /// 1 while the child takes newcomers. Written by the child.
+    pub is_open: AtomicU32,
     /// Shares accepted since the master's start.
     pub accepted: AtomicU64,
     /// Shares rejected since the master's start.
@@ -85,6 +90,7 @@ impl Default for Row {
             tick: AtomicU64::default(),
             journal_tick: AtomicU64::default(),
             miners: AtomicU32::default(),
+            is_open: AtomicU32::default(),
             accepted: AtomicU64::default(),
             rejected: AtomicU64::default(),
             refused: array::from_fn(|_| AtomicU64::default()),
@@ -100,7 +106,8 @@ impl Board {
     /// # Errors
     /// When there is no memory.
     pub fn new() -> io::Result<Arc<Self>> {
-        Ok(Arc::new(Self { rows: Shared::new(SLOTS)?, crowd: Crowd::new(SLOTS)? }))
+        let (rows, crowd) = (Shared::new(SLOTS)?, Crowd::new(SLOTS)?);
+        Ok(Arc::new(Self { rows, crowd, roster: Roster::new()? }))
     }
 
     /// The row of a slot; `None` from [`SLOTS`] on.

@@ -6,8 +6,11 @@
 
 use super::Message;
 use crate::sys::{descriptors, memfd};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use std::collections::VecDeque;
 use std::io;
+use std::marker::PhantomData;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 /// Messages that may wait for the other side.
@@ -24,13 +27,14 @@ const IN_FILE: u8 = 2;
 /// Only descriptors, of the message that follows.
 const AHEAD: u8 = 3;
 
-/// One end of a channel.
+/// One end of a channel of messages `M`.
 #[derive(Debug)]
-pub struct Channel {
+pub struct Channel<M = Message> {
     socket: OwnedFd,
     queue: VecDeque<Packet>,
     buffer: Vec<u8>,
     ahead: Vec<OwnedFd>,
+    messages: PhantomData<M>,
 }
 
 #[derive(Debug)]
@@ -42,9 +46,9 @@ struct Packet {
 
 /// What [`Channel::receive`] found.
 #[derive(Debug)]
-pub enum Received {
+pub enum Received<M = Message> {
     /// A message and its descriptors.
-    Message(Box<Message>, Vec<OwnedFd>),
+    Message(Box<M>, Vec<OwnedFd>),
     /// Nothing to read now.
     Nothing,
     /// The other side is gone, and all that it had sent has been read.
@@ -68,7 +72,7 @@ pub enum ChannelError {
     Garbage(String),
 }
 
-impl Channel {
+impl<M: Serialize + DeserializeOwned> Channel<M> {
     /// Both ends of a new channel, non-blocking, close-on-exec.
     ///
     /// # Errors
@@ -79,7 +83,8 @@ impl Channel {
     }
 
     fn new(socket: OwnedFd) -> Self {
-        Self { socket, queue: VecDeque::new(), buffer: Vec::new(), ahead: Vec::new() }
+        let (queue, buffer, ahead) = (VecDeque::new(), Vec::new(), Vec::new());
+        Self { socket, queue, buffer, ahead, messages: PhantomData }
     }
 
     /// Queues a message with duplicates of the descriptors and sends what the socket takes.
@@ -87,7 +92,7 @@ impl Channel {
     /// # Errors
     /// [`ChannelError::Full`] when the bounded queue is full, [`ChannelError::Unsent`] when there is
     /// nothing to make the message with; the caller gives the other side up.
-    pub fn send(&mut self, message: &Message, fds: &[BorrowedFd<'_>]) -> Result<(), ChannelError> {
+    pub fn send(&mut self, message: &M, fds: &[BorrowedFd<'_>]) -> Result<(), ChannelError> {
         self.flush()?;
         if self.queue.len() >= QUEUE {
             return Err(ChannelError::Full(self.queue.len()));
@@ -145,7 +150,7 @@ impl Channel {
     ///
     /// # Errors
     /// When something that is no message arrives.
-    pub fn receive(&mut self) -> Result<Received, ChannelError> {
+    pub fn receive(&mut self) -> Result<Received<M>, ChannelError> {
         self.buffer.resize(LARGEST_PACKET + 1, 0);
         loop {
             let (length, mut fds) =
@@ -185,17 +190,24 @@ impl Channel {
     }
 }
 
-fn parse(body: &[u8]) -> Result<Message, ChannelError> {
+fn parse<M: DeserializeOwned>(body: &[u8]) -> Result<M, ChannelError> {
     serde_json::from_slice(body).map_err(|error| ChannelError::Garbage(error.to_string()))
 }
 
-impl AsRawFd for Channel {
+impl<M: Serialize + DeserializeOwned> From<OwnedFd> for Channel<M> {
+    /// An end that came from another process.
+    fn from(socket: OwnedFd) -> Self {
+        Self::new(socket)
+    }
+}
+
+impl<M> AsRawFd for Channel<M> {
     fn as_raw_fd(&self) -> RawFd {
         self.socket.as_raw_fd()
     }
 }
 
-impl AsFd for Channel {
+impl<M> AsFd for Channel<M> {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }

@@ -107,15 +107,21 @@ impl Crowd {
     /// For the slot's owner: a connection is here, as a newcomer of `now` (monotonic ms).
     pub fn enter(&self, slot: usize, address: &IpAddr, now: u64) {
         let Some(table) = self.tables.as_slice().get(slot) else { return };
+        self.move_in(slot, address);
         for group in Group::of(address) {
-            for cell in self.cells(&table.here, group) {
-                cell.store(cell.load(Ordering::Relaxed).saturating_add(1), Ordering::Relaxed);
-            }
             for cell in self.cells(&table.came, group) {
                 let (before, this) = counts(cell.load(Ordering::Relaxed), now);
                 let number = window(now) << 20;
                 cell.store(number | before << 10 | (this + 1).min(MOST), Ordering::Relaxed);
             }
+        }
+    }
+
+    /// For the slot's owner: a connection of another slot goes on here.
+    pub fn move_in(&self, slot: usize, address: &IpAddr) {
+        let Some(table) = self.tables.as_slice().get(slot) else { return };
+        for cell in Group::of(address).flat_map(|group| self.cells(&table.here, group)) {
+            cell.store(cell.load(Ordering::Relaxed).saturating_add(1), Ordering::Relaxed);
         }
     }
 

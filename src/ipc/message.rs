@@ -1,5 +1,6 @@
 //! The messages between master and children: small, idempotent, JSON.
 
+use super::roster::Ticket;
 use crate::chain::{Hash, Work};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -13,13 +14,38 @@ pub const MOST_REMEMBERED: usize = 16 << 10;
 pub enum Message {
     /// Child → master: the role is up and serving.
     Ready,
-    /// Master → worker: a new configuration. Descriptors: a sealed memfd with the JSON of
-    /// `config::Config`, then one listening socket per port of `new_ports`, in that order.
-    Configure {
-        /// Generation of the configuration.
-        generation: u32,
-        /// Ports whose sockets come along.
-        new_ports: Vec<u16>,
+    /// Master → worker: take newcomers from now on.
+    Open,
+    /// Master → worker: give miners to another worker. Descriptor: one end of a pair to it; none
+    /// when there is nobody to give them to.
+    HandOver {
+        /// Ports whose miners the other one can serve as this one does.
+        ports: Vec<u16>,
+        /// Miners to give at most.
+        most: u32,
+        /// Take no newcomers any more, and end when no miner is left.
+        leaves: bool,
+    },
+    /// Master → worker: another worker gives miners to this one. Descriptor: the other end.
+    TakeOver {
+        /// The giver's process id.
+        giver: u32,
+    },
+    /// Worker → master: these mine. Descriptors: their sockets, to be kept in case of its death.
+    Holds {
+        /// In the order of the descriptors.
+        tickets: Vec<Ticket>,
+    },
+    /// Master → worker: miners of a dead worker, who own their rows already. Descriptors: their
+    /// sockets.
+    Adopt {
+        /// In the order of the descriptors.
+        tickets: Vec<Ticket>,
+    },
+    /// Worker → master: what `HandOver` has asked for is done, as far as it could be.
+    Passed {
+        /// Miners who could still be given.
+        left: u32,
     },
     /// `templates` → master → every worker; kept by the master for workers that come later.
     /// Descriptor: a sealed memfd with the block's body (`chain::Built::body`).

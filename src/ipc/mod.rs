@@ -6,6 +6,7 @@ pub mod control;
 pub mod crowd;
 pub mod histogram;
 mod message;
+pub mod roster;
 mod seat;
 mod troubles;
 mod watch;

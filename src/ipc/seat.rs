@@ -79,7 +79,7 @@ pub struct Seat {
     pub role: Role,
     /// Row on the board, stable over respawns.
     pub slot: usize,
-    /// First byte of extranonce1, unique among living workers. 0 for other roles.
+    /// First byte of job ids, unique among living workers. 0 for other roles.
     pub lane: u8,
     /// Generation of the configuration.
     pub generation: u32,
@@ -91,6 +91,8 @@ pub struct Seat {
     pub config: Arc<Config>,
     /// Listening sockets: those of the stratum ports for workers, the web site's for `website`.
     pub listeners: Vec<Listener>,
+    /// Whether newcomers are taken at once; otherwise when the master says so.
+    pub opens: bool,
     /// What the last `website` asked the master to remember; empty for other roles.
     pub remembered: String,
 }

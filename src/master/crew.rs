@@ -32,6 +32,7 @@ impl Master {
                         return Some(seat);
                     }
                 }
+                Effect::Leave { row } => self.leave(row),
                 Effect::Terminate(pid) => fork::signal(pid, SIGTERM),
                 Effect::Quit(pid) => fork::signal(pid, SIGQUIT),
                 Effect::Kill(pid) => {
@@ -80,6 +81,11 @@ impl Master {
 
     fn fork(&mut self, row: usize, role: Role, lane: Option<u8>) -> Result<Parted, super::Error> {
         let (channel, childs) = Channel::pair()?;
+        let heir = self.fleet.is_heir(row);
+        let (generation, config) = match &self.trial {
+            Some(trial) if heir => (self.generation + 1, trial.config.clone()),
+            _ => (self.generation, self.config.clone()),
+        };
         match fork::fork().map_err(|error| super::Error::Os("fork", error))? {
             Forked::Child => {
                 let mut listeners = Vec::new();
@@ -91,22 +97,28 @@ impl Master {
                     }
                 }
                 if Kind::of(role).serves_miners {
-                    for (port, socket) in std::mem::take(&mut self.ports) {
+                    let new = heir.then_some(&mut self.trial).and_then(Option::as_mut);
+                    let new = new.map(|trial| std::mem::take(&mut trial.sockets.ports));
+                    let all = std::mem::take(&mut self.ports)
+                        .into_iter()
+                        .chain(new.into_iter().flatten());
+                    for (port, socket) in all {
                         listeners.push(Listener { port, socket });
                     }
                 }
                 if let Some(mine) = self.board.row(row) {
-                    mine.generation.store(self.generation, Ordering::Relaxed);
+                    mine.generation.store(generation, Ordering::Relaxed);
                 }
                 Ok(Parted::Child(Seat {
                     role,
                     slot: row,
                     lane: lane.unwrap_or(0),
-                    generation: self.generation,
+                    generation,
                     channel: childs,
                     board: self.board.clone(),
-                    config: self.config.clone(),
+                    config,
                     listeners,
+                    opens: !heir,
                     remembered,
                 }))
             }
@@ -122,6 +134,7 @@ impl Master {
                     return Ok(Parted::Master(pid));
                 }
                 self.lines.insert(row, Line::new(channel));
+                self.configs.insert(row, config);
                 if let Some(its) = self.board.row(row) {
                     its.role.store(role.number(), Ordering::Relaxed);
                     its.pid.store(pid, Ordering::Relaxed);
@@ -138,7 +151,13 @@ impl Master {
             let name = self.name(pid);
             self.hear_out(row);
             self.hang_up(row);
+            self.bereave(&name, pid, how);
             self.clear_row(row);
+            self.moves.forget(row);
+            self.configs.remove(&row);
+            if self.fleet.is_heir(row) {
+                self.trial_failed(&format!("{name} {how}"), now);
+            }
             match self.fleet.ended(pid, how, now) {
                 Some(Farewell::Again(0)) if how != Ended::Exit(0) => {
                     log::error!("{name} (pid {pid}) has died: {how}; replaced");
@@ -166,6 +185,7 @@ impl Master {
         row.role.store(0, Ordering::Relaxed);
         row.tick.store(0, Ordering::Relaxed);
         row.miners.store(0, Ordering::Relaxed);
+        row.is_open.store(0, Ordering::Relaxed);
         for cell in row.coins() {
             cell.miners.store(0, Ordering::Relaxed);
         }

@@ -4,12 +4,15 @@
 use super::roles::{KINDS, Kind};
 use crate::ipc::Role;
 use crate::sys::fork::Ended;
-use std::collections::VecDeque;
+use crate::sys::signals::SIGKILL;
+use std::collections::{BTreeSet, VecDeque};
 
 /// A child that ends sooner after its start than this (ms) counts as failed.
 const YOUNG: u64 = 5_000;
 /// Longest wait (ms) before a failed child is started again.
 const LONGEST_WAIT: u64 = 60_000;
+/// Longest wait (ms) of one that was killed (`SIGKILL`).
+const KILLED_WAIT: u64 = 250;
 /// A child without a turn for so long (ms) is reported.
 const SILENT: u64 = 10_000;
 /// A child without a turn for so long (ms) is killed and replaced.
@@ -18,6 +21,9 @@ const HUNG: u64 = 30_000;
 const OVERSLEPT: u64 = 5_000;
 /// How long (ms) a fast stop may take.
 const FAST: u64 = 2_000;
+/// How long (ms) a worker may take to give its miners away and to say goodbye to those who stay, on
+/// top of what an end may take: it spreads goodbyes over half of it.
+const LEAVING: u64 = 60_000;
 /// The exit code of a child that cannot work with its configuration: never started again with it.
 const CONFIGURATION: i32 = 78;
 
@@ -37,6 +43,11 @@ pub(crate) enum Stop {
 pub(crate) enum Effect {
     /// Start a child in this row.
     Start {
+        /// Row on the board.
+        row: usize,
+    },
+    /// Have it give its miners to others, and end.
+    Leave {
         /// Row on the board.
         row: usize,
     },
@@ -88,6 +99,11 @@ impl Child {
     pub(crate) fn is_ending(&self) -> bool {
         self.ending.is_some()
     }
+
+    /// Whether it gives its miners to others, to end then.
+    pub(crate) fn leaves(&self) -> bool {
+        self.ending.as_ref().is_some_and(|ending| ending.leaves)
+    }
 }
 
 /// A child that was asked to end.
@@ -100,6 +116,18 @@ struct Ending {
     last: bool,
     /// Whether it was not asked at all, but hung.
     hung: bool,
+    /// Whether it goes on serving its miners until others have them.
+    leaves: bool,
+}
+
+impl Ending {
+    const fn asked(how: Stop, kill_at: u64) -> Self {
+        Self { how, kill_at, killed: false, last: false, hung: false, leaves: false }
+    }
+
+    const fn killed(now: u64) -> Self {
+        Self { killed: true, ..Self::asked(Stop::Fast, now) }
+    }
 }
 
 /// A stable place for one child.
@@ -146,6 +174,10 @@ pub(crate) enum Farewell {
 #[derive(Debug)]
 pub(crate) struct Fleet {
     slots: Vec<Slot>,
+    /// Rows of the workers.
+    workers: Vec<usize>,
+    /// Rows of those who are to take their place with a new configuration.
+    heirs: Vec<usize>,
     lanes: VecDeque<u8>,
     last_turn: u64,
     awake_since: u64,
@@ -163,7 +195,8 @@ pub(crate) fn back_off(failures: u32) -> u64 {
 impl Fleet {
     pub(crate) fn new(now: u64) -> Self {
         let lanes = (0..=u8::MAX).collect();
-        Self { slots: Vec::new(), lanes, last_turn: now, awake_since: now }
+        let (slots, workers, heirs) = (Vec::new(), Vec::new(), Vec::new());
+        Self { slots, workers, heirs, lanes, last_turn: now, awake_since: now }
     }
 
     pub(crate) fn slots(&self) -> &[Slot] {
@@ -185,6 +218,61 @@ impl Fleet {
 
     pub(crate) fn row_of(&self, pid: u32) -> Option<usize> {
         self.children().find(|(_, child)| child.pid == pid).map(|(slot, _)| slot.row)
+    }
+
+    /// Workers that serve and stay.
+    pub(crate) fn serving(&self) -> impl Iterator<Item = (&Slot, &Child)> {
+        self.children().filter(|(slot, child)| self.workers.contains(&slot.row) && child.serves())
+    }
+
+    /// Begins a new generation of so many workers beside the present one. `false`: there are not
+    /// enough rows, since earlier generations have not left yet.
+    pub(crate) fn begin_heirs(&mut self, count: usize) -> bool {
+        self.heirs = self.free_rows(count);
+        if self.heirs.len() < count {
+            self.heirs.clear();
+        }
+        !self.heirs.is_empty()
+    }
+
+    /// Whether the row is one of the new generation that is not in use yet.
+    pub(crate) fn is_heir(&self, row: usize) -> bool {
+        self.heirs.contains(&row)
+    }
+
+    /// Whether all of the new generation could begin.
+    pub(crate) fn heirs_are_ready(&self) -> bool {
+        self.heirs.iter().all(|row| {
+            self.slot(*row).is_some_and(|slot| slot.child.as_ref().is_some_and(Child::serves))
+        })
+    }
+
+    /// The new generation takes the place of the old one, which leaves. Returns its rows.
+    pub(crate) fn enthrone(&mut self) -> Vec<usize> {
+        self.workers = std::mem::take(&mut self.heirs);
+        self.workers.clone()
+    }
+
+    /// The new generation is not to be. Returns whom to kill.
+    pub(crate) fn disinherit(&mut self, now: u64) -> Vec<u32> {
+        let heirs = std::mem::take(&mut self.heirs);
+        let mut pids = Vec::new();
+        for slot in self.slots.iter_mut().filter(|slot| heirs.contains(&slot.row)) {
+            let Some(child) = &mut slot.child else { continue };
+            pids.push(child.pid);
+            child.ending = Some(Ending::killed(now));
+        }
+        pids
+    }
+
+    /// The first rows that no worker has.
+    fn free_rows(&self, count: usize) -> Vec<usize> {
+        let (first, most) = Kind::of(Role::Worker).rows;
+        let is_free = |row: &usize| {
+            let known = self.workers.contains(row) || self.heirs.contains(row);
+            !known && self.slot(*row).is_none_or(|slot| slot.child.is_none())
+        };
+        (first..first + most).filter(is_free).take(count).collect()
     }
 
     /// Whether nothing that is wanted can ever be started with this configuration.
@@ -229,13 +317,13 @@ impl Fleet {
         }
     }
 
-    /// A new configuration: whoever takes none in place is replaced, and whoever could not work
-    /// with the old one may try again.
+    /// A new configuration: whoever has the old one is replaced (workers have heirs), and whoever
+    /// could not work with the old one may try again.
     pub(crate) fn reconfigured(&mut self, now: u64) {
         for slot in &mut self.slots {
             (slot.refused, slot.failures, slot.not_before) = (false, 0, now);
             if let Some(child) = &mut slot.child {
-                child.replace = !Kind::of(slot.role).reloads_in_place;
+                child.replace = !Kind::of(slot.role).serves_miners;
             }
         }
     }
@@ -258,7 +346,11 @@ impl Fleet {
         } else {
             let young = now.saturating_sub(child.started) < YOUNG;
             slot.failures = if young { slot.failures.saturating_add(1) } else { 0 };
-            let wait = back_off(slot.failures);
+            let wait = match how {
+                // Not its own failure: a person, or a kernel short of memory. Its miners wait.
+                Ended::Signal(SIGKILL) => back_off(slot.failures).min(KILLED_WAIT),
+                _ => back_off(slot.failures),
+            };
             slot.not_before = now + wait;
             Farewell::Again(wait)
         };
@@ -283,12 +375,12 @@ impl Fleet {
         }
         self.last_turn = now;
         self.make_slots(wanted);
+        let rows = self.wanted_rows(wanted);
         let serving = self.children().any(|(slot, _)| Kind::of(slot.role).serves_miners);
         let mut effects = Vec::new();
         for slot in &mut self.slots {
             let kind = Kind::of(slot.role);
-            let count = wanted.iter().find(|(role, _)| *role == slot.role).map_or(0, |it| it.1);
-            let wanted = slot.row.saturating_sub(kind.rows.0) < count;
+            let wanted = rows.contains(&slot.row);
             let how = match stop {
                 // Who serves miners ends first: the others deal with its last words.
                 Stop::Graceful if serving && !kind.serves_miners => Stop::No,
@@ -305,15 +397,26 @@ impl Fleet {
             };
             let how = if child.replace { how.max(Stop::Graceful) } else { how };
             let (row, pid) = (slot.row, child.pid);
-            if how > child.ending.as_ref().map_or(Stop::No, |ending| ending.how) {
+            let leaves = child.leaves();
+            if how == Stop::Graceful && stop == Stop::No && kind.serves_miners && child.ready {
+                if child.ending.is_none() {
+                    let kill_at = now + LEAVING + shutdown;
+                    child.ending = Some(Ending { leaves: true, ..Ending::asked(how, kill_at) });
+                    effects.push(Effect::Leave { row });
+                    continue;
+                }
+            } else if how > child.ending.as_ref().map_or(Stop::No, |ending| ending.how)
+                || leaves && stop > Stop::No
+            {
                 let (effect, time) = match how {
                     Stop::Fast => (Effect::Quit(pid), FAST),
                     _ => (Effect::Terminate(pid), shutdown),
                 };
                 effects.push(effect);
-                let (kill_at, last) = (now + time, !serving);
-                child.ending = Some(Ending { how, kill_at, killed: false, last, hung: false });
-            } else if let Some(ending) = &mut child.ending {
+                child.ending = Some(Ending { last: !serving, ..Ending::asked(how, now + time) });
+                continue;
+            }
+            if let Some(ending) = &mut child.ending {
                 if now >= ending.kill_at && !ending.killed {
                     ending.killed = true;
                     effects.push(Effect::Kill(pid));
@@ -322,8 +425,7 @@ impl Fleet {
                 let last = tick(row).max(child.started).max(self.awake_since);
                 let silent = now.saturating_sub(last);
                 if silent >= HUNG {
-                    let (how, kill_at, killed) = (Stop::Fast, now, true);
-                    child.ending = Some(Ending { how, kill_at, killed, last: false, hung: true });
+                    child.ending = Some(Ending { hung: true, ..Ending::killed(now) });
                     effects.push(Effect::KillHung { pid, row, silent });
                 } else if silent >= SILENT && !child.reported {
                     child.reported = true;
@@ -336,15 +438,28 @@ impl Fleet {
         effects
     }
 
+    /// The rows that shall have a child.
+    fn wanted_rows(&self, wanted: &[(Role, usize)]) -> BTreeSet<usize> {
+        let others = wanted.iter().filter(|(role, _)| !Kind::of(*role).serves_miners);
+        let others = others.flat_map(|(role, count)| {
+            let (first, most) = Kind::of(*role).rows;
+            first..first + count.min(&most)
+        });
+        others.chain(self.workers.iter().copied()).chain(self.heirs.iter().copied()).collect()
+    }
+
     /// Makes the slots that are wanted and forgets empty ones that are not.
     fn make_slots(&mut self, wanted: &[(Role, usize)]) {
+        let workers = wanted.iter().filter(|(role, _)| Kind::of(*role).serves_miners);
+        let workers = workers.map(|(_, count)| *count).sum();
+        self.workers.truncate(workers);
+        let more = self.free_rows(workers - self.workers.len());
+        self.workers.extend(more);
+        let rows = self.wanted_rows(wanted);
+        self.slots.retain(|slot| slot.child.is_some() || rows.contains(&slot.row));
         for kind in KINDS {
-            let count = wanted.iter().find(|(role, _)| *role == kind.role).map_or(0, |it| it.1);
             let (first, most) = kind.rows;
-            self.slots.retain(|slot| {
-                slot.role != kind.role || slot.child.is_some() || slot.row < first + count
-            });
-            for row in first..first + count.min(most) {
+            for row in rows.range(first..first + most).copied() {
                 if self.slot(row).is_none() {
                     self.slots.push(Slot {
                         role: kind.role,

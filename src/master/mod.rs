@@ -11,7 +11,9 @@ mod desk;
 mod fleet;
 mod home;
 mod kept;
+mod moves;
 mod notify;
+mod orphans;
 mod ports;
 mod relay;
 mod reload;
@@ -112,6 +114,11 @@ pub struct Master {
     readable: BTreeSet<usize>,
     kept: Kept,
     court: bans::Court,
+    moves: moves::Moves,
+    orphans: orphans::Orphans,
+    /// What each child was started with, by row.
+    configs: BTreeMap<usize, Arc<Config>>,
+    trial: Option<reload::Trial>,
     stop: Stop,
     reload_wanted: bool,
     reloaded_at: u64,
@@ -171,6 +178,10 @@ impl Master {
             readable: BTreeSet::new(),
             kept: Kept { bans, ..Kept::default() },
             court: bans::Court::default(),
+            moves: moves::Moves::default(),
+            orphans: orphans::Orphans::default(),
+            configs: BTreeMap::new(),
+            trial: None,
             stop: Stop::No,
             reload_wanted: false,
             reloaded_at: 0,
@@ -206,6 +217,8 @@ impl Master {
             self.serve_desk(now);
             self.reap(now);
             self.reload_if_wanted(now);
+            self.place_orphans(now);
+            self.move_miners(now);
             self.announce();
             self.write_to_children();
             if self.stop > Stop::No && self.fleet.has_ended(self.stop) {
@@ -230,7 +243,7 @@ impl Master {
         let now = clock::monotonic_ms();
         let late = self.desk.deadline().map(|at| Duration::from_millis(at.saturating_sub(now) + 1));
         let paced = self.pace.is_waiting().then_some(Duration::from_millis(20));
-        let calm = self.stop == Stop::No && self.is_whole();
+        let calm = self.stop == Stop::No && self.trial.is_none() && self.is_whole();
         let turn = if calm { TURN.1 } else { TURN.0 };
         late.into_iter().chain(paced).fold(turn, Duration::min)
     }

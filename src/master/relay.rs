@@ -100,6 +100,8 @@ impl Master {
                 self.kept.remembered = text;
             }
             (Role::Worker, Message::Vouch { network }) => self.vouched(&network),
+            (Role::Worker, Message::Holds { tickets }) => self.hold(tickets, fds),
+            (Role::Worker, Message::Passed { left }) => self.passed(row, left),
             (Role::Worker, message @ Message::BlockFound { .. }) => {
                 self.send_to_role(Role::Templates, &message);
             }

@@ -1,21 +1,38 @@
-//! `SIGHUP`: everything is read again. What is wrong changes nothing; what can change in place
-//! does; what cannot is said.
+//! `SIGHUP`: everything is read again. What is wrong changes nothing. A new generation of workers
+//! begins with what is right; when all of them are ready the old ones give them their miners and
+//! leave. What needs a restart is said.
 
 use super::changes::{self, Changes};
 use super::{Master, RELOADS_APART, ports, roles};
 use crate::config::{self, Config, NotifyListener};
 use crate::ipc::Message;
-use crate::sys::{clock, log as pool_log, memfd};
+use crate::sys::fork;
+use crate::sys::signals::SIGKILL;
+use crate::sys::{clock, log as pool_log};
 use crate::{config::Logging, special};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{SocketAddr, TcpListener};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
+/// Milliseconds that a new generation of workers may take to begin.
+const BEGIN_MS: u64 = 10_000;
+
+/// A new configuration whose workers are beginning.
+#[derive(Debug)]
+pub(super) struct Trial {
+    pub(super) config: Arc<Config>,
+    pub(super) sockets: NewSockets,
+    words: Vec<String>,
+    restart: Vec<String>,
+    /// Monotonic milliseconds.
+    deadline: u64,
+}
+
 /// Sockets that a new configuration needs.
-struct NewSockets {
-    ports: BTreeMap<u16, TcpListener>,
+#[derive(Debug)]
+pub(super) struct NewSockets {
+    pub(super) ports: BTreeMap<u16, TcpListener>,
     notify: Vec<(NotifyListener, TcpListener)>,
     site: Vec<(SocketAddr, TcpListener)>,
 }
@@ -38,28 +55,33 @@ pub(super) struct Reloaded {
 
 impl Master {
     pub(super) fn reload_if_wanted(&mut self, now: u64) {
+        if self.trial.is_some() {
+            return self.go_on_with_trial(now);
+        }
         let due = self.reloaded_at == 0 || now.saturating_sub(self.reloaded_at) >= RELOADS_APART;
         if self.reload_wanted && due && self.stop == super::Stop::No {
             self.reload_wanted = false;
             self.reloaded_at = now;
-            self.reload(now);
+            match self.read_again(now) {
+                Ok(trial) => self.trial = Some(trial),
+                Err(lines) => self.not_reloaded(lines),
+            }
         }
     }
 
-    fn reload(&mut self, now: u64) {
-        let outcome = self.read_again(now);
-        let done = outcome.is_ok();
-        if let Err(lines) = &outcome {
-            lines.iter().for_each(|line| log::error!("{line}"));
-        }
-        let (Ok(mut words) | Err(mut words)) = outcome;
+    fn not_reloaded(&mut self, lines: Vec<String>) {
+        lines.iter().for_each(|line| log::error!("{line}"));
+        self.tell_reloaded(false, lines);
+    }
+
+    fn tell_reloaded(&mut self, done: bool, mut words: Vec<String>) {
         words.truncate(MOST_LINES);
         let count = self.reloaded.count + 1;
         self.reloaded = Reloaded { count, at: clock::unix_ms(), done, words };
     }
 
-    /// Reads everything again. What is new, or why nothing changed.
-    fn read_again(&mut self, now: u64) -> Result<Vec<String>, Vec<String>> {
+    /// Reads everything again, and begins workers with it; or why nothing changes.
+    fn read_again(&mut self, now: u64) -> Result<Trial, Vec<String>> {
         let loaded = config::load(&self.config.dir);
         for text in &loaded.warnings {
             lines(text, "warning: ").for_each(|line| log::warn!("{line}"));
@@ -69,7 +91,7 @@ impl Master {
             let last = "configuration not changed: correct the files and send SIGHUP again";
             return Err(errors.chain([last]).map(str::to_owned).collect());
         };
-        let Changes { config, mut words, restart } = changes::between(&self.config, new);
+        let Changes { config, words, restart } = changes::between(&self.config, new);
         for line in &restart {
             log::warn!("{line}");
         }
@@ -77,26 +99,70 @@ impl Master {
             errors.push("configuration not changed: these ports cannot be had".to_owned());
             errors
         })?;
-        let file = match for_workers(&config) {
-            Ok(file) => file,
-            Err(error) => {
-                self.keep_site(sockets);
-                let line = format!("{error}; configuration not changed: send SIGHUP again");
-                return Err(vec![line]);
-            }
-        };
         if let Err(error) = set_log(&self.config.logging, &config.logging) {
             self.keep_site(sockets);
             return Err(vec![format!("{error}; configuration not changed")]);
         }
+        if !self.fleet.begin_heirs(roles::configured_workers(&config)) {
+            self.keep_site(sockets);
+            self.keep_log(&config);
+            let line = "configuration not changed: workers of earlier reloads still say goodbye to \
+                        their last miners; send SIGHUP again in a minute";
+            return Err(vec![line.to_owned()]);
+        }
+        let deadline = now.saturating_add(BEGIN_MS);
+        Ok(Trial { config: Arc::new(config), sockets, words, restart, deadline })
+    }
+
+    fn go_on_with_trial(&mut self, now: u64) {
+        if self.stop > super::Stop::No {
+            return self.trial_failed("the pool stops", now);
+        }
+        if self.fleet.heirs_are_ready() {
+            return self.commit(now);
+        }
+        if self.trial.as_ref().is_some_and(|trial| now >= trial.deadline) {
+            self.trial_failed("not all of them were ready in time", now);
+        }
+    }
+
+    /// The new generation is not to be: all is left as it was.
+    pub(super) fn trial_failed(&mut self, why: &str, now: u64) {
+        let Some(trial) = self.trial.take() else { return };
+        for pid in self.fleet.disinherit(now) {
+            fork::signal(pid, SIGKILL);
+        }
+        self.keep_log(&trial.config);
+        self.keep_site(trial.sockets);
+        self.not_reloaded(vec![format!(
+            "configuration not changed: workers cannot begin with it: {why}; what they said stands \
+             above; send SIGHUP again"
+        )]);
+    }
+
+    /// The log goes on as before a configuration that is not to be.
+    fn keep_log(&self, config: &Config) {
+        if let Err(error) = set_log(&config.logging, &self.config.logging) {
+            log::error!("{error}");
+        }
+    }
+
+    /// The new generation is ready: from now on it takes the newcomers, and the old one's miners.
+    fn commit(&mut self, now: u64) {
+        let Some(Trial { config, sockets, mut words, restart, .. }) = self.trial.take() else {
+            return;
+        };
         for line in &words {
             special!("changed: {line}");
         }
-        self.adopt(config, sockets, &file, now);
+        self.adopt(config, sockets, now);
+        for row in self.fleet.enthrone() {
+            self.send(row, &Message::Open, &[]);
+        }
         let changes = if words.is_empty() { "no".to_owned() } else { words.len().to_string() };
         special!("configuration {} is in use: {changes} changes", self.generation);
         words.extend(restart);
-        Ok(words)
+        self.tell_reloaded(true, words);
     }
 
     /// Binds what is new; all or nothing.
@@ -188,12 +254,12 @@ impl Master {
         error.to_string()
     }
 
-    fn adopt(&mut self, config: Config, sockets: NewSockets, file: &OwnedFd, now: u64) {
+    fn adopt(&mut self, config: Arc<Config>, sockets: NewSockets, now: u64) {
         let had_bans = self.config.pools.values().any(|pool| pool.banning.is_some());
         let has_bans = config.pools.values().any(|pool| pool.banning.is_some());
         self.generation += 1;
         self.workers = roles::configured_workers(&config);
-        self.config = Arc::new(config);
+        self.config = config;
         let config = self.config.clone();
         self.kept.keep_only(|coin| config.pools.contains_key(coin));
         self.desk.reconfigure(&config.notify);
@@ -202,7 +268,6 @@ impl Master {
                 log::error!("blocknotify listener: {error}");
             }
         }
-        self.tell_workers(&sockets.ports, file);
         let wanted = ports::stratum_ports(&config);
         self.ports.retain(|port, _| wanted.contains_key(port));
         self.ports.extend(sockets.ports);
@@ -214,20 +279,6 @@ impl Master {
         }
         self.fleet.reconfigured(now);
     }
-
-    fn tell_workers(&mut self, new: &BTreeMap<u16, TcpListener>, file: &OwnedFd) {
-        let mut fds: Vec<BorrowedFd<'_>> = vec![file.as_fd()];
-        fds.extend(new.values().map(AsFd::as_fd));
-        let new_ports = new.keys().copied().collect();
-        let message = Message::Configure { generation: self.generation, new_ports };
-        self.send_to_workers(&message, &fds, None);
-    }
-}
-
-/// The configuration in a memory file.
-fn for_workers(config: &Config) -> std::io::Result<OwnedFd> {
-    let bare = Config { website: None, notifications: None, ..config.clone() };
-    memfd::sealed("config", &serde_json::to_vec(&bare).map_err(std::io::Error::other)?)
 }
 
 /// The lines of a message, without the severity that the log writes itself.

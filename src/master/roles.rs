@@ -14,8 +14,6 @@ pub(crate) struct Kind {
     pub(crate) rows: (usize, usize),
     /// Whether it gets the listening sockets, a lane, and what is kept for workers.
     pub(crate) serves_miners: bool,
-    /// Whether a new configuration is sent to it; otherwise it is replaced by a new child.
-    pub(crate) reloads_in_place: bool,
     /// Whether it deals with what those who serve miners leave behind: a graceful stop starts it
     /// again if it is missing when the last of them has ended.
     pub(crate) finishes_last: bool,
@@ -27,49 +25,43 @@ pub(crate) const KINDS: [Kind; 6] = [
     Kind {
         role: Role::Templates,
         tag: "TMPL",
-        rows: (120, 1),
+        rows: (240, 1),
         serves_miners: false,
-        reloads_in_place: false,
         finishes_last: false,
     },
     Kind {
         role: Role::Bookkeeper,
         tag: "BOOK",
-        rows: (121, 1),
+        rows: (241, 1),
         serves_miners: false,
-        reloads_in_place: false,
         finishes_last: true,
     },
     Kind {
         role: Role::Payments,
         tag: "PAY",
-        rows: (122, 1),
+        rows: (242, 1),
         serves_miners: false,
-        reloads_in_place: false,
         finishes_last: false,
     },
     Kind {
         role: Role::Website,
         tag: "WEB",
-        rows: (123, 1),
+        rows: (243, 1),
         serves_miners: false,
-        reloads_in_place: false,
         finishes_last: false,
     },
     Kind {
         role: Role::Notifier,
         tag: "NOTE",
-        rows: (124, 1),
+        rows: (244, 1),
         serves_miners: false,
-        reloads_in_place: false,
         finishes_last: false,
     },
     Kind {
         role: Role::Worker,
         tag: "WRK",
-        rows: (0, 120),
+        rows: (0, 240),
         serves_miners: true,
-        reloads_in_place: true,
         finishes_last: false,
     },
 ];
@@ -83,7 +75,6 @@ impl Kind {
             tag: "?",
             rows: (crate::ipc::board::SLOTS, 0),
             serves_miners: false,
-            reloads_in_place: false,
             finishes_last: false,
         })
     }
@@ -112,9 +103,10 @@ pub(crate) fn configured_workers(config: &Config) -> usize {
     clamp_workers(count)
 }
 
-/// As many workers as there can be: at least one, at most as many as the board has rows for.
+/// As many workers as there can be: at least one, at most half of the rows that the board has for
+/// them, so that their successors have rows, too.
 pub(crate) fn clamp_workers(count: usize) -> usize {
-    count.clamp(1, Kind::of(Role::Worker).rows.1)
+    count.clamp(1, Kind::of(Role::Worker).rows.1 / 2)
 }
 
 /// The fleet that is wanted; `pays`: a pool pays its miners; `shows`: there is a web site; `tells`:
@@ -146,6 +138,6 @@ mod tests {
             }
         }
         assert_eq!(tag(Role::Worker, 3), "WRK-03");
-        assert_eq!(tag(Role::Templates, 120), "TMPL");
+        assert_eq!(tag(Role::Templates, 240), "TMPL");
     }
 }

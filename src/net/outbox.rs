@@ -35,6 +35,12 @@ impl Outbox {
         }
     }
 
+    /// What waits, and the time since when some of it does, for another process.
+    #[must_use]
+    pub fn parts(&self) -> (&[u8], u64) {
+        (self.bytes.get(self.sent..).unwrap_or_default(), self.since)
+    }
+
     /// Queues bytes, and sends what the stream takes at once: usually all, so that nothing is
     /// copied and no memory is held.
     ///

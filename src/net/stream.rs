@@ -72,10 +72,22 @@ impl<S> Stream<S> {
         &mut self.socket
     }
 
+    /// The same, to look at.
+    pub const fn socket_ref(&self) -> &S {
+        &self.socket
+    }
+
     /// Whether bytes travel as they are.
     #[must_use]
     pub const fn is_plain(&self) -> bool {
         matches!(self.layer, Layer::Plain)
+    }
+
+    /// Whether another process could go on where this one stops: nothing is known of it here but
+    /// that its bytes travel as they are, or not even that.
+    #[must_use]
+    pub const fn can_move(&self) -> bool {
+        matches!(self.layer, Layer::Plain | Layer::Undecided { .. }) && self.back.is_empty()
     }
 
     /// Whether it is known what is spoken, and a TLS handshake, if any, is done.

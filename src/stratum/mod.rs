@@ -39,7 +39,7 @@ pub use name::address_part;
 pub use reject::Reject;
 pub use rules::{PortRules, SessionLimits, VarDiffRules};
 pub use seen::{Inserted, Seen};
-pub use session::{Action, Authorize, Session};
+pub use session::{Action, Authorize, Session, Stamp};
 pub use shown::{is_unruly, shown, tame};
 pub use start::Start;
 pub use submit::{Extranonce2, Submit};

@@ -32,7 +32,7 @@ pub enum Action {
 }
 
 /// A name that wants to mine.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Authorize {
     /// The request's id as raw JSON; empty when there must be no answer.
     pub id: String,
@@ -89,6 +89,9 @@ pub struct Session {
     submits: Bucket,
     refused_shares: Bucket,
 }
+
+/// What of a session a successor cares for: names, difficulty, version bits, what was subscribed to.
+pub type Stamp = (usize, u64, u32, (u8, bool));
 
 /// Answers what has no sense as the method's parameters.
 pub(super) fn bad_params(id: &str, out: &mut Vec<u8>) -> Vec<Action> {
@@ -345,6 +348,36 @@ impl Session {
     #[must_use]
     pub const fn version_mask(&self) -> u32 {
         self.version_mask
+    }
+
+    /// What a successor must know to go on with this miner: all but its jobs and their shares. At
+    /// most so many names.
+    #[must_use]
+    pub fn essence(&self, names: usize) -> Self {
+        Self {
+            names: self.names.iter().take(names).cloned().collect(),
+            agent: self.agent.clone(),
+            jobs: IssuedJobs::default(),
+            seen: Seen::default(),
+            vardiff: self.vardiff.clone(),
+            ..*self
+        }
+    }
+
+    /// Whether [`Session::essence`] has changed in what counts.
+    #[must_use]
+    pub fn stamp(&self) -> Stamp {
+        let flags = (self.subscriptions, self.knows_extranonce);
+        (self.names.len(), self.difficulty.weight, self.wanted_mask, flags)
+    }
+
+    /// Goes on after another process died: the miner is told difficulty and work anew.
+    pub fn resume(&mut self, now: u64) {
+        self.told = None;
+        self.tell_mask = self.wanted_mask != 0;
+        self.needs_clean = true;
+        self.pending = 0;
+        self.last_share = now;
     }
 
     /// The difficulty that the next job will have.

@@ -2,11 +2,14 @@
 
 #![allow(unsafe_code)] // Shared anonymous memory has no safe interface.
 
-use nix::sys::mman::{MapFlags, ProtFlags, mmap_anonymous, munmap};
+use nix::sys::memfd::{MFdFlags, memfd_create};
+use nix::sys::mman::{MapFlags, ProtFlags, mmap, mmap_anonymous, munmap};
+use nix::unistd::ftruncate;
 use std::io;
 use std::mem::{align_of, needs_drop, size_of};
 use std::num::NonZeroUsize;
 use std::ptr::NonNull;
+use std::sync::atomic::AtomicU64;
 
 /// A slice in memory that stays common to this process and every process forked later.
 ///
@@ -46,6 +49,28 @@ impl<T: Default + Sync + 'static> Shared<T> {
             unsafe { first.add(index).write(T::default()) };
         }
         Ok(Self { first, length, bytes: bytes.get() })
+    }
+}
+
+impl<const N: usize> Shared<[AtomicU64; N]> {
+    /// `length` values of all zeros. Memory is taken up where it was read or written only, so that
+    /// a table may be much larger than what is used of it. `name` shows in `/proc`.
+    ///
+    /// # Errors
+    /// When there is no memory.
+    pub fn zeroed(name: &str, length: usize) -> io::Result<Self> {
+        let bytes = size_of::<[AtomicU64; N]>()
+            .checked_mul(length)
+            .and_then(NonZeroUsize::new)
+            .ok_or_else(|| io::Error::other("shared memory of no size"))?;
+        // Of a memory file the kernel sets nothing aside before it is used.
+        let file = memfd_create(name, MFdFlags::MFD_CLOEXEC)?;
+        ftruncate(&file, i64::try_from(bytes.get()).map_err(io::Error::other)?)?;
+        let protection = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
+        // SAFETY: a new mapping of a file of ours at an address that the kernel chooses; its bytes
+        // are zeros, which is a value of an atomic integer.
+        let start = unsafe { mmap(None, bytes, protection, MapFlags::MAP_SHARED, &file, 0) }?;
+        Ok(Self { first: start.cast(), length, bytes: bytes.get() })
     }
 }
 

@@ -114,6 +114,7 @@ impl Master {
             board: Board::new().unwrap(),
             config: Arc::new(config(dir, pool)),
             listeners: Vec::new(),
+            opens: true,
             remembered: String::new(),
         };
         let role = Some(std::thread::spawn(move || run(seat)));

@@ -42,6 +42,7 @@ pub(crate) struct Gate {
     pub(crate) rules: PortRules,
     /// What newcomers are spoken with.
     pub(crate) offer: Offer,
+    is_open: bool,
     /// Newcomers may be waiting.
     pub(crate) pending: bool,
     /// A turn's bound was reached: more of them surely are.
@@ -51,19 +52,34 @@ pub(crate) struct Gate {
 }
 
 impl Gate {
-    /// Listens for newcomers. Some may be waiting already.
-    pub(crate) fn open(
-        registry: &Registry,
+    /// A gate that is not open yet.
+    pub(crate) fn new(
         socket: std::net::TcpListener,
-        port: u16,
         coin: String,
         (rules, offer): (PortRules, Offer),
     ) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
-        let mut listener = TcpListener::from_std(socket);
+        let listener = Some(TcpListener::from_std(socket));
+        Ok(Self {
+            listener,
+            coin,
+            rules,
+            offer,
+            is_open: false,
+            pending: false,
+            more: false,
+            rest_until: 0,
+        })
+    }
+
+    /// Listens for newcomers. Some may be waiting already.
+    pub(crate) fn open(&mut self, registry: &Registry, port: u16) -> io::Result<()> {
+        let Some(listener) = self.listener.as_mut().filter(|_| !self.is_open) else {
+            return Ok(());
+        };
         listener.register(registry, Token(usize::from(port)), Interest::READABLE)?;
-        let listener = Some(listener);
-        Ok(Self { listener, coin, rules, offer, pending: true, more: false, rest_until: 0 })
+        (self.is_open, self.pending) = (true, true);
+        Ok(())
     }
 
     /// Stops listening; miners keep what they have.
@@ -72,7 +88,7 @@ impl Gate {
             // Dropping closes it all the same.
             let _ = listener.deregister(registry);
         }
-        (self.pending, self.more) = (false, false);
+        (self.is_open, self.pending, self.more) = (false, false, false);
     }
 }
 
@@ -167,7 +183,7 @@ impl Worker {
         if let Some(why) = self.coins.get(&gate.coin).and_then(|coin| coin.closed(now.mono)) {
             return refuse(&mut stream, why);
         }
-        let Some(extranonce1) = self.extranonces.take() else {
+        let Some(ticket) = self.board.roster.claim(self.pid, &mut self.hint) else {
             return refuse(&mut stream, "the pool is full");
         };
         let counted = if is_proxy { None } else { self.enter(address, now) };
@@ -176,14 +192,13 @@ impl Worker {
         let entry = self.miners.vacant_entry();
         let key = entry.key();
         let rules = &gate.rules;
-        let mut miner =
-            Miner::new(stream, self.serials, address, port, extranonce1, rules, now.mono);
+        let mut miner = Miner::new(stream, self.serials, address, port, ticket, rules, now.mono);
         (miner.awaits_header, miner.counted) = (is_proxy, counted);
         let interest = Interest::READABLE | Interest::WRITABLE;
         let token = Token(MINERS.saturating_add(key));
         if let Err(error) = self.poll.registry().register(miner.stream.socket(), token, interest) {
             log::error!("port {port}: a newcomer cannot be watched: {error}");
-            self.extranonces.release(extranonce1);
+            self.board.roster.give_back(ticket, self.pid, &mut self.hint);
             self.leave(&miner);
             return;
         }
@@ -206,6 +221,7 @@ impl Worker {
                 let tick = row.tick.load(Ordering::Relaxed);
                 *slot != self.slot
                     && row.role.load(Ordering::Relaxed) == Role::Worker.number()
+                    && row.is_open.load(Ordering::Relaxed) == 1
                     && now.mono.saturating_sub(tick) <= FRESH_MS
             })
             .map(|(_, row)| row.miners.load(Ordering::Relaxed))

@@ -63,11 +63,16 @@ impl Worker {
 
     /// Takes a connection out of the counts.
     pub(super) fn leave(&self, miner: &Miner) {
-        if let Some(address) = &miner.counted {
-            self.board.crowd.leave(self.slot, address);
-        }
+        self.uncount(miner);
         if let Some(cause) = miner.cause {
             self.count(cause);
+        }
+    }
+
+    /// Counts a connection no longer with its address, here.
+    pub(super) fn uncount(&self, miner: &Miner) {
+        if let Some(address) = &miner.counted {
+            self.board.crowd.leave(self.slot, address);
         }
     }
 

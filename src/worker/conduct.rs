@@ -2,6 +2,7 @@
 //! for a charge. Pure; times are monotonic milliseconds.
 
 use crate::config::Banning;
+use serde::{Deserialize, Serialize};
 
 /// Milliseconds of the fast count: a flood of bad shares is noticed at once.
 const FAST_MS: u64 = 10_000;
@@ -10,7 +11,7 @@ const FLOOD: u32 = 25;
 
 /// Counts of good acts (accepted shares) and of bad ones (shares refused for misbehaviour, never
 /// for being late; lines that are none).
-#[derive(Debug, Default, Clone, Copy)]
+#[derive(Debug, Default, Clone, Copy, Serialize, Deserialize)]
 pub(crate) struct Conduct {
     good: u32,
     bad: u32,

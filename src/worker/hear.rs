@@ -180,6 +180,9 @@ fn hear(
         let limit = miner.line_limit(room.limits);
         match miner.input.next(limit) {
             Next::Line(line) => {
+                if std::mem::take(&mut miner.forgives) && !is_json(line) {
+                    continue;
+                }
                 let actions = miner.session.receive(line, room.rules, room.now.mono, &mut out);
                 for submit in room.perform(miner, actions, &mut out) {
                     submits += 1;
@@ -279,7 +282,7 @@ impl Room<'_> {
         let Some(issue) = issue else { return };
         // Work for a new tip may be on its way to this miner still.
         let jobs = &self.coin.jobs;
-        let is_old = |job: JobId| !matches!(jobs.find(job.number), Some(Found::Current(_)));
+        let is_old = |job: JobId| !matches!(jobs.find(job), Some(Found::Current(_)));
         let clean = miner.session.needs_clean() || miner.session.newest_job().is_some_and(is_old);
         let line = if clean { &issue.clean_line } else { &issue.line };
         miner.session.offer(issue.id, line, clean, self.rules, self.now.mono, out);
@@ -355,6 +358,11 @@ impl Room<'_> {
         }
         None
     }
+}
+
+/// Whether a line is JSON at all.
+fn is_json(line: &[u8]) -> bool {
+    serde_json::from_slice::<serde::de::IgnoredAny>(line).is_ok()
 }
 
 /// Asks one daemon after the other; the first that answers decides. Blocks.

@@ -1,6 +1,6 @@
 //! A coin's jobs: the work that miners have now, and what they were given before.
 
-use crate::chain::Work;
+use crate::chain::{Hash, Work};
 use crate::stratum::{JobId, notify_line};
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
@@ -9,6 +9,9 @@ use std::sync::Arc;
 /// Works that are kept for one tip. One arrives each `txRefreshInterval`, and miners leave the old
 /// one within seconds; each holds a descriptor.
 const WORKS: usize = 32;
+/// Works of other workers that are kept: reloads one after the other, each with a few.
+const INHERITED: usize = 4 * WORKS;
+
 /// Work as it was received: what jobs are made of, and the rest of the block in a memory file.
 #[derive(Debug)]
 pub(crate) struct Posted {
@@ -64,6 +67,8 @@ pub(crate) enum Found {
 ///
 /// Numbers only grow, so a work is found by the first of its numbers and no id has to be kept.
 /// However many ids one miner's wishes make, no other miner's job is forgotten for them.
+///
+/// Miners who came from another worker go on with the jobs that they had there: ids of its lane.
 #[derive(Debug, Default)]
 pub(crate) struct Jobs {
     latest: Option<Issue>,
@@ -71,6 +76,17 @@ pub(crate) struct Jobs {
     previous: Works,
     /// The first number of the present tip.
     tip_first: u32,
+    /// Works of other workers, of the present tip and the one before, oldest first.
+    inherited: VecDeque<Inherited>,
+}
+
+/// A work under the numbers of a lane.
+#[derive(Debug, Clone)]
+pub(crate) struct Inherited {
+    pub(crate) lane: u8,
+    /// The first of its numbers.
+    pub(crate) first: u32,
+    pub(crate) posted: Arc<Posted>,
 }
 
 /// Works of one tip with their first numbers, oldest first.
@@ -95,8 +111,11 @@ impl Jobs {
             .is_none_or(|latest| latest.posted.work.previous != posted.work.previous);
         let issue = self.issue(Arc::new(posted), numbers);
         if clean {
+            let before = self.previous_tip();
             self.previous = std::mem::take(&mut self.current);
             self.tip_first = issue.id.number;
+            let tips = [Some(issue.posted.work.previous), before];
+            self.inherited.retain(|it| tips.contains(&Some(it.posted.work.previous)));
         }
         self.current.push_back((issue.id.number, Arc::clone(&issue.posted)));
         if self.current.len() > WORKS {
@@ -113,8 +132,12 @@ impl Jobs {
 
     /// The work behind a job id that some session of this coin was given. (Numbers in between
     /// belong to other coins; whether a session had an id, it knows itself.)
-    pub(crate) fn find(&self, number: u32) -> Option<Found> {
-        if is_before(self.latest.as_ref()?.id.number, number) {
+    pub(crate) fn find(&self, id: JobId) -> Option<Found> {
+        let Some(latest) = self.latest.as_ref().filter(|latest| latest.id.lane == id.lane) else {
+            return self.find_inherited(id);
+        };
+        let number = id.number;
+        if is_before(latest.id.number, number) {
             return None;
         }
         let among = |works: &Works| {
@@ -127,6 +150,46 @@ impl Jobs {
         } else {
             among(&self.current).map(Found::Current)
         }
+    }
+
+    fn find_inherited(&self, id: JobId) -> Option<Found> {
+        let of_lane = self.inherited.iter().filter(|it| it.lane == id.lane);
+        let found = of_lane
+            .filter(|it| !is_before(id.number, it.first))
+            .min_by_key(|it| id.number.wrapping_sub(it.first));
+        let posted = Arc::clone(&found?.posted);
+        let tip = self.latest.as_ref().map(|latest| latest.posted.work.previous);
+        // Without work of its own this worker knows no other tip.
+        Some(match tip.is_none_or(|tip| tip == posted.work.previous) {
+            true => Found::Current(posted),
+            false => Found::Previous(posted),
+        })
+    }
+
+    /// Takes over what another worker's ids stand for.
+    pub(crate) fn inherit(&mut self, work: Inherited) {
+        let same = |it: &Inherited| (it.lane, it.first) == (work.lane, work.first);
+        if self.inherited.iter().any(same) {
+            return;
+        }
+        self.inherited.push_back(work);
+        if self.inherited.len() > INHERITED {
+            self.inherited.pop_front();
+        }
+    }
+
+    /// What ids of this coin stand for, for another worker: oldest first.
+    pub(crate) fn legacy(&self) -> Vec<Inherited> {
+        let lane = self.latest.as_ref().map(|latest| latest.id.lane);
+        let own = self.previous.iter().chain(&self.current).filter_map(|(first, posted)| {
+            Some(Inherited { lane: lane?, first: *first, posted: Arc::clone(posted) })
+        });
+        self.inherited.iter().cloned().chain(own).collect()
+    }
+
+    /// The tip of the works before the newest.
+    fn previous_tip(&self) -> Option<Hash> {
+        self.current.back().map(|(_, posted)| posted.work.previous)
     }
 
     fn issue(&mut self, posted: Arc<Posted>, numbers: &mut Numbers) -> Issue {

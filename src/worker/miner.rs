@@ -3,12 +3,14 @@
 use super::conduct::Conduct;
 use super::judge::Rooted;
 use crate::config::Limits;
+use crate::ipc::roster::Ticket;
 use crate::net::lines::Lines;
 use crate::net::outbox::Outbox;
 use crate::net::stream::{BROKEN_TLS, NOT_TLS, Stream};
-use crate::stratum::{Authorize, Cause, Difficulty, PortRules, Session, Weight};
+use crate::stratum::{Authorize, Cause, Difficulty, PortRules, Session, Stamp, Weight};
 use crate::sys::clock::ms;
 use mio::net::TcpStream;
+use serde::{Deserialize, Serialize};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::IpAddr;
 
@@ -30,7 +32,7 @@ pub(crate) const SUBMITS_OF_ALL: usize = 128;
 pub(crate) const LATE_A_TIP: u16 = 64;
 
 /// An authorisation that waits for the network's name or a daemon's word.
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Waiting {
     pub(crate) request: Authorize,
     /// Monotonic milliseconds since when.
@@ -48,7 +50,8 @@ pub(crate) struct Miner {
     /// Local port; the pool is looked up through it.
     pub(crate) port: u16,
     pub(crate) session: Session,
-    pub(crate) extranonce1: [u8; 4],
+    /// Its row on the roster.
+    pub(crate) ticket: Ticket,
     pub(crate) conduct: Conduct,
     pub(crate) input: Lines,
     pub(crate) outbox: Outbox,
@@ -89,6 +92,13 @@ pub(crate) struct Miner {
     pub(crate) rooted: Option<Rooted>,
     /// Target of the difficulty that was last looked up.
     pub(crate) target: Option<(Difficulty, crate::chain::Target)>,
+    /// The master has a duplicate of its socket.
+    pub(crate) kept: bool,
+    /// What of the session was noted on the roster last.
+    pub(crate) noted: Option<Stamp>,
+    /// The process that had it before may have read a part of a line: what comes first may be the
+    /// rest of one.
+    pub(crate) forgives: bool,
 }
 
 impl Miner {
@@ -97,8 +107,22 @@ impl Miner {
         serial: u64,
         address: IpAddr,
         port: u16,
-        extranonce1: [u8; 4],
+        ticket: Ticket,
         rules: &PortRules,
+        now: u64,
+    ) -> Self {
+        let session = Session::new(ticket.extranonce1(), rules, now);
+        Self::moved(stream, serial, address, port, ticket, session, now)
+    }
+
+    /// One whose session was begun by another process.
+    pub(crate) fn moved(
+        stream: Stream<TcpStream>,
+        serial: u64,
+        address: IpAddr,
+        port: u16,
+        ticket: Ticket,
+        session: Session,
         now: u64,
     ) -> Self {
         Self {
@@ -106,8 +130,8 @@ impl Miner {
             serial,
             address,
             port,
-            session: Session::new(extranonce1, rules, now),
-            extranonce1,
+            session,
+            ticket,
             conduct: Conduct::default(),
             input: Lines::default(),
             outbox: Outbox::default(),
@@ -131,6 +155,9 @@ impl Miner {
             shown: None,
             rooted: None,
             target: None,
+            kept: false,
+            noted: None,
+            forgives: false,
         }
     }
 
@@ -148,12 +175,18 @@ impl Miner {
         !self.awaits_header && !self.stream.is_open()
     }
 
+    /// Whether another process could go on with it: TLS has secrets that stay here.
+    pub(crate) const fn can_move(&self) -> bool {
+        !self.held && self.closing.is_none() && self.stream.can_move()
+    }
+
     /// The most bytes that a line may have now.
     pub(crate) fn line_limit(&self, limits: &Limits) -> usize {
         if self.is_authorized() { limits.line } else { limits.line_before_authorize }
     }
 
-    fn is_authorized(&self) -> bool {
+    /// Whether it mines under some name.
+    pub(crate) fn is_authorized(&self) -> bool {
         self.session.workers().next().is_some()
     }
 

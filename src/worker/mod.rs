@@ -4,10 +4,11 @@
 //! `turn` is the loop; `accept`, `arrive`, `hear`, `trial` and `reply` are its steps in their order;
 //! `admit` says who may come in, `charge` who is banned for what. `orders` is what comes from the
 //! master, `reports` what comes from helpers. `judge`, `hasher`, `jobs`, `conduct`, `rigs`,
-//! `courtesy`, `extranonce`, `fallback`, `memory` and `authorize` know no sockets.
+//! `courtesy`, `fallback`, `memory` and `authorize` know no sockets.
 
 mod accept;
 mod admit;
+mod adopt;
 mod arrive;
 mod authorize;
 mod candidate;
@@ -16,8 +17,9 @@ mod coin;
 mod conduct;
 mod courtesy;
 mod desk;
-mod extranonce;
 mod fallback;
+mod gates;
+mod give;
 mod hasher;
 mod hear;
 mod jobs;
@@ -26,7 +28,7 @@ mod members;
 mod memory;
 mod miner;
 mod orders;
-mod reload;
+mod passing;
 mod reply;
 mod reports;
 mod rigs;
@@ -34,6 +36,7 @@ mod rollout;
 mod rounds;
 mod scheme;
 mod starts;
+mod take;
 mod trial;
 mod turn;
 
@@ -44,7 +47,6 @@ use authorize::Addresses;
 use coin::Coin;
 use conduct::Conduct;
 use desk::Desk;
-use extranonce::Extranonces;
 use hasher::Hasher;
 use hear::LastHeard;
 use jobs::Numbers;
@@ -55,8 +57,9 @@ pub use starts::Starts;
 
 use crate::config::Config;
 use crate::ipc::board::{Board, CoinCell};
+use crate::ipc::roster::Hint;
 use crate::ipc::{Channel, Message, Seat};
-use crate::sys::{clock, log as logging, signals};
+use crate::sys::{clock, failpoint, log as logging, signals};
 use ipnet::IpNet;
 use mio::unix::SourceFd;
 use mio::{Interest, Poll, Token, Waker};
@@ -71,6 +74,8 @@ use std::sync::atomic::Ordering;
 const CHANNEL: Token = Token(1 << 16);
 const SIGNALS: Token = Token((1 << 16) + 1);
 const WAKER: Token = Token((1 << 16) + 2);
+/// Pairs with other workers: looked at in each turn while there are some.
+const PAIRS: Token = Token((1 << 16) + 3);
 const MINERS: usize = 1 << 17;
 
 /// Networks whose departed connections are remembered.
@@ -114,7 +119,9 @@ struct Worker {
     descriptors: u64,
     /// Who left within this second.
     left: u32,
-    extranonces: Extranonces,
+    /// Who this is on the roster.
+    pid: u32,
+    hint: Hint,
     numbers: Numbers,
     bans: Bans,
     /// Conduct of connections that have left, by network.
@@ -131,6 +138,9 @@ struct Worker {
     /// What one miner is sent, while it is put together.
     line: Vec<u8>,
     rollouts: Vec<rollout::Rollout>,
+    givings: Vec<give::Giving>,
+    takings: Vec<take::Taking>,
+    leaving: Option<give::Leaving>,
     stop: Option<Stop>,
     /// The master is gone.
     orphaned: bool,
@@ -163,7 +173,7 @@ pub fn run(seat: Seat) -> u8 {
 
 impl Worker {
     fn new(seat: Seat) -> Result<Self, Box<dyn Error>> {
-        let Seat { slot, lane, generation, channel, board, config, listeners, .. } = seat;
+        let Seat { slot, lane, generation, channel, board, config, listeners, opens, .. } = seat;
         let poll = Poll::new()?;
         let registry = poll.registry();
         let mut signals = signals::Signals::new(&[
@@ -188,12 +198,13 @@ impl Worker {
             desk,
             coins: BTreeMap::new(),
             gates: BTreeMap::new(),
-            acceptor: reload::acceptor(&config)?,
+            acceptor: gates::acceptor(&config)?,
             miners: Slab::new(),
             serials: 0,
             descriptors: crate::sys::limits::descriptors()?,
             left: 0,
-            extranonces: Extranonces::new(lane, unix),
+            pid: std::process::id(),
+            hint: Hint::new(slot),
             numbers: Numbers::new(lane, unix),
             bans: Bans::default(),
             departed: Memory::new(DEPARTED),
@@ -207,6 +218,9 @@ impl Worker {
             scratch: vec![0; miner::READ_A_TURN],
             line: Vec::new(),
             rollouts: Vec::new(),
+            givings: Vec::new(),
+            takings: Vec::new(),
+            leaving: None,
             stop: None,
             orphaned: false,
             master_is_deaf: false,
@@ -227,8 +241,9 @@ impl Worker {
             let coin = Coin::new(pool.clone(), &config, slot, mono)?;
             worker.coins.insert(id.clone(), coin);
         }
-        worker.open_gates(listeners)?;
+        worker.make_gates(listeners, opens)?;
         worker.publish(worker.now());
+        failpoint::point("worker-begins");
         worker.channel.send(&Message::Ready, &[])?;
         Ok(worker)
     }

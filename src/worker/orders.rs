@@ -48,11 +48,17 @@ impl Worker {
             Message::Unban { network } => {
                 self.bans.remove(&network);
             }
-            Message::Configure { generation, new_ports } => {
-                self.configure(generation, &new_ports, fds, now);
+            Message::Open => self.let_in(now),
+            Message::HandOver { ports, most, leaves } => {
+                let most = usize::try_from(most).unwrap_or(usize::MAX);
+                self.hand_over((ports, most, leaves), fds.pop(), now);
             }
+            Message::Adopt { tickets } => self.adopt(&tickets, fds, now),
+            Message::TakeOver { giver } => self.take_over(giver, fds.pop()),
             // Not for workers.
             Message::Ready
+            | Message::Passed { .. }
+            | Message::Holds { .. }
             | Message::Vouch { .. }
             | Message::BlockFound { .. }
             | Message::Trouble { .. }

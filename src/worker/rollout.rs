@@ -80,7 +80,10 @@ impl Worker {
         if !miner.session.is_subscribed()
             || gate.rules.extranonce2_size != size
             || miner.closing.is_some()
-            || miner.session.newest_job().is_some_and(|job| !is_before(job.number, issue.id.number))
+            || miner.session.newest_job().is_some_and(|job| {
+                // A job of another lane came from the worker that had this miner before.
+                job.lane == issue.id.lane && !is_before(job.number, issue.id.number)
+            })
         {
             return false;
         }

@@ -6,6 +6,7 @@ use crate::stratum::{Cause, Session};
 use crate::sys::clock::{ms, unix_ms};
 use crate::sys::limits;
 use mio::event::Source;
+use std::net::Shutdown;
 
 /// Miners that one turn's part of the round looks at.
 const MINERS_A_TURN: usize = 512;
@@ -26,6 +27,7 @@ impl Worker {
         self.hear_waiting(now);
         self.next_round = Some(0);
         self.look_after_coins(now);
+        self.see_off(now);
         if self.next_purge <= now.mono {
             let intervals = self.coins.values().filter_map(|coin| coin.pool.banning.as_ref());
             let shortest = intervals.map(|banning| ms(banning.purge_interval)).min();
@@ -67,6 +69,7 @@ impl Worker {
                 self.charge(key, &banning, now);
             }
         }
+        self.keep_for_heirs(begin..end.min(self.miners.capacity()));
         self.next_round = (end < self.miners.capacity()).then_some(end);
     }
 
@@ -93,7 +96,6 @@ impl Worker {
                 closed.push((id.clone(), "the pool cannot record shares, please use another pool"));
             }
         }
-        self.forget_closed_coins();
         for (id, words) in closed {
             self.send_away(&id, words, "the coin cannot be mined now");
         }
@@ -139,10 +141,14 @@ impl Worker {
 
     fn remove(&mut self, key: usize, now: Now) {
         let Some(mut miner) = self.miners.try_remove(key) else { return };
-        // Dropping the socket closes it all the same.
         miner.stream.say_goodbye();
+        if miner.kept {
+            // The master's duplicate would keep it open.
+            let _ = miner.stream.socket().shutdown(Shutdown::Both);
+        }
+        // Dropping the socket closes it all the same.
         let _ = miner.stream.socket().deregister(self.poll.registry());
-        self.extranonces.release(miner.extranonce1);
+        self.board.roster.give_back(miner.ticket, self.pid, &mut self.hint);
         self.leave(&miner);
         self.remember_conduct(&miner, now);
         if let Some(gate) = self.gates.get(&miner.port) {

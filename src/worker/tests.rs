@@ -94,6 +94,7 @@ fn start(dir: &Path, more: &str) -> Running {
         board: Arc::clone(&board),
         config: Arc::clone(&config),
         listeners: vec![Listener { port, socket }],
+        opens: true,
         remembered: String::new(),
     };
     let (tell, told) = std::sync::mpsc::channel();
@@ -115,7 +116,7 @@ fn a_share_is_recorded_and_answered(more: &str) {
     let message = Message::Work { work: Box::new(work()), told: None };
     master.send(&message, &[body.as_fd()]).unwrap();
     let notify = client.line_with("mining.notify");
-    assert!(subscribed.contains("\"09"), "extranonce1 begins with the lane: {subscribed}");
+    assert!(subscribed.contains("\"03000001\""), "extranonce1 is of its row: {subscribed}");
     assert!(notify.contains("true]}"), "the first job is clean: {notify}");
     let job = notify.split('"').nth(9).unwrap().to_owned();
     let submit = |id: u8, nonce: &str| {

@@ -162,7 +162,7 @@ fn open(
         let now_s = now.unix / 1000;
         judge::prepare_on(rooted, submit, &posted.work, extranonce1, mask, now_s)
     };
-    let found = coin.jobs.find(submit.job.number);
+    let found = coin.jobs.find(submit.job);
     // The newest work may be on its way to this miner still: its tip is over all the same.
     let over = !matches!(found, Some(Found::Current(_))) && session.has_job(submit.job);
     let stale = over || session.is_stale(submit.job);

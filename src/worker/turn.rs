@@ -3,7 +3,7 @@
 use super::coin::Coin;
 use super::hear::Pace;
 use super::trial::{Said, judge_all};
-use super::{CHANNEL, MINERS, Now, SIGNALS, Stop, WAKER, Worker};
+use super::{CHANNEL, MINERS, Now, PAIRS, SIGNALS, Stop, WAKER, Worker};
 use crate::sys::clock::{monotonic_us, ms};
 use crate::sys::{self, signals};
 use mio::event::Event;
@@ -19,6 +19,8 @@ const IDLE_MS: u64 = 350;
 const SOON_MS: u64 = 50;
 /// Milliseconds between turns while newcomers wait that courtesy or a shortage leaves waiting.
 const WAITING_MS: u64 = 20;
+/// Milliseconds between turns while miners are on their way: who waits for one pauses.
+const MOVING_MS: u64 = 1;
 /// Milliseconds that a stop may take to send what is waiting to be sent.
 const FAREWELL_MS: u64 = 2000;
 
@@ -56,9 +58,12 @@ impl Worker {
     /// Milliseconds to wait for events.
     fn patience(&self) -> u64 {
         let more = self.gates.values().any(|gate| gate.more);
+        let moving = !self.givings.is_empty() || !self.takings.is_empty();
         if more || !self.ready.is_empty() || !self.rollouts.is_empty() || self.next_round.is_some()
         {
             0
+        } else if moving {
+            MOVING_MS
         } else if self.stop.is_some() || self.gates.values().any(|gate| gate.pending) {
             WAITING_MS
         } else if self.coins.values().any(Coin::is_soon_due) {
@@ -71,7 +76,7 @@ impl Worker {
     pub(super) fn note(&mut self, event: &Event) {
         match event.token() {
             // Looked at in each turn.
-            CHANNEL | SIGNALS | WAKER => {}
+            CHANNEL | SIGNALS | WAKER | PAIRS => {}
             Token(number) => {
                 if let Some(key) = number.checked_sub(MINERS) {
                     let Some(miner) = self.miners.get_mut(key) else { return };
@@ -102,6 +107,7 @@ impl Worker {
         if self.stop.is_none() {
             self.accept(now);
         }
+        self.go_on_taking(now);
         self.go_on_rolling_out(now);
         let hears = self.stop.is_none();
         if hears {
@@ -115,6 +121,9 @@ impl Worker {
             self.answer(slow, now);
         }
         self.submit_blocks(now);
+        if hears {
+            self.go_on_giving(now);
+        }
         if self.next_second <= now.mono {
             self.next_second = now.mono.saturating_add(1000);
             self.each_second(now);
@@ -157,9 +166,7 @@ impl Worker {
         if self.stop.is_some() {
             return;
         }
-        for gate in self.gates.values_mut() {
-            gate.shut(self.poll.registry());
-        }
+        self.shut_gates();
         self.ready.clear();
         let half = ms(self.config.shutdown_timeout) / 2;
         self.stop = Some(Stop {
@@ -175,7 +182,7 @@ impl Worker {
     }
 
     fn is_done(&self, now: Now) -> bool {
-        let Some(stop) = self.stop else { return false };
+        let Some(stop) = self.stop else { return self.has_left() };
         let blocks = self.coins.values().any(|coin| !coin.submissions.is_empty());
         let unsent = self.miners.iter().any(|(_, miner)| !miner.outbox.is_empty());
         let waiting = !self.batches.is_empty() || unsent;

@@ -44,8 +44,10 @@ fn killed_under_load(role: &str, store: Option<&Redis>) {
     });
     // Only a killed worker may have taken a share whose answer no miner read.
     let spare = if role == "worker" { counts.unanswered } else { 0 };
+    assert_eq!(counts.disconnects, 0, "killing {role} cut off miners");
     if role != "worker" {
-        assert_eq!(counts.unanswered, 0, "killing {role} cut off miners");
+        assert_eq!(counts.unanswered, 0, "killing {role} left shares unanswered");
+        assert_eq!(counts.rejected, Vec::<String>::new(), "killing {role} cost shares");
     }
     let settled = settle(&romp);
     assert!(

@@ -29,6 +29,7 @@ mod crash;
 mod daemons;
 mod defences;
 mod doctor;
+mod handover;
 mod history;
 mod hostile;
 mod import;

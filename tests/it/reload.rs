@@ -1,4 +1,5 @@
-//! HUP: a good configuration is taken in place, a broken one changes nothing.
+//! HUP: a new generation of workers begins with a good configuration and takes the miners over; a
+//! broken one changes nothing.
 
 use crate::harness::{
     ADDRESS, Client, Pool, Romp, Stub, alone, free_port, seconds, wait_for, wait_until,
@@ -35,7 +36,11 @@ fn a_reload_keeps_miners_and_opens_and_closes_ports() {
     for _ in 0..10 {
         assert!(client.mine().expect("the miner stays connected").0);
     }
-    assert_eq!(romp.pids("worker"), workers, "workers are reloaded in place");
+    wait_until("the old workers to leave", seconds(20), || {
+        romp.pids("worker").iter().all(|pid| !workers.contains(pid))
+    });
+    romp.wait_ready(2);
+    let workers = romp.pids("worker");
 
     // A broken file changes nothing and says why.
     let file = romp.path().join("pool_configs/bitcoin.json");

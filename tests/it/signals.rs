@@ -81,7 +81,6 @@ fn a_storm_of_signals_costs_nothing() {
     let _alone = alone();
     let (_stub, port, mut romp) = start(2);
     let mut client = Client::login(port, crate::harness::ADDRESS).expect("login");
-    let workers = romp.pids("worker");
     for _ in 0..100 {
         for signal in [Signal::SIGHUP, Signal::SIGUSR1, Signal::SIGPIPE, Signal::SIGCHLD] {
             romp.process().signal(signal);
@@ -90,7 +89,7 @@ fn a_storm_of_signals_costs_nothing() {
     for _ in 0..5 {
         assert!(client.mine().expect("an answer").0);
     }
-    assert_eq!(romp.pids("worker"), workers, "a worker did not outlive the storm");
+    assert!(!romp.output().contains("has died"), "{}", romp.output());
     // Perhaps while the bookkeeper is being replaced: the last shares are booked all the same.
     assert_eq!(romp.stop(Signal::SIGTERM), Some(0));
     assert_eq!(romp.shares("bitcoin").0, 5);

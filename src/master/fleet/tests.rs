@@ -8,6 +8,8 @@ use proptest::prelude::*;
 use std::collections::BTreeSet;
 
 const SHUTDOWN: u64 = 10_000;
+const TEMPLATES: usize = 240;
+const BOOKKEEPER: usize = 241;
 
 /// A fleet whose children tick every turn unless they hang.
 struct World {
@@ -101,7 +103,7 @@ fn a_refused_configuration_is_not_tried_again_until_it_changes() {
     world.now += 3_600_000;
     assert_eq!(world.turn(1, Stop::No), []);
     assert!(!world.fleet.is_hopeless());
-    for row in [120, 121] {
+    for row in [TEMPLATES, BOOKKEEPER] {
         world.die(row, Ended::Exit(78));
     }
     assert!(world.fleet.is_hopeless());
@@ -133,7 +135,7 @@ fn a_hung_child_is_reported_then_killed_then_replaced() {
 fn a_machine_that_slept_kills_nobody() {
     let mut world = World::new();
     world.turn(2, Stop::No);
-    world.hung.extend([0, 1, 120, 121]);
+    world.hung.extend([0, 1, TEMPLATES, BOOKKEEPER]);
     world.now += 3_600_000;
     assert_eq!(world.turn(2, Stop::No), []);
 }
@@ -154,7 +156,7 @@ fn a_stop_ends_who_serves_miners_first() {
     // A second signal is faster.
     assert_eq!(
         world.turn(2, Stop::Fast),
-        [Effect::Quit(world.pid(120)), Effect::Quit(world.pid(121))]
+        [Effect::Quit(world.pid(TEMPLATES)), Effect::Quit(world.pid(BOOKKEEPER))]
     );
 }
 
@@ -163,16 +165,16 @@ fn a_stop_during_a_reload_still_books_the_last_shares() {
     let mut world = World::new();
     world.turn(1, Stop::No);
     world.fleet.reconfigured(world.now);
-    let (worker, book) = (world.pid(0), world.pid(121));
+    let (worker, book) = (world.pid(0), world.pid(BOOKKEEPER));
     assert!(world.turn(1, Stop::No).contains(&Effect::Terminate(book)));
     assert_eq!(world.turn(1, Stop::Graceful), [Effect::Terminate(worker)]);
-    world.die(120, Ended::Exit(0));
-    world.die(121, Ended::Exit(0));
+    world.die(TEMPLATES, Ended::Exit(0));
+    world.die(BOOKKEEPER, Ended::Exit(0));
     world.die(0, Ended::Exit(0));
     assert!(!world.fleet.has_ended(Stop::Graceful) && world.fleet.has_ended(Stop::Fast));
-    assert_eq!(world.turn(1, Stop::Graceful), [Effect::Start { row: 121 }]);
-    assert_eq!(world.turn(1, Stop::Graceful), [Effect::Terminate(world.pid(121))]);
-    world.die(121, Ended::Exit(0));
+    assert_eq!(world.turn(1, Stop::Graceful), [Effect::Start { row: BOOKKEEPER }]);
+    assert_eq!(world.turn(1, Stop::Graceful), [Effect::Terminate(world.pid(BOOKKEEPER))]);
+    world.die(BOOKKEEPER, Ended::Exit(0));
     assert!(world.fleet.has_ended(Stop::Graceful));
     assert_eq!(world.turn(1, Stop::Graceful), []);
 }
@@ -183,39 +185,106 @@ fn a_stop_does_not_wait_for_books_that_cannot_be_kept() {
     world.turn(1, Stop::No);
     world.turn(1, Stop::Graceful);
     world.die(0, Ended::Exit(0));
-    world.die(120, Ended::Exit(0));
+    world.die(TEMPLATES, Ended::Exit(0));
     for _ in 0..2 {
         assert!(!world.fleet.has_ended(Stop::Graceful));
-        world.die(121, Ended::Signal(6));
+        world.die(BOOKKEEPER, Ended::Signal(6));
         world.turn(1, Stop::Graceful);
     }
     assert!(world.fleet.has_ended(Stop::Graceful));
 }
 
 #[test]
-fn fewer_workers_are_asked_to_end_and_not_replaced() {
+fn fewer_workers_give_their_miners_away_and_are_not_replaced() {
     let mut world = World::new();
     world.turn(3, Stop::No);
+    (0..3).for_each(|row| world.fleet.ready(row));
     let last = world.pid(2);
-    assert_eq!(world.turn(2, Stop::No), [Effect::Terminate(last)]);
-    assert_eq!(world.die(2, Ended::Exit(0)), Farewell::Planned);
-    assert_eq!(world.turn(2, Stop::No), []);
-    assert_eq!(world.living(), 4);
-    assert_eq!(world.turn(3, Stop::No), [Effect::Start { row: 2 }]);
+    assert_eq!(world.turn(2, Stop::No), [Effect::Leave { row: 2 }]);
+    assert_eq!(world.turn(2, Stop::No), [], "told once");
+    assert_eq!(world.fleet.serving().count(), 2);
+    // One more comes before it has left: in a row of its own.
+    assert_eq!(world.turn(3, Stop::No), [Effect::Start { row: 3 }]);
+    world.now += LEAVING + SHUTDOWN;
+    assert_eq!(world.turn(3, Stop::No), [Effect::Kill(last)], "it had its time");
+    assert_eq!(world.die(2, Ended::Signal(9)), Farewell::Planned);
+    assert_eq!(world.turn(3, Stop::No), []);
+    assert_eq!(world.living(), 5);
 }
 
 #[test]
-fn a_new_configuration_replaces_who_cannot_take_it_in_place() {
+fn who_leaves_stops_with_the_others() {
     let mut world = World::new();
     world.turn(2, Stop::No);
-    let (templates, bookkeeper) = (world.pid(120), world.pid(121));
+    (0..2).for_each(|row| world.fleet.ready(row));
+    world.turn(1, Stop::No);
+    let all = [Effect::Terminate(world.pid(0)), Effect::Terminate(world.pid(1))];
+    assert_eq!(world.turn(1, Stop::Graceful), all);
+    world.now += SHUTDOWN;
+    assert_eq!(world.turn(1, Stop::Graceful).len(), 2, "killed in time, all of them");
+}
+
+#[test]
+fn who_could_not_begin_yet_has_nobody_to_give_away() {
+    let mut world = World::new();
+    world.turn(2, Stop::No);
+    assert_eq!(world.turn(1, Stop::No), [Effect::Terminate(world.pid(1))]);
+}
+
+#[test]
+fn heirs_take_the_place_of_the_old_ones_when_all_are_ready() {
+    let mut world = World::new();
+    world.turn(2, Stop::No);
+    (0..2).for_each(|row| world.fleet.ready(row));
+    assert!(world.fleet.begin_heirs(3));
+    let starts: Vec<_> = (2..5).map(|row| Effect::Start { row }).collect();
+    assert_eq!(world.turn(2, Stop::No), starts);
+    world.fleet.ready(2);
+    world.fleet.ready(4);
+    assert!(!world.fleet.heirs_are_ready());
+    assert_eq!(world.fleet.serving().count(), 2, "heirs do not count yet");
+    world.fleet.ready(3);
+    assert!(world.fleet.heirs_are_ready() && world.fleet.is_heir(4));
+    assert_eq!(world.fleet.enthrone(), [2, 3, 4]);
+    assert_eq!(world.turn(3, Stop::No), [Effect::Leave { row: 0 }, Effect::Leave { row: 1 }]);
+    world.die(0, Ended::Exit(0));
+    world.die(1, Ended::Exit(0));
+    assert_eq!(world.turn(3, Stop::No), []);
+    // The next ones have the rows that are free again.
+    assert!(world.fleet.begin_heirs(2));
+    assert_eq!(world.turn(3, Stop::No), [Effect::Start { row: 0 }, Effect::Start { row: 1 }]);
+}
+
+#[test]
+fn heirs_that_are_not_to_be_leave_no_trace() {
+    let mut world = World::new();
+    world.turn(2, Stop::No);
+    (0..2).for_each(|row| world.fleet.ready(row));
+    assert!(world.fleet.begin_heirs(2));
+    world.turn(2, Stop::No);
+    let (one, two) = (world.pid(2), world.pid(3));
+    assert_eq!(world.die(2, Ended::Signal(11)), Farewell::Again(0));
+    assert_eq!(world.fleet.disinherit(world.now), [two]);
+    assert_eq!(world.turn(2, Stop::No), [], "{one} is not started again");
+    assert_eq!(world.die(3, Ended::Signal(9)), Farewell::Planned);
+    world.turn(2, Stop::No);
+    assert_eq!((world.living(), world.fleet.slots().len()), (4, 4));
+    assert!(!world.fleet.begin_heirs(239), "two rows of 240 are in use");
+    assert!(world.fleet.begin_heirs(238));
+}
+
+#[test]
+fn a_new_configuration_replaces_who_serves_no_miners() {
+    let mut world = World::new();
+    world.turn(2, Stop::No);
+    let (templates, bookkeeper) = (world.pid(TEMPLATES), world.pid(BOOKKEEPER));
     world.fleet.reconfigured(world.now);
     assert_eq!(
         world.turn(2, Stop::No),
         [Effect::Terminate(templates), Effect::Terminate(bookkeeper)]
     );
-    world.die(120, Ended::Exit(0));
-    assert_eq!(world.turn(2, Stop::No), [Effect::Start { row: 120 }]);
+    world.die(TEMPLATES, Ended::Exit(0));
+    assert_eq!(world.turn(2, Stop::No), [Effect::Start { row: TEMPLATES }]);
 }
 
 #[test]

@@ -30,6 +30,7 @@ fn worker(config: Config, listeners: Vec<Listener>) -> (Channel, Worker) {
         board: Board::new().unwrap(),
         config: Arc::new(config),
         listeners,
+        opens: true,
         remembered: String::new(),
     };
     (master, Worker::new(seat).unwrap())

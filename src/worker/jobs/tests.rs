@@ -57,15 +57,15 @@ fn a_new_tip_makes_jobs_stale_and_the_next_one_forgets_them() {
     assert_eq!(first.id, JobId { lane: 7, number: 5 });
     let (refresh, clean) = jobs.post(posted(1, 10, 200), &mut numbers);
     assert!(!clean, "same tip");
-    assert_eq!(time_of(jobs.find(first.id.number)), Some((true, 100)));
-    assert_eq!(time_of(jobs.find(refresh.id.number)), Some((true, 200)));
+    assert_eq!(time_of(jobs.find(first.id)), Some((true, 100)));
+    assert_eq!(time_of(jobs.find(refresh.id)), Some((true, 200)));
     let (next, clean) = jobs.post(posted(2, 11, 300), &mut numbers);
     assert!(clean);
-    assert_eq!(time_of(jobs.find(first.id.number)), Some((false, 100)));
-    assert_eq!(time_of(jobs.find(next.id.number)), Some((true, 300)));
+    assert_eq!(time_of(jobs.find(first.id)), Some((false, 100)));
+    assert_eq!(time_of(jobs.find(next.id)), Some((true, 300)));
     jobs.post(posted(3, 12, 400), &mut numbers);
-    assert_eq!(time_of(jobs.find(first.id.number)), None);
-    assert_eq!(time_of(jobs.find(next.id.number)), Some((false, 300)));
+    assert_eq!(time_of(jobs.find(first.id)), None);
+    assert_eq!(time_of(jobs.find(next.id)), Some((false, 300)));
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn a_reissue_is_other_work_under_another_id() {
     assert_ne!(first.id, second.id);
     assert_ne!(first.line, second.line, "the salt is in the coinbase");
     assert_eq!(jobs.latest().unwrap().id, second.id);
-    assert_eq!(time_of(jobs.find(second.id.number)), Some((true, 100)));
+    assert_eq!(time_of(jobs.find(second.id)), Some((true, 100)));
 }
 
 #[test]
@@ -93,10 +93,10 @@ fn old_works_of_one_tip_are_bounded() {
         let (issue, _) = jobs.post(posted(2, 10, time), &mut numbers);
         second.get_or_insert(issue.id);
     }
-    assert_eq!(time_of(jobs.find(first.id.number)), None, "the oldest work is gone");
-    assert_eq!(time_of(jobs.find(again.id.number)), None, "under each of its ids");
-    assert_eq!(time_of(jobs.find(second.unwrap().number)), Some((true, 1)));
-    assert_eq!(time_of(jobs.find(before.id.number)), Some((false, 77)));
+    assert_eq!(time_of(jobs.find(first.id)), None, "the oldest work is gone");
+    assert_eq!(time_of(jobs.find(again.id)), None, "under each of its ids");
+    assert_eq!(time_of(jobs.find(second.unwrap())), Some((true, 1)));
+    assert_eq!(time_of(jobs.find(before.id)), Some((false, 77)));
     assert_eq!(jobs.current.len(), WORKS);
 }
 
@@ -113,13 +113,20 @@ fn no_number_of_reissues_makes_a_job_forgotten() {
     let (next, _) = jobs.post(posted(2, 11, 300), &mut numbers);
     let last = jobs.reissue(&mut numbers).unwrap().id.number;
     assert!(last < 20_000, "numbers have wrapped");
-    assert_eq!(time_of(jobs.find(old.id.number)), Some((false, 100)));
-    assert_eq!(time_of(jobs.find(first.id.number)), Some((true, 200)));
-    assert_eq!(time_of(jobs.find(next.id.number - 1)), Some((true, 200)));
-    assert_eq!(time_of(jobs.find(next.id.number)), Some((true, 300)));
-    assert_eq!(time_of(jobs.find(last)), Some((true, 300)));
-    assert_eq!(time_of(jobs.find(last + 1)), None, "not issued yet");
-    assert_eq!(time_of(jobs.find(old.id.number - 1)), None, "before all of ours");
+    assert_eq!(time_of(jobs.find(old.id)), Some((false, 100)));
+    assert_eq!(time_of(jobs.find(first.id)), Some((true, 200)));
+    assert_eq!(
+        time_of(jobs.find(JobId { number: next.id.number - 1, ..next.id })),
+        Some((true, 200))
+    );
+    assert_eq!(time_of(jobs.find(next.id)), Some((true, 300)));
+    assert_eq!(time_of(jobs.find(JobId { number: last, ..next.id })), Some((true, 300)));
+    assert_eq!(time_of(jobs.find(JobId { number: last + 1, ..next.id })), None, "not issued yet");
+    assert_eq!(
+        time_of(jobs.find(JobId { number: old.id.number - 1, ..old.id })),
+        None,
+        "before all of ours"
+    );
 }
 
 #[test]
@@ -128,4 +135,35 @@ fn a_stale_block_is_near_when_it_could_still_win() {
     assert!(is_near(&work(1, 10), &work(2, 11)), "a sibling of the tip");
     assert!(is_near(&work(1, 10), &work(1, 10)));
     assert!(!is_near(&work(1, 9), &work(2, 11)));
+}
+
+#[test]
+fn ids_of_another_worker_keep_their_meaning_until_the_tip_is_two_old() {
+    let (mut theirs, mut ours) = (Numbers::new(7, 50), Numbers::new(8, 10));
+    let mut before = Jobs::default();
+    let (old, _) = before.post(posted(1, 9, 1), &mut theirs);
+    let (first, _) = before.post(posted(2, 10, 100), &mut theirs);
+    let (second, _) = before.post(posted(2, 10, 200), &mut theirs);
+    let mut jobs = Jobs::default();
+    before.legacy().into_iter().for_each(|work| jobs.inherit(work));
+    assert_eq!(time_of(jobs.find(second.id)), Some((true, 200)), "without work of its own");
+    let (own, clean) = jobs.post(posted(2, 10, 300), &mut ours);
+    assert!(clean, "the first one is");
+    before.legacy().into_iter().for_each(|work| jobs.inherit(work));
+    assert_eq!(time_of(jobs.find(old.id)), Some((false, 1)));
+    assert_eq!(time_of(jobs.find(first.id)), Some((true, 100)));
+    assert_eq!(time_of(jobs.find(second.id)), Some((true, 200)));
+    assert_eq!(time_of(jobs.find(own.id)), Some((true, 300)));
+    assert_eq!(time_of(jobs.find(JobId { lane: 9, ..first.id })), None, "nobody's");
+    // A third worker has all of both.
+    let mut third = Jobs::default();
+    jobs.legacy().into_iter().for_each(|work| third.inherit(work));
+    assert_eq!(time_of(third.find(first.id)), Some((true, 100)));
+    assert_eq!(time_of(third.find(own.id)), Some((true, 300)));
+    jobs.post(posted(3, 11, 400), &mut ours);
+    assert_eq!(time_of(jobs.find(old.id)), None);
+    assert_eq!(time_of(jobs.find(second.id)), Some((false, 200)));
+    jobs.post(posted(4, 12, 500), &mut ours);
+    assert_eq!(time_of(jobs.find(second.id)), None);
+    assert!(jobs.inherited.is_empty());
 }

@@ -22,7 +22,8 @@ struct Scene {
     config: Config,
     port: u16,
     clients: Vec<Client>,
-    _master: Channel,
+    /// The masters' ends: a worker ends with its master's.
+    masters: Vec<Channel>,
     _dir: tempfile::TempDir,
 }
 
@@ -86,11 +87,12 @@ impl Scene {
             board: Board::new().unwrap(),
             config: Arc::new(config.clone()),
             listeners: vec![Listener { port, socket }],
+            opens: true,
             remembered: String::new(),
         };
         let worker = Worker::new(seat).unwrap();
-        let (clients, _master, _dir) = (Vec::new(), master, dir);
-        let mut scene = Self { worker, config, port, clients, _master, _dir };
+        let (clients, masters, _dir) = (Vec::new(), vec![master], dir);
+        let mut scene = Self { worker, config, port, clients, masters, _dir };
         scene.post(0);
         scene.finish();
         for place in 0..MINERS {
@@ -98,6 +100,35 @@ impl Scene {
             assert_eq!(scene.clients[place].jobs().len(), 1);
         }
         scene
+    }
+
+    /// Another worker of the same pool, with work of the tip 1.
+    fn second(&mut self, lane: u8) -> Worker {
+        let (master, channel) = Channel::pair().unwrap();
+        self.masters.push(master);
+        let seat = Seat {
+            role: Role::Worker,
+            slot: 1,
+            lane,
+            generation: 2,
+            channel,
+            board: Arc::clone(&self.worker.board),
+            config: Arc::new(self.config.clone()),
+            listeners: vec![Listener {
+                port: self.port,
+                socket: TcpListener::bind("127.0.0.1:0").unwrap(),
+            }],
+            opens: false,
+            remembered: String::new(),
+        };
+        let mut worker = Worker::new(seat).unwrap();
+        worker.pid += 1;
+        let work = Work { previous: Hash([1; 32]), ..work() };
+        let body = memfd::sealed("body", b"").unwrap();
+        let now = worker.now();
+        worker.post(super::super::jobs::Posted { work, body }, Some(now.mono), now);
+        worker.go_on_rolling_out(now);
+        worker
     }
 
     /// One more miner, with the present work.
@@ -280,27 +311,56 @@ fn who_has_a_wish_meanwhile_hears_of_the_tip() {
     assert!(scene.answer(6, &old, 1).contains("[21,"));
 }
 
+/// The first worker gives its miners to a second one while a new tip is on its way: two of seven have
+/// heard of it. Half a line and an unsettled name go along.
 #[test]
-fn a_reload_meanwhile_leaves_nobody_without_work() {
+fn who_changes_the_worker_meanwhile_goes_on_there() {
     let mut scene = Scene::new();
     scene.post(1);
     scene.part();
-    let mut changed = scene.config.clone();
-    let pool = changed.pools.values_mut().next().unwrap();
-    pool.ports.values_mut().for_each(|port| port.diff *= 2.0);
+    let told = scene.newest();
+    let share = format!(
+        "{{\"id\":7,\"method\":\"mining.submit\",\"params\":[\"me\",\"{told}\",\"00000000\",\"53724dff\",\
+         \"00000009\"]}}\n"
+    );
+    let (half, rest) = share.split_at(40);
+    scene.clients[1].stream.write_all(half.as_bytes()).unwrap();
+    scene.turn_until(|scene| scene.worker.miners.iter().any(|(_, miner)| !miner.input.is_empty()));
+
+    scene.worker.rollouts.clear();
+    let mut second = scene.second(5);
     let now = scene.worker.now();
-    scene.worker.take_over(Arc::new(changed), now);
-    scene.finish();
-    scene.worker.flush(now);
-    for place in 0..MINERS {
-        let heard = scene.clients[place].hear().to_owned();
-        let told = heard.matches("mining.set_difficulty\",\"params").count();
-        assert_eq!(told, 1, "miner {place}: {heard}");
-        let jobs = scene.clients[place].jobs();
-        assert!(jobs[0].1 && jobs[1..].iter().all(|job| !job.1), "miner {place}: {jobs:?}");
-        assert_eq!(jobs.len(), if place < 2 { 2 } else { 1 }, "miner {place}: {jobs:?}");
-        let job = jobs.last().unwrap().0.clone();
-        let answer = scene.answer(place, &job, 1);
-        assert!(answer.contains("\"result\":true"), "miner {place}: {answer}");
+    let (giver, taker) = crate::sys::descriptors::pair().unwrap();
+    second.take_over(scene.worker.pid, Some(taker));
+    scene.worker.hand_over((vec![scene.port], usize::MAX, true), Some(giver), now);
+    let end = Instant::now() + Duration::from_secs(20);
+    while !scene.worker.has_left() {
+        assert!(Instant::now() < end, "{} stay", scene.worker.miners.len());
+        for worker in [&mut scene.worker, &mut second] {
+            worker.turn(worker.now());
+        }
     }
+    assert_eq!(second.miners.len(), MINERS);
+    assert!(scene.worker.board.roster.of(scene.worker.pid).is_empty());
+    assert_eq!(scene.worker.board.roster.of(second.pid).len(), MINERS);
+    scene.worker = second;
+    let own = scene.newest();
+    assert_ne!(own, told);
+    scene.clients[1].heard.clear();
+    scene.clients[1].stream.write_all(rest.as_bytes()).unwrap();
+    scene.turn_until(|scene| scene.clients[1].hear().contains("\"id\":7"));
+    assert!(scene.clients[1].heard.contains("true"), "half a line: {}", scene.clients[1].heard);
+    for place in 0..MINERS {
+        let jobs = scene.clients[place].jobs();
+        match place {
+            1 => {}
+            0 => assert_eq!(jobs, [(told.clone(), true)], "has the tip already"),
+            _ => assert_eq!(jobs, [(own.clone(), true)], "miner {place}"),
+        }
+        let job = if place < 2 { &told } else { &own };
+        let answer = scene.answer(place, job, 1);
+        assert!(answer.contains("\"result\":true"), "miner {place}: {answer}");
+        assert!(scene.answer(place, job, 1).contains("[22,"), "what was seen is known");
+    }
+    assert!(scene.answer(1, &told, 9).contains("[22,"), "also of the worker before");
 }

@@ -181,6 +181,25 @@ impl Client {
         }
     }
 
+    /// Sends a request; its answer, if it comes in time.
+    pub(crate) fn ask(
+        &mut self,
+        method: &str,
+        params: &Value,
+        wait: Duration,
+    ) -> Result<Option<Value>> {
+        let id = self.send(method, params)?;
+        let deadline = Instant::now() + wait;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.message(left)? {
+                Some(message) if message["id"] == json!(id) => return Ok(Some(message)),
+                None if left.is_zero() => return Ok(None),
+                _ => {}
+            }
+        }
+    }
+
     /// Sends a request without waiting; its id.
     pub(crate) fn send(&mut self, method: &str, params: &Value) -> Result<u64> {
         self.id += 1;

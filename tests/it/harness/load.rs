@@ -1,6 +1,7 @@
 //! A load of honest miners that count what the pool answered, and a newcomer that never stops.
 
 use super::Client;
+use serde_json::json;
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::net::TcpStream;
@@ -9,6 +10,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+/// How long a miner waits for an answer before it goes on without.
+const ANSWER: Duration = Duration::from_secs(3);
+
 /// What the miners of a load counted.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Counts {
@@ -16,8 +20,10 @@ pub(crate) struct Counts {
     pub(crate) accepted: BTreeMap<String, u64>,
     /// Answers that said anything else.
     pub(crate) rejected: Vec<String>,
-    /// Shares sent whose answer never came: the connection ended first.
+    /// Shares sent whose answer never came.
     pub(crate) unanswered: u64,
+    /// Connections that ended.
+    pub(crate) disconnects: u64,
 }
 
 impl Counts {
@@ -67,6 +73,7 @@ impl Load {
             *all.accepted.entry(name).or_default() += counts.accepted_sum();
             all.rejected.extend(counts.rejected);
             all.unanswered += counts.unanswered;
+            all.disconnects += counts.disconnects;
         }
         all
     }
@@ -80,14 +87,18 @@ fn mine(port: u16, name: &str, stop: &AtomicBool, accepted: &AtomicU64) -> Count
             continue;
         };
         while !stop.load(Ordering::Relaxed) {
-            match client.mine() {
-                Ok((true, _)) => {
+            let share = client.share();
+            match client.ask("mining.submit", &share, ANSWER) {
+                Ok(Some(answer)) if answer["result"] == json!(true) => {
                     *counts.accepted.entry(name.to_owned()).or_default() += 1;
                     accepted.fetch_add(1, Ordering::Relaxed);
                 }
-                Ok((false, answer)) => counts.rejected.push(answer.to_string()),
+                Ok(Some(answer)) => counts.rejected.push(answer.to_string()),
+                // Who read it died before it answered.
+                Ok(None) => counts.unanswered += 1,
                 Err(_) => {
                     counts.unanswered += 1;
+                    counts.disconnects += 1;
                     break;
                 }
             }

@@ -1,0 +1,167 @@
+//! Who gives miners to whom: those who leave to those who stay, the fullest to the emptiest.
+
+use super::Master;
+use super::fleet::Stop;
+use crate::config::Config;
+use crate::ipc::Message;
+use crate::sys::descriptors;
+use std::collections::BTreeMap;
+use std::os::fd::AsFd;
+use std::sync::atomic::Ordering;
+
+/// Milliseconds between looks at how full the workers are.
+const LOOK_MS: u64 = 1000;
+/// Most miners that change their worker after one look.
+const A_LOOK: u32 = 256;
+/// Differences up to so many miners are left alone.
+const LEAST: u32 = 8;
+
+/// Givings under way.
+#[derive(Debug, Default)]
+pub(super) struct Moves {
+    /// Row of the taker by row of the giver.
+    under_way: BTreeMap<usize, usize>,
+    /// Rows of leaving workers that still have miners who could go.
+    waiting: Vec<usize>,
+    looked: u64,
+}
+
+impl Moves {
+    /// Nobody lives in this row any more. Who gave miners to it says so itself.
+    pub(super) fn forget(&mut self, row: usize) {
+        self.under_way.remove(&row);
+        self.waiting.retain(|waiting| *waiting != row);
+    }
+}
+
+impl Master {
+    /// A worker is not wanted any more: its miners go to others.
+    pub(super) fn leave(&mut self, row: usize) {
+        // Newcomers are the others' from now on, also when its miners have to wait.
+        let (ports, most) = (Vec::new(), 0);
+        self.send(row, &Message::HandOver { ports, most, leaves: true }, &[]);
+        self.moves.waiting.push(row);
+    }
+
+    /// A giver is done. `left`: its miners who could still go.
+    pub(super) fn passed(&mut self, row: usize, left: u32) {
+        self.moves.under_way.remove(&row);
+        let leaves = self.fleet.slot(row).and_then(|slot| slot.child.as_ref());
+        if left > 0 && leaves.is_some_and(super::fleet::Child::leaves) {
+            self.moves.waiting.push(row);
+        }
+    }
+
+    /// Has miners moved where that is due.
+    pub(super) fn move_miners(&mut self, now: u64) {
+        if self.stop > Stop::No {
+            return;
+        }
+        for giver in std::mem::take(&mut self.moves.waiting) {
+            match self.taker(giver) {
+                Some(taker) => self.begin_move(giver, taker, u32::MAX, true),
+                None => self.moves.waiting.push(giver),
+            }
+        }
+        let due = now.saturating_sub(self.moves.looked) >= LOOK_MS;
+        if due && self.moves.under_way.is_empty() && self.moves.waiting.is_empty() {
+            self.moves.looked = now;
+            self.even_out();
+        }
+    }
+
+    /// The worker that has most room: the fewest who give to it, then the fewest miners.
+    fn taker(&self, giver: usize) -> Option<usize> {
+        let takers = || self.moves.under_way.values();
+        self.fleet
+            .serving()
+            .map(|(slot, _)| slot.row)
+            .filter(|row| *row != giver)
+            .min_by_key(|row| (takers().filter(|taker| *taker == row).count(), self.miners(*row)))
+    }
+
+    fn miners(&self, row: usize) -> u32 {
+        self.board.row(row).map_or(0, |row| row.miners.load(Ordering::Relaxed))
+    }
+
+    fn even_out(&mut self) {
+        let mut all: Vec<(u32, usize)> =
+            self.fleet.serving().map(|(slot, _)| (self.miners(slot.row), slot.row)).collect();
+        all.sort_unstable();
+        // The fullest gives to the emptiest, the next one to the next ...
+        let pairs = all.len() / 2;
+        let fullest = all.iter().rev().take(pairs);
+        let moves: Vec<_> = all
+            .iter()
+            .zip(fullest)
+            .filter_map(|(&(few, taker), &(many, giver))| {
+                let difference = many.saturating_sub(few);
+                let is_worth_it = difference > LEAST.max(many / 10);
+                is_worth_it.then_some((giver, taker, (difference / 2).min(A_LOOK)))
+            })
+            .collect();
+        for (giver, taker, count) in moves {
+            self.begin_move(giver, taker, count, false);
+        }
+    }
+
+    fn begin_move(&mut self, giver: usize, taker: usize, most: u32, leaves: bool) {
+        let pid = |row| Some(self.fleet.slot(row)?.child.as_ref()?.pid);
+        let Some(pid) = pid(giver) else { return };
+        let (before, after) = (self.configs.get(&giver), self.configs.get(&taker));
+        let (Some(before), Some(after)) = (before, after) else { return };
+        let ports = ports_alike(before, after);
+        let (theirs, ours) = match descriptors::pair() {
+            Ok(pair) => pair,
+            Err(error) => {
+                log::error!("miners cannot move between workers: {error}");
+                if leaves {
+                    self.moves.waiting.push(giver);
+                }
+                return;
+            }
+        };
+        self.moves.under_way.insert(giver, taker);
+        self.send(taker, &Message::TakeOver { giver: pid }, &[ours.as_fd()]);
+        self.send(giver, &Message::HandOver { ports, most, leaves }, &[theirs.as_fd()]);
+    }
+}
+
+/// Ports whose miners can go on as if nothing had happened: the same coin, and work that fits their
+/// extranonce2.
+fn ports_alike(before: &Config, after: &Config) -> Vec<u16> {
+    let mut ports = Vec::new();
+    for (id, pool) in &before.pools {
+        let Some(other) = after.pools.get(id) else { continue };
+        let alike = pool.extranonce2_size == other.extranonce2_size
+            && pool.coin.algorithm == other.coin.algorithm;
+        if alike {
+            ports.extend(pool.ports.keys().filter(|port| other.ports.contains_key(port)));
+        }
+    }
+    ports
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::super::changes::tests::sample;
+    use super::*;
+
+    #[test]
+    fn only_ports_of_the_same_work_are_alike() {
+        let before = sample();
+        let ports: Vec<u16> = before.pools["litecoin"].ports.keys().copied().collect();
+        assert_eq!(ports_alike(&before, &before), ports);
+        let mut after = sample();
+        after.pools.get_mut("litecoin").unwrap().ports.pop_first();
+        assert_eq!(ports_alike(&before, &after), ports[1..]);
+        let mut after = sample();
+        after.pools.get_mut("litecoin").unwrap().extranonce2_size += 1;
+        assert!(ports_alike(&before, &after).is_empty());
+        let mut after = sample();
+        let pool = after.pools.remove("litecoin").unwrap();
+        after.pools.insert("goldcoin".to_owned(), pool);
+        assert!(ports_alike(&before, &after).is_empty(), "another coin");
+    }
+}

@@ -1,0 +1,117 @@
+//! Miners of workers that died. The master has a duplicate of every miner's socket, so that the
+//! connection outlives the process; another worker goes on with it by what stands on the roster.
+
+use super::Master;
+use super::fleet::Stop;
+use crate::ipc::Message;
+use crate::ipc::roster::Ticket;
+use crate::sys::fork::Ended;
+use socket2::SockRef;
+use std::collections::{HashMap, VecDeque};
+use std::net::Shutdown;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::Ordering;
+
+/// Orphans in one message.
+const A_MESSAGE: usize = 100;
+/// Milliseconds between looks at which connections have ended.
+const SWEEP_MS: u64 = 1000;
+/// Descriptors that the master needs for other things.
+const RESERVE: u64 = 1024;
+
+/// Duplicates, and those who have no worker.
+#[derive(Debug, Default)]
+pub(super) struct Orphans {
+    held: HashMap<Ticket, OwnedFd>,
+    waiting: VecDeque<Ticket>,
+    swept: u64,
+    told_of_limit: bool,
+}
+
+impl Master {
+    /// A worker's miners, each with a duplicate of its socket.
+    pub(super) fn hold(&mut self, tickets: Vec<Ticket>, sockets: Vec<OwnedFd>) {
+        let most = self.descriptors.soft.saturating_sub(RESERVE);
+        for (ticket, socket) in tickets.into_iter().zip(sockets) {
+            if self.orphans.held.len() as u64 >= most {
+                if !std::mem::replace(&mut self.orphans.told_of_limit, true) {
+                    log::warn!(
+                        "miners beyond {most} would be disconnected if their worker died: only {} \
+                         open files are allowed for the master; raise `LimitNOFILE=`",
+                        self.descriptors.soft
+                    );
+                }
+                return;
+            }
+            if self.board.roster.is_alive(ticket) {
+                self.orphans.held.insert(ticket, socket);
+            }
+        }
+    }
+
+    /// A worker has ended. Whoever it had sent away, or had to send away, is let go; the others wait
+    /// for another worker.
+    pub(super) fn bereave(&mut self, name: &str, pid: u32, how: Ended) {
+        let master = std::process::id();
+        let planned = how == Ended::Exit(0) || self.stop > Stop::No;
+        let mut orphans = 0_usize;
+        for ticket in self.board.roster.of(pid) {
+            let is_held = self.orphans.held.contains_key(&ticket);
+            // From here on it is the master's: the dead one's number may come again.
+            if is_held && !planned && self.board.roster.pass(ticket, pid, master) {
+                self.orphans.waiting.push_back(ticket);
+                orphans += 1;
+                continue;
+            }
+            if let Some(socket) = self.orphans.held.remove(&ticket) {
+                let _ = SockRef::from(&socket).shutdown(Shutdown::Both);
+            }
+            self.board.roster.free(ticket, pid);
+        }
+        if orphans > 0 {
+            log::warn!("{name}: its {orphans} miners go on with other workers");
+        }
+    }
+
+    /// Gives orphans to those who serve, each time to who has the fewest miners.
+    pub(super) fn place_orphans(&mut self, now: u64) {
+        if now.saturating_sub(self.orphans.swept) >= SWEEP_MS {
+            self.orphans.swept = now;
+            let roster = &self.board.roster;
+            self.orphans.held.retain(|ticket, _| roster.is_alive(*ticket));
+        }
+        if self.orphans.waiting.is_empty() {
+            return;
+        }
+        let master = std::process::id();
+        let miners = |row: usize| {
+            self.board.row(row).map_or(0, |row| u64::from(row.miners.load(Ordering::Relaxed)))
+        };
+        let serving = self.fleet.serving();
+        let mut takers: Vec<(u64, usize, u32)> =
+            serving.map(|(slot, child)| (miners(slot.row), slot.row, child.pid)).collect();
+        while !takers.is_empty() && !self.orphans.waiting.is_empty() {
+            takers.sort_unstable();
+            let Some((load, row, pid)) = takers.first_mut() else { return };
+            let (row, pid) = (*row, *pid);
+            let count = self.orphans.waiting.len().min(A_MESSAGE);
+            *load += count as u64;
+            let tickets: Vec<Ticket> = self
+                .orphans
+                .waiting
+                .drain(..count)
+                .filter(|ticket| self.board.roster.pass(*ticket, master, pid))
+                .collect();
+            let held: Vec<OwnedFd> = tickets
+                .iter()
+                .filter_map(|ticket| self.orphans.held.get(ticket)?.try_clone().ok())
+                .collect();
+            if held.len() < tickets.len() {
+                log::error!("miners of a dead worker are lost: no descriptors left");
+                continue;
+            }
+            let fds: Vec<BorrowedFd<'_>> = held.iter().map(AsFd::as_fd).collect();
+            self.send(row, &Message::Adopt { tickets }, &fds);
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! Giving miners to another worker, a parcel at a time, while the others are served.
+//!
+//! A miner on its way is nobody's to hear: it is out of the slab. When the taker owns its row it is
+//! forgotten here; when the taker is gone before that, it comes back.
+
+use super::miner::Miner;
+use super::passing::{Legacy, Passenger, Passing};
+use super::{Now, PAIRS, Worker};
+use crate::ipc::{Channel, ChannelError, Message};
+use crate::stratum::Session;
+use crate::sys::failpoint;
+use mio::Interest;
+use mio::event::Source;
+use mio::unix::SourceFd;
+use std::collections::BTreeSet;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+
+/// Miners of a parcel: so many pause at once, and a parcel is made within a millisecond or two.
+const PARCEL: usize = 64;
+/// Miners on their way at most.
+const ON_THEIR_WAY: usize = 2 * PARCEL;
+/// Milliseconds over which a leaving worker says goodbye to those who cannot move.
+const GOODBYE_MS: u64 = 30_000;
+
+/// A giving under way.
+#[derive(Debug)]
+pub(super) struct Giving {
+    channel: Channel<Passing>,
+    /// Ports whose miners the taker can serve as this worker does.
+    ports: BTreeSet<u16>,
+    /// Miners that are still to go.
+    most: usize,
+    /// Place in the slab of the next one to look at.
+    next: usize,
+    /// Whether somebody was passed over who can go later.
+    again: bool,
+    /// Those on their way.
+    sent: Vec<Miner>,
+}
+
+/// A worker that leaves.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Leaving {
+    /// Since nobody can be given away any more: monotonic milliseconds at which the last miner must
+    /// be gone, and how many there were.
+    goodbye: Option<(u64, usize)>,
+}
+
+impl Worker {
+    /// The master's order to give `most` miners of these ports to another worker, and, if it
+    /// `leaves`, to take no newcomers from now on and to end when nobody is left.
+    pub(super) fn hand_over(
+        &mut self,
+        (ports, most, leaves): (Vec<u16>, usize, bool),
+        pair: Option<OwnedFd>,
+        now: Now,
+    ) {
+        if leaves {
+            self.leave_soon(now);
+        }
+        let Some(pair) = pair else { return };
+        let channel = Channel::from(pair);
+        if !self.watch_pair(channel.as_raw_fd()) {
+            return self.tell_passed();
+        }
+        let ports = ports.into_iter().collect();
+        let mut giving = Giving { channel, ports, most, next: 0, again: false, sent: Vec::new() };
+        match self.send_works(&mut giving) {
+            Ok(()) => self.givings.push(giving),
+            Err(error) => {
+                log::warn!("miners cannot be given to another worker: {error}");
+                self.unwatch_pair(giving.channel.as_raw_fd());
+                self.tell_passed();
+            }
+        }
+    }
+
+    /// Takes nobody new from now on.
+    fn leave_soon(&mut self, now: Now) {
+        if self.leaving.is_none() && self.stop.is_none() {
+            self.leaving = Some(Leaving { goodbye: None });
+            self.shut_gates();
+            self.publish(now);
+        }
+    }
+
+    pub(super) fn watch_pair(&self, fd: i32) -> bool {
+        let both = Interest::READABLE | Interest::WRITABLE;
+        let watched = self.poll.registry().register(&mut SourceFd(&fd), PAIRS, both);
+        if let Err(error) = &watched {
+            log::warn!("miners cannot move between workers: {error}");
+        }
+        watched.is_ok()
+    }
+
+    pub(super) fn unwatch_pair(&self, fd: i32) {
+        let _ = self.poll.registry().deregister(&mut SourceFd(&fd));
+    }
+
+    fn tell_passed(&mut self) {
+        let left = self.miners.iter().filter(|(_, miner)| miner.can_move()).count();
+        let left = u32::try_from(left).unwrap_or(u32::MAX);
+        if let Err(error) = self.channel.send(&Message::Passed { left }, &[]) {
+            log::debug!("the master: {error}");
+        }
+    }
+
+    fn send_works(&self, giving: &mut Giving) -> Result<(), ChannelError> {
+        let all: Vec<_> = self.coins.values().flat_map(|coin| coin.jobs.legacy()).collect();
+        let bodies: Vec<BorrowedFd<'_>> = all.iter().map(|it| it.posted.body.as_fd()).collect();
+        let legacy = |it: &super::jobs::Inherited| Legacy {
+            lane: it.lane,
+            first: it.first,
+            work: it.posted.work.clone(),
+        };
+        let works = all.iter().map(legacy).collect();
+        giving.channel.send(&Passing::Works { works }, &bodies)
+    }
+
+    /// A turn's part of all givings.
+    pub(super) fn go_on_giving(&mut self, now: Now) {
+        let mut givings = std::mem::take(&mut self.givings);
+        givings.retain_mut(|giving| {
+            let fd = giving.channel.as_raw_fd();
+            match self.give(giving, now) {
+                Ok(true) => return true,
+                Ok(false) => {}
+                Err(error) => log::debug!("the taker of miners is gone: {error}"),
+            }
+            self.unwatch_pair(fd);
+            self.take_back(std::mem::take(&mut giving.sent), now);
+            self.tell_passed();
+            false
+        });
+        self.givings = givings;
+    }
+
+    /// `false`: all is given that can be.
+    fn give(&mut self, giving: &mut Giving, now: Now) -> Result<bool, ChannelError> {
+        giving.channel.flush()?;
+        // Whoever has the row has the miner; this side's descriptor just closes.
+        let (roster, pid) = (&self.board.roster, self.pid);
+        giving.sent.retain(|miner| roster.is_owned(miner.ticket, pid));
+        // The taker says nothing: only its end can be read.
+        if let crate::ipc::Received::Closed = giving.channel.receive()? {
+            return Ok(false);
+        }
+        if giving.channel.waiting() > 0 || giving.sent.len() + PARCEL > ON_THEIR_WAY {
+            return Ok(true);
+        }
+        let parcel = self.parcel(giving);
+        if parcel.is_empty() {
+            return Ok(!giving.sent.is_empty() || giving.again);
+        }
+        let miners = parcel.iter().map(Passenger::of).collect();
+        let first = giving.sent.len();
+        giving.sent.extend(parcel);
+        let mut sockets = Vec::with_capacity(PARCEL);
+        for miner in giving.sent.iter().skip(first) {
+            sockets.push(miner.stream.socket_ref().as_fd());
+        }
+        giving.channel.send(&Passing::Miners { miners }, &sockets)?;
+        failpoint::point("giver-has-sent");
+        self.publish_miners();
+        let _ = now;
+        Ok(true)
+    }
+
+    /// Takes the next miners out of the slab.
+    fn parcel(&mut self, giving: &mut Giving) -> Vec<Miner> {
+        let mut parcel = Vec::new();
+        if giving.next >= self.miners.capacity() && giving.again {
+            (giving.next, giving.again) = (0, false);
+        }
+        while parcel.len() < PARCEL.min(giving.most) && giving.next < self.miners.capacity() {
+            let key = giving.next;
+            giving.next += 1;
+            let Some(miner) = self.miners.get(key) else { continue };
+            if !giving.ports.contains(&miner.port) {
+                continue;
+            }
+            if !miner.can_move() {
+                // Whose replies wait for the disk, or who is about to be closed, is looked at again.
+                giving.again |= miner.held;
+                continue;
+            }
+            let Some(mut miner) = self.miners.try_remove(key) else { continue };
+            let _ = miner.stream.socket().deregister(self.poll.registry());
+            self.uncount(&miner);
+            parcel.push(miner);
+        }
+        giving.most -= parcel.len();
+        if giving.most == 0 {
+            giving.again = false;
+        }
+        parcel
+    }
+
+    /// Those who are still this worker's go on here.
+    fn take_back(&mut self, miners: Vec<Miner>, now: Now) {
+        for miner in miners {
+            if self.board.roster.is_owned(miner.ticket, self.pid) {
+                self.settle_in(miner, now);
+            }
+        }
+        self.publish_miners();
+    }
+
+    /// Each second: a leaving worker that can give nobody away any more says goodbye to the others,
+    /// a part of them at a time, so that not all of them come back at once.
+    pub(super) fn see_off(&mut self, now: Now) {
+        let Some(leaving) = &mut self.leaving else { return };
+        if !self.givings.is_empty() || self.stop.is_some() {
+            leaving.goodbye = None;
+            return;
+        }
+        let begun = (now.mono.saturating_add(GOODBYE_MS), self.miners.len());
+        let (until, all) = *leaving.goodbye.get_or_insert(begun);
+        let left = usize::try_from(until.saturating_sub(now.mono)).unwrap_or(0);
+        let stay = all.saturating_mul(left).div_ceil(GOODBYE_MS as usize);
+        let count = self.miners.len().saturating_sub(stay);
+        let mut goodbye = Vec::new();
+        Session::message("this port or this process of the pool ends: connect again", &mut goodbye);
+        let keys: Vec<usize> = self.miners.iter().map(|(key, _)| key).take(count).collect();
+        for key in keys {
+            if let Some(miner) = self.miners.get_mut(key) {
+                miner.outbox.push(&goodbye, now.mono);
+                miner.close("told to connect again");
+                self.touched.push(key);
+            }
+        }
+    }
+
+    /// Whether a leaving worker has nothing left to do.
+    pub(super) fn has_left(&self) -> bool {
+        self.leaving.is_some()
+            && self.givings.is_empty()
+            && self.takings.is_empty()
+            && self.miners.is_empty()
+            && self.batches.is_empty()
+            && !self.coins.values().any(super::coin::Coin::is_busy)
+    }
+}

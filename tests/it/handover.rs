@@ -1,0 +1,202 @@
+//! Miners change their process and do not notice: at reloads, when there are more or fewer workers,
+//! after a crash.
+
+use crate::harness::{
+    ADDRESS, Client, Load, Pool, Romp, Stub, alone, free_port, kill, seconds, wait_until,
+};
+use nix::sys::signal::Signal;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// sha256d difficulty at which about four hashes make a share.
+const EASY: f64 = 1e-9;
+const MINERS: usize = 24;
+
+fn start(forks: u16) -> (Stub, u16, Romp) {
+    let stub = Stub::start(&["segwit"]);
+    let port = free_port();
+    let pool = Pool::new("bitcoin", port, json!({"diff": EASY}), stub.daemons());
+    let romp = Romp::start(forks, &[&pool]);
+    (stub, port, romp)
+}
+
+fn more(load: &Load, count: u64) {
+    let goal = load.accepted() + count;
+    wait_until("the load to go on", seconds(60), || load.accepted() >= goal);
+}
+
+/// How many reloads there were, and whether the last one was taken.
+fn reloaded(romp: &Romp) -> (u64, bool) {
+    let status = romp.status().unwrap_or_default();
+    let reloaded = &status["reloaded"];
+    (reloaded["count"].as_u64().unwrap_or_default(), reloaded["done"] == json!(true))
+}
+
+/// Sends HUP, and waits until its workers alone are there.
+fn reload(romp: &mut Romp, workers: usize) {
+    let (count, _) = reloaded(romp);
+    let before = romp.pids("worker");
+    romp.process().signal(Signal::SIGHUP);
+    wait_until("a reload", seconds(30), || reloaded(romp) == (count + 1, true));
+    wait_until("the old workers to leave", seconds(30), || {
+        let now = romp.pids("worker");
+        now.len() == workers && now.iter().all(|pid| !before.contains(pid))
+    });
+}
+
+fn booked(romp: &Romp, count: u64) {
+    let mut last = 0;
+    wait_until("the ledger", seconds(30), || {
+        last = romp.shares("bitcoin").0;
+        last >= count
+    });
+    assert_eq!(last, count, "each share once");
+}
+
+#[test]
+fn reloads_cost_no_miner_anything() {
+    let _alone = alone();
+    let (stub, port, mut romp) = start(2);
+    let load = Load::start(port, MINERS);
+    more(&load, 200);
+    for round in 0..4 {
+        reload(&mut romp, 2);
+        if round == 2 {
+            stub.new_tip();
+        }
+        more(&load, 200);
+    }
+    let counts = load.finish();
+    assert_eq!((counts.disconnects, counts.unanswered), (0, 0));
+    // A new tip makes what was under way stale, reload or not.
+    assert!(counts.rejected.iter().all(|it| it.contains("[21,")), "{:?}", counts.rejected);
+    booked(&romp, counts.accepted_sum());
+}
+
+/// A generation that cannot begin changes nothing.
+#[test]
+fn a_broken_successor_costs_nothing() {
+    let _alone = alone();
+    let (_stub, port, mut romp) = start(2);
+    let load = Load::start(port, MINERS);
+    more(&load, 200);
+    let workers = romp.pids("worker");
+    romp.arm("worker-begins");
+    romp.process().signal(Signal::SIGHUP);
+    wait_until("the refusal", seconds(30), || reloaded(&romp) == (1, false));
+    assert!(romp.output().contains("configuration not changed"), "{}", romp.output());
+    more(&load, 200);
+    assert_eq!(romp.pids("worker"), workers);
+    wait_until("no trace of it", seconds(20), || romp.children().len() == 4);
+    reload(&mut romp, 2);
+    more(&load, 200);
+    let counts = load.finish();
+    assert_eq!((counts.disconnects, counts.unanswered), (0, 0));
+    assert_eq!(counts.rejected, Vec::<String>::new());
+    booked(&romp, counts.accepted_sum());
+}
+
+/// A giver or a taker is killed while miners are on their way.
+#[test]
+fn who_dies_while_miners_move_costs_no_connection() {
+    for point in ["giver-has-sent", "taker-has-one"] {
+        let _alone = alone();
+        let (_stub, port, mut romp) = start(2);
+        let load = Load::start(port, MINERS);
+        more(&load, 200);
+        romp.arm(point);
+        let (count, _) = reloaded(&romp);
+        romp.process().signal(Signal::SIGHUP);
+        wait_until("the reload", seconds(30), || reloaded(&romp) == (count + 1, true));
+        wait_until("the death", seconds(30), || romp.output().contains("go on with other workers"));
+        more(&load, 400);
+        let counts = load.finish();
+        assert_eq!(counts.disconnects, 0, "{point}");
+        assert!(counts.unanswered <= MINERS as u64, "{point}: {}", counts.unanswered);
+        assert!(counts.rejected.iter().all(|it| it.contains("[21,")), "{:?}", counts.rejected);
+        let told = counts.accepted_sum();
+        assert_eq!(romp.stop(Signal::SIGTERM), Some(0));
+        let ledger = romp.shares("bitcoin").0;
+        assert!((told..=told + counts.unanswered).contains(&ledger), "{point}: {told}, {ledger}");
+    }
+}
+
+#[test]
+fn killed_workers_lose_no_miner() {
+    let _alone = alone();
+    let (_stub, port, mut romp) = start(2);
+    let load = Load::start(port, MINERS);
+    more(&load, 200);
+    // Until the master has all sockets.
+    std::thread::sleep(Duration::from_millis(1500));
+    for round in 0..6 {
+        let workers = romp.pids("worker");
+        // One at a time, and in the end both at once.
+        let count = if round == 5 { 2 } else { 1 };
+        workers.iter().take(count).for_each(|pid| kill(*pid, Signal::SIGKILL));
+        more(&load, 300);
+        wait_until("a successor", seconds(20), || romp.pids("worker").len() == 2);
+    }
+    let counts = load.finish();
+    assert_eq!(counts.disconnects, 0);
+    assert!(counts.rejected.iter().all(|it| it.contains("[21,")), "{:?}", counts.rejected);
+    let told = counts.accepted_sum();
+    assert_eq!(romp.stop(Signal::SIGTERM), Some(0));
+    let ledger = romp.shares("bitcoin").0;
+    let most = told + counts.unanswered;
+    assert!((told..=most).contains(&ledger), "told {told}, at most {most}, the ledger {ledger}");
+}
+
+#[test]
+fn workers_even_out_and_one_who_goes_gives_its_miners_away() {
+    let _alone = alone();
+    let (_stub, port, mut romp) = start(1);
+    let load = Load::start(port, MINERS);
+    more(&load, 200);
+    romp.process().signal(Signal::SIGTTIN);
+    let most = (MINERS / 2 + 4) as u64;
+    wait_until("the second to have its part", seconds(30), || {
+        let miners = romp.miners();
+        miners.len() == 2 && miners.iter().all(|(_, count)| *count <= most)
+    });
+    romp.process().signal(Signal::SIGTTOU);
+    wait_until("one to be left", seconds(30), || romp.miners().len() == 1);
+    more(&load, 200);
+    let counts = load.finish();
+    assert_eq!((counts.disconnects, counts.unanswered), (0, 0));
+    assert_eq!(counts.rejected, Vec::<String>::new());
+    booked(&romp, counts.accepted_sum());
+}
+
+/// Half a line before, the other half after; and a queue that the miner did not read.
+#[test]
+fn half_a_line_and_a_full_queue_move_along() {
+    let _alone = alone();
+    let (_stub, port, mut romp) = start(1);
+    let mut client = Client::login(port, ADDRESS).expect("login");
+    let share = client.share();
+    let line = json!({"id": 77, "method": "mining.submit", "params": share}).to_string();
+    let (half, rest) = line.split_at(line.len() / 2);
+    client.send_raw(half.as_bytes()).expect("sent");
+    // Answers that nobody reads: more than the kernel takes.
+    let mut full = Client::login(port, &format!("{ADDRESS}.full")).expect("login");
+    let ask = json!({"id": 1, "method": "client.get_version", "params": []}).to_string() + "\n";
+    for _ in 0..50 {
+        full.send_raw(ask.as_bytes()).expect("sent");
+    }
+    reload(&mut romp, 1);
+    client.send_raw(format!("{rest}\n").as_bytes()).expect("sent");
+    let answer = |client: &mut Client, id: u64| loop {
+        let message = client.message(seconds(20)).expect("connected").expect("an answer");
+        if message["id"] == json!(id) {
+            return message;
+        }
+    };
+    assert_eq!(answer(&mut client, 77)["result"], json!(true));
+    let mut answers = 0;
+    while answers < 50 {
+        let message: Value = full.message(seconds(20)).expect("connected").expect("an answer");
+        answers += usize::from(message["result"].as_str().is_some_and(|it| it.contains("romp")));
+    }
+    assert!(client.mine().expect("an answer").0 && full.mine().expect("an answer").0);
+}
