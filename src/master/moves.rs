@@ -13,6 +13,8 @@ use std::sync::atomic::Ordering;
 const LOOK_MS: u64 = 1000;
 /// Most miners that change their worker after one look.
 const A_LOOK: u32 = 256;
+/// Milliseconds before a giving that was cut off is tried again.
+const AGAIN_MS: u64 = 1000;
 /// Differences up to so many miners are left alone.
 const LEAST: u32 = 8;
 
@@ -21,8 +23,9 @@ const LEAST: u32 = 8;
 pub(super) struct Moves {
     /// Row of the taker by row of the giver.
     under_way: BTreeMap<usize, usize>,
-    /// Rows of leaving workers that still have miners who could go.
-    waiting: Vec<usize>,
+    /// Rows of leaving workers that still have miners who could go, and when (monotonic ms) that is
+    /// tried.
+    waiting: BTreeMap<usize, u64>,
     looked: u64,
 }
 
@@ -30,7 +33,7 @@ impl Moves {
     /// Nobody lives in this row any more. Who gave miners to it says so itself.
     pub(super) fn forget(&mut self, row: usize) {
         self.under_way.remove(&row);
-        self.waiting.retain(|waiting| *waiting != row);
+        self.waiting.remove(&row);
     }
 }
 
@@ -40,15 +43,15 @@ impl Master {
         // Newcomers are the others' from now on, also when its miners have to wait.
         let (ports, most) = (Vec::new(), 0);
         self.send(row, &Message::HandOver { ports, most, leaves: true }, &[]);
-        self.moves.waiting.push(row);
+        self.moves.waiting.insert(row, 0);
     }
 
     /// A giver is done. `left`: its miners who could still go.
-    pub(super) fn passed(&mut self, row: usize, left: u32) {
+    pub(super) fn passed(&mut self, row: usize, left: u32, now: u64) {
         self.moves.under_way.remove(&row);
         let leaves = self.fleet.slot(row).and_then(|slot| slot.child.as_ref());
         if left > 0 && leaves.is_some_and(super::fleet::Child::leaves) {
-            self.moves.waiting.push(row);
+            self.moves.waiting.insert(row, now.saturating_add(AGAIN_MS));
         }
     }
 
@@ -57,10 +60,13 @@ impl Master {
         if self.stop > Stop::No {
             return;
         }
-        for giver in std::mem::take(&mut self.moves.waiting) {
-            match self.taker(giver) {
-                Some(taker) => self.begin_move(giver, taker, u32::MAX, true),
-                None => self.moves.waiting.push(giver),
+        let due: Vec<usize> =
+            self.moves.waiting.iter().filter(|(_, at)| **at <= now).map(|(row, _)| *row).collect();
+        for giver in due {
+            let Some(taker) = self.taker(giver) else { continue };
+            self.moves.waiting.insert(giver, now.saturating_add(AGAIN_MS));
+            if self.begin_move(giver, taker, u32::MAX, true) {
+                self.moves.waiting.remove(&giver);
             }
         }
         let due = now.saturating_sub(self.moves.looked) >= LOOK_MS;
@@ -101,29 +107,28 @@ impl Master {
             })
             .collect();
         for (giver, taker, count) in moves {
-            self.begin_move(giver, taker, count, false);
+            let _again_later = self.begin_move(giver, taker, count, false);
         }
     }
 
-    fn begin_move(&mut self, giver: usize, taker: usize, most: u32, leaves: bool) {
-        let pid = |row| Some(self.fleet.slot(row)?.child.as_ref()?.pid);
-        let Some(pid) = pid(giver) else { return };
+    /// `false`: it could not be begun.
+    fn begin_move(&mut self, giver: usize, taker: usize, most: u32, leaves: bool) -> bool {
+        let child = self.fleet.slot(giver).and_then(|slot| slot.child.as_ref());
+        let Some(pid) = child.map(|child| child.pid) else { return false };
         let (before, after) = (self.configs.get(&giver), self.configs.get(&taker));
-        let (Some(before), Some(after)) = (before, after) else { return };
+        let (Some(before), Some(after)) = (before, after) else { return false };
         let ports = ports_alike(before, after);
         let (theirs, ours) = match descriptors::pair() {
             Ok(pair) => pair,
             Err(error) => {
                 log::error!("miners cannot move between workers: {error}");
-                if leaves {
-                    self.moves.waiting.push(giver);
-                }
-                return;
+                return false;
             }
         };
         self.moves.under_way.insert(giver, taker);
         self.send(taker, &Message::TakeOver { giver: pid }, &[ours.as_fd()]);
         self.send(giver, &Message::HandOver { ports, most, leaves }, &[theirs.as_fd()]);
+        true
     }
 }
 
@@ -143,7 +148,7 @@ fn ports_alike(before: &Config, after: &Config) -> Vec<u16> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod tests {
     use super::super::changes::tests::sample;
     use super::*;

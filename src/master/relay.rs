@@ -101,7 +101,9 @@ impl Master {
             }
             (Role::Worker, Message::Vouch { network }) => self.vouched(&network),
             (Role::Worker, Message::Holds { tickets }) => self.hold(tickets, fds),
-            (Role::Worker, Message::Passed { left }) => self.passed(row, left),
+            (Role::Worker, Message::Passed { left }) => {
+                self.passed(row, left, clock::monotonic_ms());
+            }
             (Role::Worker, message @ Message::BlockFound { .. }) => {
                 self.send_to_role(Role::Templates, &message);
             }

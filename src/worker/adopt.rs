@@ -52,9 +52,8 @@ impl Noted {
 }
 
 impl Worker {
-    /// For a part of the second's round: notes what has changed of miners, and has the master keep
-    /// the sockets of those who mine.
-    pub(super) fn keep_for_heirs(&mut self, keys: std::ops::Range<usize>) {
+    /// Notes what has changed of these miners, and has the master keep the sockets of those who mine.
+    pub(super) fn keep_for_heirs(&mut self, keys: impl Iterator<Item = usize>) {
         // A master that is busy gets them a second later.
         let is_free = self.channel.waiting() == 0 && !self.master_is_deaf;
         let mut tickets = Vec::new();

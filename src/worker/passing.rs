@@ -17,7 +17,8 @@ use std::net::IpAddr;
 
 /// A message from the giver to the taker. The taker's answer is that it owns the row.
 #[derive(Debug, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "kebab-case")]
+// Not tagged within: shares that were seen are of 128 bits, and serde keeps none of those aside.
+#[serde(rename_all = "kebab-case")]
 pub(super) enum Passing {
     /// What job ids stand for, before the first miner. Descriptors: each work's body.
     Works {

@@ -1,7 +1,7 @@
 //! New work on its way to all miners of a coin, some of them in each turn: ten thousand writes take
 //! a tenth of a second, and who sends a share meanwhile is answered between them.
 
-use super::jobs::{Issue, is_before};
+use super::jobs::{Found, Issue, is_before};
 use super::{Now, Worker};
 use crate::sys::clock::monotonic_us;
 
@@ -87,7 +87,12 @@ impl Worker {
         {
             return false;
         }
-        let clean = rollout.clean || miner.session.needs_clean();
+        // Who came from another worker may have a job of this tip: it stays good.
+        let jobs = self.coins.get(&rollout.coin).map(|coin| &coin.jobs);
+        let has_tip = miner.session.newest_job().is_some_and(|job| {
+            jobs.is_some_and(|jobs| matches!(jobs.find(job), Some(Found::Current(_))))
+        });
+        let clean = rollout.clean && !has_tip || miner.session.needs_clean();
         let notify = if clean { &issue.clean_line } else { &issue.line };
         line.clear();
         miner.session.offer(issue.id, notify, clean, &gate.rules, now.mono, line);

@@ -69,6 +69,7 @@ impl Worker {
                 self.charge(key, &banning, now);
             }
         }
+        // Whom a busy master could not take in before.
         self.keep_for_heirs(begin..end.min(self.miners.capacity()));
         self.next_round = (end < self.miners.capacity()).then_some(end);
     }
@@ -120,7 +121,7 @@ impl Worker {
         touched.sort_unstable();
         touched.dedup();
         let mut left = false;
-        for key in touched.drain(..) {
+        for key in touched.iter().copied() {
             let Some(miner) = self.miners.get_mut(key) else { continue };
             miner.flush(&self.config.limits, now.mono);
             if miner.is_finished() {
@@ -131,6 +132,7 @@ impl Worker {
                 left = true;
             }
         }
+        self.keep_for_heirs(touched.drain(..));
         // Its memory is used again; what was pushed meanwhile (nothing, today) is kept.
         touched.append(&mut self.touched);
         self.touched = touched;

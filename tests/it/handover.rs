@@ -108,7 +108,7 @@ fn who_dies_while_miners_move_costs_no_connection() {
         let (count, _) = reloaded(&romp);
         romp.process().signal(Signal::SIGHUP);
         wait_until("the reload", seconds(30), || reloaded(&romp) == (count + 1, true));
-        wait_until("the death", seconds(30), || romp.output().contains("go on with other workers"));
+        wait_until("the death", seconds(30), || romp.output().contains("the fail point"));
         more(&load, 400);
         let counts = load.finish();
         assert_eq!(counts.disconnects, 0, "{point}");
@@ -192,7 +192,8 @@ fn half_a_line_and_a_full_queue_move_along() {
             return message;
         }
     };
-    assert_eq!(answer(&mut client, 77)["result"], json!(true));
+    let told = answer(&mut client, 77);
+    assert_eq!(told["result"], json!(true), "{told}");
     let mut answers = 0;
     while answers < 50 {
         let message: Value = full.message(seconds(20)).expect("connected").expect("an answer");
