@@ -77,8 +77,12 @@ impl Limits {
     /// Whether every address of a network is one that is never banned.
     #[must_use]
     pub fn is_exempt_network(&self, network: &IpNet) -> bool {
-        let mut exempt = self.allow.iter().chain(&self.proxies).copied().chain(loopback());
-        exempt.any(|one| one.contains(network))
+        self.exempt().any(|one| one.contains(network))
+    }
+
+    /// Networks whose addresses are never banned.
+    pub fn exempt(&self) -> impl Iterator<Item = IpNet> {
+        self.allow.iter().chain(&self.proxies).copied().chain(loopback())
     }
 }
 

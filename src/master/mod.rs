@@ -11,6 +11,7 @@ mod desk;
 mod fleet;
 mod home;
 mod kept;
+mod nftables;
 mod notify;
 mod ports;
 mod relay;
@@ -383,7 +384,7 @@ fn become_user(config: &Config) -> Result<(), Error> {
     }
     home::hand_over(config, &identity).map_err(Error::Words)?;
     identity
-        .become_for_good()
+        .become_for_good(config.nftables.is_some())
         .map_err(|error| Error::Words(format!("cannot become user `{user}`: {error}")))
 }
 
