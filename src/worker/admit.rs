@@ -66,6 +66,9 @@ impl Worker {
         if let Some(address) = &miner.counted {
             self.board.crowd.leave(self.slot, address);
         }
+        for account in &miner.accounts {
+            self.board.crowd.leave_account(self.slot, *account);
+        }
         if let Some(cause) = miner.cause {
             self.count(cause);
         }

@@ -7,6 +7,7 @@
 //! `courtesy`, `extranonce`, `fallback`, `memory` and `authorize` know no sockets.
 
 mod accept;
+mod account;
 mod admit;
 mod arrive;
 mod authorize;

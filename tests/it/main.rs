@@ -38,6 +38,7 @@ mod metrics;
 mod miners_tls;
 mod mpos;
 mod names;
+mod nftables;
 mod notices;
 mod notify;
 mod payments;

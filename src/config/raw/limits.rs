@@ -13,6 +13,8 @@ pub(in crate::config) struct RawLimits {
     pub(in crate::config) connections_per_address: Option<u32>,
     /// Connections of one IPv6 /48; default 1024.
     pub(in crate::config) connections_per_site: Option<u32>,
+    /// Connections that mine for one account, rigs and all, of one coin; default any number.
+    pub(in crate::config) connections_per_account: Option<u32>,
     /// New connections a second of one address, over ten seconds; default 20.
     pub(in crate::config) connects_per_second: Option<u32>,
     /// Bytes of a line before a name is authorised; default 4096.

@@ -5,12 +5,12 @@
 mod plan;
 
 use super::Master;
-use super::notify::brief;
 use crate::config::{self, Config};
 use crate::net::bans::MOST;
 use crate::special;
 use crate::sys::clock::unix_ms;
 use crate::sys::fork::{self, Ended};
+use crate::sys::log::escape;
 use crate::sys::signals::SIGKILL;
 use crate::sys::{memfd, privileges};
 use ipnet::IpNet;
@@ -27,8 +27,9 @@ const PATIENCE_MS: u64 = 10_000;
 const RETRY_MS: u64 = 30_000;
 /// Changes that a dry run logs at a time.
 const MOST_LINES: usize = 20;
-/// Letters of what the program says that are shown.
+/// Bytes of what the program says that are read, and letters of its first line that are shown.
 const LONGEST_WORDS: u64 = 4096;
+const LONGEST_LINE: usize = 200;
 /// The name under which `romp status` shows what is wrong.
 const PART: &str = "nftables";
 
@@ -180,22 +181,22 @@ impl Master {
         let read = said.rewind().and_then(|()| said.take(LONGEST_WORDS).read_to_end(&mut words));
         let words = String::from_utf8_lossy(&words);
         let line = words.lines().next().unwrap_or_default().trim();
+        let line = &*escape(&line.chars().take(LONGEST_LINE).collect::<String>());
         let words = match (is_killed, line, read) {
             (true, ..) => format!("took longer than {} s", PATIENCE_MS / 1000),
             (_, "", _) | (.., Err(_)) => how.to_string(),
             _ if line.contains("not permitted") => format!(
-                "{}: give the pool CAP_NET_ADMIN (AmbientCapabilities=CAP_NET_ADMIN of systemd), \
+                "{line}: give the pool CAP_NET_ADMIN (AmbientCapabilities=CAP_NET_ADMIN of systemd), \
                  or start it as root",
-                brief(line)
             ),
-            _ => crate::sys::log::escape(line),
+            _ => line.to_owned(),
         };
         self.nftables_failed(words, job, now);
     }
 
     fn nftables_told(&mut self, job: Job) {
         let nft = &mut self.court.nftables;
-        nft.trouble = None;
+        (nft.trouble, nft.retry_at) = (None, 0);
         if let Some(parts) = self.kept.troubles.get_mut("") {
             parts.remove(PART);
         }
@@ -206,10 +207,10 @@ impl Master {
                 let table = &settings.table;
                 let count = self.kept.bans.living(unix_ms()).count();
                 if dry_run {
-                    special!("nftables, dry run: table inet {table} with {count} bans is sound");
+                    special!("nftables, dry run: table inet {table} is sound, bans in it: {count}");
                 } else {
                     nft.table = Some(table.clone());
-                    special!("nftables: table inet {table} has {count} bans");
+                    special!("nftables: table inet {table} is in use, bans in it: {count}");
                 }
             }
             _ => {}
@@ -219,7 +220,7 @@ impl Master {
     /// Whatever is in the table now: it is told as a whole next time.
     fn nftables_failed(&mut self, words: String, job: Job, now: u64) {
         let nft = &mut self.court.nftables;
-        if nft.trouble.is_none() {
+        if nft.trouble.as_ref() != Some(&words) {
             log::warn!("nftables: {words}; tried again every 30 s, workers refuse the banned");
         }
         nft.generation = 0;
