@@ -2,7 +2,8 @@
 //! ban.
 
 use crate::harness::{
-    ADDRESS, Client, Pool, Romp, Stub, alone, free_port, in_own_network, kill, seconds, wait_until,
+    ADDRESS, Client, Pool, Romp, Stub, alone, free_port, in_own_network, kill, seconds, system,
+    wait_until,
 };
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
@@ -11,7 +12,6 @@ use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 /// Bit of CAP_NET_ADMIN.
@@ -19,7 +19,7 @@ const NET_ADMIN: u64 = 1 << 12;
 
 /// The table as the kernel has it; empty: there is none.
 fn table() -> String {
-    let listed = Command::new("nft").args(["list", "table", "inet", "romp"]).output();
+    let listed = system("nft").args(["list", "table", "inet", "romp"]).output();
     String::from_utf8_lossy(&listed.expect("nft (nftables)").stdout).into_owned()
 }
 
@@ -130,12 +130,12 @@ fn the_banned_cannot_even_connect() {
     // Over a stop: bans hold, and are told again. By a reload: off.
     assert_eq!(romp.stop(Signal::SIGTERM), Some(0));
     assert!(table().contains("192.0.2.8 timeout 1h"), "{}", table());
-    let emptied = Command::new("nft").args(["delete", "table", "inet", "romp"]).status();
+    let emptied = system("nft").args(["delete", "table", "inet", "romp"]).status();
     assert!(emptied.expect("nft").success());
     if has_users {
         // An ordinary user reads the configuration again.
         let own = format!("chown -R nobody {}", romp.path().display());
-        assert!(Command::new("sh").args(["-c", &own]).status().expect("chown").success());
+        assert!(system("sh").args(["-c", &own]).status().expect("chown").success());
     }
     romp.run();
     romp.wait_ready(2);
@@ -144,7 +144,7 @@ fn the_banned_cannot_even_connect() {
     romp.set("nftables", None);
     if has_users {
         let own = format!("chown nobody {}/config.json", romp.path().display());
-        assert!(Command::new("sh").args(["-c", &own]).status().expect("chown").success());
+        assert!(system("sh").args(["-c", &own]).status().expect("chown").success());
     }
     kill(romp.process().pid(), Signal::SIGHUP);
     wait_until("no table", seconds(20), || table().is_empty());

@@ -1,6 +1,6 @@
 //! A network of a test's own: its addresses, its firewall.
 
-use std::process::Command;
+use super::system;
 
 /// Says inside that this is the inside.
 const INSIDE: &str = "ROMP_TEST_NETWORK";
@@ -16,13 +16,13 @@ pub(crate) fn in_own_network(test: &str) -> bool {
             &["address", "add", "192.0.2.1/24", "dev", "lo"],
             &["address", "add", "2001:db8:1:2::1/128", "dev", "lo", "nodad"],
         ] {
-            let status = Command::new("ip").args(args).status().expect("ip (iproute2)");
+            let status = system("ip").args(args).status().expect("ip (iproute2)");
             assert!(status.success(), "ip {args:?}");
         }
         return true;
     }
     let own = if nix::unistd::geteuid().is_root() { "--net" } else { "--map-root-user" };
-    let output = Command::new("setpriv")
+    let output = system("setpriv")
         .args(["--pdeathsig", "KILL", "unshare", "--net", own, "--"])
         .arg(std::env::current_exe().expect("this program"))
         .args(["--exact", test, "--nocapture"])
