@@ -151,8 +151,11 @@ pub fn lend_firewall() {
 /// # Errors
 /// When the operating system refuses.
 pub fn give_up_firewall() -> io::Result<()> {
+    let firewall = Capability::CAP_NET_ADMIN;
     for set in [CapSet::Ambient, CapSet::Inheritable, CapSet::Effective, CapSet::Permitted] {
-        caps::drop(None, set, Capability::CAP_NET_ADMIN).map_err(io::Error::other)?;
+        if caps::has_cap(None, set, firewall).map_err(io::Error::other)? {
+            caps::drop(None, set, firewall).map_err(io::Error::other)?;
+        }
     }
     Ok(())
 }
