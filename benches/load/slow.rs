@@ -76,7 +76,7 @@ fn stay(port: u16, each: usize, here: &AtomicUsize) -> (Vec<u64>, Vec<u64>) {
             if index == 2 * each {
                 break;
             }
-            let is_loris = index % 2 == 0;
+            let is_loris = index.is_multiple_of(2);
             let mut stream = dial(port);
             let first = if is_loris { &b"{"[..] } else { SUBSCRIBE };
             stream.write_all(first).expect("the first bytes");

@@ -92,12 +92,13 @@ fn an_account_has_so_many_connections_and_no_more() {
     let stub = Stub::start(&["segwit"]);
     let port = free_port();
     let pool = proxied(port, &stub);
-    let limits = json!({"connectionsPerAccount": 3, "allow": ["198.51.100.99"]});
+    let limits = json!({"connectionsPerAccount": 3, "allow": ["203.0.113.99"]});
     let mut romp = start(2, &pool, limits);
     let (mut next, mut all) = (0, Vec::new());
     let mut login = |name: &str| {
         next += 1;
-        Client::connect_as(port, &format!("198.51.100.{next}")).unwrap().logged_in(name)
+        let source = format!("10.0.{}.{}", next / 256, next % 256);
+        Client::connect_as(port, &source).unwrap().logged_in(name)
     };
     all.extend((0..3).map(|rig| login(&format!("{ADDRESS}.{rig}")).unwrap()));
     let told = login(ADDRESS).unwrap_err().to_string();
@@ -107,8 +108,7 @@ fn an_account_has_so_many_connections_and_no_more() {
     assert!(login(OTHER).unwrap().mine().unwrap().0);
     let answer = all[0].request("mining.authorize", &json!([format!("{ADDRESS}.x"), ""])).unwrap();
     assert_eq!(answer["result"], json!(true), "{answer}");
-    let mut allowed =
-        Client::connect_as(port, "198.51.100.99").unwrap().logged_in(ADDRESS).unwrap();
+    let mut allowed = Client::connect_as(port, "203.0.113.99").unwrap().logged_in(ADDRESS).unwrap();
     assert!(allowed.mine().unwrap().0);
     // Who leaves makes room, and so does a dead worker.
     all.pop();

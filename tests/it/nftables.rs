@@ -44,6 +44,17 @@ fn is_served(source: &str, port: u16) -> bool {
     visit(source, port).is_ok()
 }
 
+/// Connections of a port whose other side has yet to say its last word: FIN_WAIT1 and FIN_WAIT2.
+fn half_closed(port: u16) -> usize {
+    let all = std::fs::read_to_string("/proc/net/tcp6").expect("a list of connections");
+    let own = format!(":{port:04X}");
+    let is_waiting = |line: &&str| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        fields[1].ends_with(&own) && ["04", "05"].contains(&fields[3])
+    };
+    all.lines().skip(1).filter(is_waiting).count()
+}
+
 fn ban(romp: &Romp, args: &[&str]) {
     let output = romp.command(&[&["bans"], args].concat());
     assert!(output.status.success(), "{args:?}: {output:?}");
@@ -90,6 +101,8 @@ fn the_banned_cannot_even_connect() {
     assert!(here.is_ended(seconds(20)), "workers end it, and the kernel lets it end");
     wait_until("the ban in the kernel", seconds(20), || is_dropped("192.0.2.5", port));
     assert!(is_served("192.0.2.6", port), "a neighbour");
+    drop(here);
+    wait_until("the last bytes of who was here", seconds(20), || half_closed(port) == 0);
     assert!(table().contains("192.0.2.5 timeout 1h"), "{}", table());
     // Nothing but the pool's ports is closed to it.
     let _other = std::net::TcpListener::bind(("::", unbanned)).expect("a port");

@@ -12,6 +12,9 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
+/// Why it ends, the port, what is said first, what again and again, and how often.
+type Case<'a> = (&'static str, u16, &'a [u8], &'a [u8], Duration);
+
 const SUBSCRIBE: &[u8] = b"{\"id\":1,\"method\":\"mining.subscribe\",\"params\":[]}\n";
 
 fn refused(romp: &Romp, cause: &str) -> u64 {
@@ -74,7 +77,7 @@ fn who_says_little_gains_no_time_by_it() {
     romp.wait_ready(1);
     let tenth = Duration::from_millis(100);
     let ask = b"{\"id\":2,\"method\":\"mining.get_transactions\",\"params\":[]}\n";
-    let cases: [(&str, u16, &[u8], &[u8], Duration); 6] = [
+    let cases: [Case<'_>; 6] = [
         // Line ends alone: as many as can be sent, and few.
         ("request-rate", port, b"", &[b'\n'; 4096], Duration::ZERO),
         ("not-subscribed", port, b"", b"\r\n", tenth),

@@ -18,7 +18,7 @@ use plan::{Frame, Wide};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{self, Read, Seek};
+use std::io::{self, ErrorKind, Read, Seek};
 use std::process::{Command, Stdio};
 
 /// Milliseconds that a transaction may take. 100,000 bans take one second.
@@ -246,10 +246,19 @@ fn start(program: &str, script: &str, is_dry: bool) -> io::Result<(u32, File)> {
     let mut input = File::from(memfd::sealed("nft", script.as_bytes())?);
     input.rewind()?;
     let said = memfd::empty("nft")?;
-    // Ordinary users have not always the folders in which it is.
-    let path = std::env::var("PATH").unwrap_or_default();
-    let mut command = Command::new(program);
-    command.env("PATH", format!("{path}:/usr/sbin:/sbin")).args(is_dry.then_some("--check"));
-    command.args(["-f", "-"]).stdin(input).stdout(Stdio::null()).stderr(said.try_clone()?);
-    Ok((command.spawn()?.id(), said))
+    // Ordinary users do not always have the folders in PATH in which it is.
+    let folders: &[&str] =
+        if program.contains('/') { &[""] } else { &["", "/usr/sbin/", "/sbin/"] };
+    let mut missing = io::Error::from(ErrorKind::NotFound);
+    for folder in folders {
+        let mut command = Command::new(format!("{folder}{program}"));
+        command.args(is_dry.then_some("--check")).args(["-f", "-"]);
+        command.stdin(input.try_clone()?).stdout(Stdio::null()).stderr(said.try_clone()?);
+        match command.spawn() {
+            Ok(child) => return Ok((child.id(), said)),
+            Err(error) if error.kind() == ErrorKind::NotFound => missing = error,
+            Err(error) => return Err(error),
+        }
+    }
+    Err(missing)
 }

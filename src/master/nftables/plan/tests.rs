@@ -1,3 +1,5 @@
+//! What is said for bans of all kinds, and nothing that is not needed.
+
 #![allow(clippy::unwrap_used)]
 
 use super::*;
