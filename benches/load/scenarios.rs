@@ -11,7 +11,7 @@ use std::time::Duration;
 type Scenario = (&'static str, fn(&mut Bench));
 
 /// Every scenario by its name.
-pub(crate) const ALL: [Scenario; 15] = [
+pub(crate) const ALL: [Scenario; 16] = [
     ("shares", Bench::shares),
     ("scrypt", Bench::scrypt),
     ("x11", Bench::x11),
@@ -27,6 +27,7 @@ pub(crate) const ALL: [Scenario; 15] = [
     ("idle", Bench::idle),
     ("rounds", Bench::rounds),
     ("site", Bench::site),
+    ("slow", Bench::slow),
 ];
 
 /// The run.
@@ -42,8 +43,8 @@ pub(crate) struct Bench {
 pub(crate) struct Scene {
     pub(crate) load: Load,
     pub(crate) server: Server,
-    stub: Stub,
-    processes: Vec<(u32, String)>,
+    pub(crate) stub: Stub,
+    pub(crate) processes: Vec<(u32, String)>,
     /// Shares that were answered with true so far.
     accepted: u64,
 }

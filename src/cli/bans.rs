@@ -107,8 +107,9 @@ pub fn run(dir: &Path, action: &Action, as_json: bool) -> u8 {
 
 fn table(answer: &Value, now: u64) -> String {
     let bans = answer.get("bans").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let kernel = kernel(answer.get("nftables").unwrap_or(&Value::Null));
     if bans.is_empty() {
-        return "nobody is banned\n".to_owned();
+        return format!("nobody is banned\n{kernel}");
     }
     let mut out = format!("{:<43} {:>14} {:>8}  reason\n", "network", "for", "offences");
     for ban in bans {
@@ -120,7 +121,20 @@ fn table(answer: &Value, now: u64) -> String {
         let (network, reason) = (text(ban, "network"), text(ban, "reason"));
         let _ = writeln!(out, "{network:<43} {left:>14} {offences:>8}  {reason}");
     }
-    out
+    out + &kernel
+}
+
+/// Whether the kernel is told, too; nothing where that is not wanted.
+fn kernel(nftables: &Value) -> String {
+    let Some(table) = nftables.get("table") else { return String::new() };
+    let table = escape(table.as_str().unwrap_or_default());
+    let trouble = nftables.get("trouble").and_then(Value::as_str);
+    let is_dry = nftables.get("dry_run") == Some(&Value::Bool(true));
+    match (trouble, is_dry) {
+        (Some(words), _) => format!("nftables: {}\n", escape(words)),
+        (None, true) => "nftables: a dry run, the kernel is told nothing\n".to_owned(),
+        (None, false) => format!("nftables: the kernel drops them (table inet {table})\n"),
+    }
 }
 
 fn text(of: &Value, key: &str) -> String {
@@ -159,5 +173,15 @@ mod tests {
         assert_eq!(lines.get(1), Some(&vec!["192.0.2.7/32", "10", "min", "2", "bad\\u{1b}"]));
         let expected = vec!["2001:db8::/32", "until", "removed", "0", "by", "hand"];
         assert_eq!(lines.get(2), Some(&expected));
+        for (nftables, words) in [
+            (Value::Null, ""),
+            (json!({"table": "romp", "dry_run": false, "trouble": null}), "table inet romp"),
+            (json!({"table": "romp", "dry_run": true, "trouble": null}), "a dry run"),
+            (json!({"table": "romp", "dry_run": false, "trouble": "no\u{1b}"}), "no\\u{1b}"),
+        ] {
+            let said = super::table(&json!({"bans": [], "nftables": nftables}), 0);
+            assert!(said.starts_with("nobody is banned\n") && said.contains(words), "{said}");
+            assert_eq!(said.lines().count(), if words.is_empty() { 1 } else { 2 });
+        }
     }
 }

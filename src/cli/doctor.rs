@@ -127,7 +127,7 @@ fn child(config: &Config, dir: &Path, pools: &[&Pool]) -> u8 {
     let places = Places::read(dir, config);
     if let Some(user) = config.user.as_ref().filter(|_| privileges::is_root()) {
         let became = privileges::find(user, config.group.as_deref())
-            .and_then(|identity| identity.become_for_good());
+            .and_then(|identity| identity.become_for_good(false));
         if let Err(error) = became {
             // The server itself says what is wrong with that.
             log::debug!("the daemons are not examined: {error}");

@@ -5,7 +5,7 @@
 use super::{CONFIGURATION, FAILED, doctor};
 use crate::ipc::{Role, Seat};
 use crate::master::{self, Master, Outcome};
-use crate::sys::{log as pool_log, signals};
+use crate::sys::{log as pool_log, privileges, signals};
 use crate::{bookkeeper, config, notifier, payments, special, templates, website, worker};
 use std::path::Path;
 
@@ -75,6 +75,10 @@ pub fn run(dir: &Path) -> u8 {
 /// A child's life.
 fn sit(seat: Seat) -> u8 {
     pool_log::tag(&master::tag(seat.role, seat.slot));
+    if let Err(error) = privileges::give_up_firewall() {
+        log::error!("capabilities: {error}");
+        return FAILED;
+    }
     match seat.role {
         Role::Worker => worker::run(seat),
         Role::Templates => templates::run(seat),

@@ -5,9 +5,10 @@ use super::check_tls::{Certificate, for_miners};
 use super::check_website::{Website, website};
 use super::checked::{Forks, LogLevel, Logging, NotifyListener, Redis};
 use super::diagnostics::{nearest, shown};
+use super::nftables::nftables;
 use super::raw::{RawForks, RawPortal};
 use super::values::{Judge, Keys, Scale};
-use super::{Limits, Notifications};
+use super::{Limits, Nftables, Notifications};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -35,6 +36,7 @@ pub(super) struct Portal {
     pub(super) shutdown_timeout: Duration,
     pub(super) redis: Option<Redis>,
     pub(super) limits: Limits,
+    pub(super) nftables: Option<Nftables>,
     pub(super) website: Option<Website>,
     pub(super) tls: Option<Certificate>,
     pub(super) notifications: Option<Notifications>,
@@ -92,6 +94,7 @@ pub(super) fn check(
         redis: raw.redis.as_ref().and_then(|raw| judge.redis(keys, &["redis"], raw)),
         logging: logging(raw, keys, judge),
         limits: super::limits::check(raw, keys, judge),
+        nftables: raw.nftables.as_ref().and_then(|raw| nftables(raw, keys, judge)),
         website: website(raw, keys, ports, judge),
         tls: raw.tls.as_ref().and_then(|raw| for_miners(raw, keys, judge)),
         notifications: notifications(raw, keys, judge),

@@ -2,7 +2,7 @@
 
 mod money;
 
-use super::{Certificate, Limits, Notifications, Secret, Website};
+use super::{Certificate, Limits, Nftables, Notifications, Secret, Website};
 use crate::chain::address::Rules;
 use crate::chain::{Network, PayeeField};
 use crate::pow::Algorithm;
@@ -46,6 +46,9 @@ pub struct Config {
     /// `limits` and `trustedProxies`.
     #[serde(default)]
     pub limits: Limits,
+    /// `nftables`; `None` when the kernel is told nothing.
+    #[serde(default)]
+    pub nftables: Option<Nftables>,
     /// `website`; `None` when it is off.
     #[serde(default)]
     pub website: Option<Website>,

@@ -30,6 +30,9 @@ pub struct Limits {
     pub per_address: u32,
     /// Connections of one IPv6 /48; 0: any number.
     pub per_site: u32,
+    /// Connections that mine for one account; 0: any number.
+    #[serde(default)]
+    pub per_account: u32,
     /// New connections a second of one IPv4 address or one IPv6 /64; 0: any number.
     pub connects_per_second: u32,
     /// Rig names of one address that a worker keeps apart in a day; 0: any number.
@@ -52,6 +55,7 @@ impl Default for Limits {
             output_age: Duration::from_secs(30),
             per_address: 256,
             per_site: 1024,
+            per_account: 0,
             connects_per_second: 20,
             rigs: 256,
             allow: Vec::new(),
@@ -77,8 +81,12 @@ impl Limits {
     /// Whether every address of a network is one that is never banned.
     #[must_use]
     pub fn is_exempt_network(&self, network: &IpNet) -> bool {
-        let mut exempt = self.allow.iter().chain(&self.proxies).copied().chain(loopback());
-        exempt.any(|one| one.contains(network))
+        self.exempt().any(|one| one.contains(network))
+    }
+
+    /// Networks whose addresses are never banned.
+    pub fn exempt(&self) -> impl Iterator<Item = IpNet> {
+        self.allow.iter().chain(&self.proxies).copied().chain(loopback())
     }
 }
 
@@ -249,6 +257,7 @@ pub(super) fn check(raw: &RawPortal, keys: &Keys<'_>, judge: &mut Judge<'_>) -> 
         output_age,
         per_address: written.connections_per_address.unwrap_or(default.per_address),
         per_site: written.connections_per_site.unwrap_or(default.per_site),
+        per_account: written.connections_per_account.unwrap_or(default.per_account),
         connects_per_second,
         rigs: written.rigs_per_address.map_or(default.rigs, |rigs| rigs as usize),
         allow: networks(allow, keys, &["limits", "allow"], wide, judge),

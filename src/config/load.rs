@@ -106,6 +106,7 @@ fn folder(dir: &Path, report: &mut Report) -> Option<Config> {
         template_fallback: portal.template_fallback,
         shutdown_timeout: portal.shutdown_timeout,
         limits: portal.limits,
+        nftables: portal.nftables,
         website: portal.website,
         tls: portal.tls,
         notifications: portal.notifications,

@@ -25,6 +25,7 @@ mod document;
 pub mod limits;
 mod load;
 mod mask;
+mod nftables;
 mod notes;
 mod notifications;
 pub mod phc;
@@ -46,6 +47,7 @@ pub use checked::{
     RewardScheme, Store, VarDiff,
 };
 pub use limits::Limits;
+pub use nftables::Nftables;
 pub use notifications::{EventKind, HookFormat, Mail, MailTls, Notifications, Webhook};
 pub use places::{Key, Places};
 pub use secret::Secret;

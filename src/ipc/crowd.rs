@@ -1,4 +1,5 @@
-//! How many connections an address has over all workers, and how fast they come.
+//! How many connections an address has over all workers, and how fast they come; and how many an
+//! account has.
 //!
 //! All workers accept from one socket, so that none knows of more than its part. Each writes a
 //! table of its own on a shared page, and asks all tables. The tables are count-min sketches: two
@@ -10,7 +11,7 @@
 
 use crate::sys::shared::Shared;
 use std::array;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, Hash, RandomState};
 use std::io;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
@@ -35,6 +36,9 @@ struct Table {
     here: [[AtomicU16; CELLS]; ROWS],
     /// Newcomers: number of the window (12 bits), count of the one before (10), of this one (10).
     came: [[AtomicU32; CELLS]; ROWS],
+    /// Connections that mine for an account. Apart: a farm of thousands must not count for others'
+    /// addresses.
+    accounts: [[AtomicU16; CELLS]; ROWS],
 }
 
 impl Default for Table {
@@ -42,6 +46,7 @@ impl Default for Table {
         Self {
             here: array::from_fn(|_| array::from_fn(|_| AtomicU16::default())),
             came: array::from_fn(|_| array::from_fn(|_| AtomicU32::default())),
+            accounts: array::from_fn(|_| array::from_fn(|_| AtomicU16::default())),
         }
     }
 }
@@ -89,19 +94,38 @@ impl Crowd {
         Ok(Self { tables: Shared::new(slots)?, keys: RandomState::new() })
     }
 
-    fn places(&self, group: Group) -> [usize; ROWS] {
-        let hash = self.keys.hash_one(group);
-        let cell = |bits: u64| usize::try_from(bits % CELLS as u64).unwrap_or(0);
-        [cell(hash), cell(hash >> 32)]
-    }
-
     fn cells<'a, T>(
         &self,
         rows: &'a [[T; CELLS]; ROWS],
         group: Group,
     ) -> impl Iterator<Item = &'a T> + use<'a, T> {
-        let places = self.places(group);
-        rows.iter().zip(places).filter_map(|(row, place)| row.get(place))
+        cells_of(rows, self.key(&group))
+    }
+
+    /// The key of whatever is counted; the same in all processes of this master, and only there.
+    pub fn key(&self, what: &impl Hash) -> u64 {
+        self.keys.hash_one(what)
+    }
+
+    /// For the slot's owner: a connection mines for the account of that key.
+    pub fn enter_account(&self, slot: usize, key: u64) {
+        let Some(table) = self.tables.as_slice().get(slot) else { return };
+        for cell in cells_of(&table.accounts, key) {
+            cell.store(cell.load(Ordering::Relaxed).saturating_add(1), Ordering::Relaxed);
+        }
+    }
+
+    /// For the slot's owner: it does no more.
+    pub fn leave_account(&self, slot: usize, key: u64) {
+        let Some(table) = self.tables.as_slice().get(slot) else { return };
+        for cell in cells_of(&table.accounts, key) {
+            cell.store(cell.load(Ordering::Relaxed).saturating_sub(1), Ordering::Relaxed);
+        }
+    }
+
+    /// Connections that mine for the account of that key.
+    pub fn account(&self, key: u64) -> u32 {
+        self.sum(|table| &table.accounts, key)
     }
 
     /// For the slot's owner: a connection is here, as a newcomer of `now` (monotonic ms).
@@ -138,6 +162,7 @@ impl Crowd {
         let Some(table) = self.tables.as_slice().get(slot) else { return };
         table.here.iter().flatten().for_each(|cell| cell.store(0, Ordering::Relaxed));
         table.came.iter().flatten().for_each(|cell| cell.store(0, Ordering::Relaxed));
+        table.accounts.iter().flatten().for_each(|cell| cell.store(0, Ordering::Relaxed));
     }
 
     /// Connections of the address's IPv4 address or IPv6 /64, and of its IPv6 /48 (else 0).
@@ -147,10 +172,14 @@ impl Crowd {
     }
 
     fn count(&self, group: Group) -> u32 {
+        self.sum(|table| &table.here, self.key(&group))
+    }
+
+    fn sum(&self, rows: fn(&Table) -> &[[AtomicU16; CELLS]; ROWS], key: u64) -> u32 {
         let tables = self.tables.as_slice().iter();
         tables
             .map(|table| {
-                let cells = self.cells(&table.here, group);
+                let cells = cells_of(rows(table), key);
                 cells.map(|cell| u32::from(cell.load(Ordering::Relaxed))).min().unwrap_or(0)
             })
             .sum()
@@ -176,6 +205,13 @@ impl Crowd {
             })
             .sum()
     }
+}
+
+/// The cells of a key, one in each row.
+fn cells_of<T>(rows: &[[T; CELLS]; ROWS], key: u64) -> impl Iterator<Item = &T> {
+    let place = |bits: u64| usize::try_from(bits % CELLS as u64).unwrap_or(0);
+    let places: [usize; ROWS] = [place(key), place(key >> 32)];
+    rows.iter().zip(places).filter_map(|(row, place)| row.get(place))
 }
 
 /// The number of a moment's window, 12 bits: it comes again after eleven hours.
@@ -216,6 +252,19 @@ mod tests {
         crowd.clear(2);
         assert_eq!(crowd.here(&ip("192.0.2.1")), (1, 0));
         assert_eq!(crowd.here(&ip("2001:db8:1:2::7")), (1, 1));
+    }
+
+    #[test]
+    fn accounts_are_counted_over_all_slots_and_apart_from_addresses() {
+        let crowd = Crowd::new(3).unwrap();
+        let (one, other) = (crowd.key(&("bitcoin", "one")), crowd.key(&("litecoin", "one")));
+        (0..3).for_each(|slot| crowd.enter_account(slot, one));
+        crowd.enter(0, &ip("192.0.2.1"), 0);
+        assert_eq!((crowd.account(one), crowd.account(other)), (3, 0));
+        assert_eq!(crowd.here(&ip("192.0.2.1")), (1, 0));
+        crowd.leave_account(1, one);
+        crowd.clear(2);
+        assert_eq!(crowd.account(one), 1);
     }
 
     #[test]

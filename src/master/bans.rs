@@ -2,6 +2,7 @@
 //! each time. Kept over a restart in a small file. Operators see, add and lift them.
 
 use super::Master;
+use super::nftables::Nftables;
 use crate::config::limits::{network, widest};
 use crate::ipc::Message;
 use crate::net::bans::{Ban, Bans};
@@ -45,6 +46,8 @@ pub(super) struct Court {
     changed: bool,
     saved_at: u64,
     failed: bool,
+    /// The kernel, which is told of bans if it is wanted.
+    pub(super) nftables: Nftables,
 }
 
 /// A ban in the file and in `romp bans`.
@@ -62,6 +65,14 @@ impl Entry {
         let until = (ban.until < u64::MAX).then_some(ban.until);
         let Ban { offences, reason, .. } = ban.clone();
         Self { network: *network, until, offences, reason }
+    }
+}
+
+impl Court {
+    /// A ban was spoken or lifted.
+    fn has_changed(&mut self, network: IpNet) {
+        self.changed = true;
+        self.nftables.has_changed(network);
     }
 }
 
@@ -151,8 +162,9 @@ impl Master {
                 until.saturating_sub(unix) / 1000
             );
             self.send_to_workers(&Message::Ban { network, until }, &[], None);
-            self.court.changed = true;
+            self.court.has_changed(network);
         }
+        self.tell_nftables(now);
         if self.court.changed && now.saturating_sub(self.court.saved_at) >= SAVE_MS {
             self.court.saved_at = now;
             self.save_bans();
@@ -190,7 +202,7 @@ impl Master {
         }
         let known = self.kept.bans.remove(network);
         if known {
-            self.court.changed = true;
+            self.court.has_changed(*network);
             self.send_to_workers(&Message::Unban { network: *network }, &[], None);
         }
         known
@@ -199,7 +211,7 @@ impl Master {
     /// `romp bans list`.
     pub(super) fn list_bans(&self) -> Value {
         let bans: Vec<Entry> = self.kept.bans.living(unix_ms()).map(Entry::new).collect();
-        json!({ "bans": bans })
+        json!({ "bans": bans, "nftables": self.show_nftables() })
     }
 
     /// `romp bans add`.
@@ -214,7 +226,7 @@ impl Master {
         // The new one counts, also when it is shorter.
         self.lift(&network);
         self.kept.bans.add(network, Ban { until, offences: 0, reason });
-        self.court.changed = true;
+        self.court.has_changed(network);
         self.send_to_workers(&Message::Ban { network, until }, &[], None);
         log::warn!("{network}: banned by the operator");
         json!({ "network": network })

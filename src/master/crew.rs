@@ -147,7 +147,10 @@ impl Master {
     /// Collects ended children, their last words first.
     pub(super) fn reap(&mut self, now: u64) {
         while let Some((pid, how)) = fork::reap() {
-            let Some(row) = self.fleet.row_of(pid) else { continue };
+            let Some(row) = self.fleet.row_of(pid) else {
+                self.nftables_ended(pid, how, now);
+                continue;
+            };
             let name = self.name(pid);
             self.hear_out(row);
             self.hang_up(row);

@@ -12,6 +12,7 @@ mod fleet;
 mod home;
 mod kept;
 mod moves;
+mod nftables;
 mod notify;
 mod orphans;
 mod ports;
@@ -396,7 +397,7 @@ fn become_user(config: &Config) -> Result<(), Error> {
     }
     home::hand_over(config, &identity).map_err(Error::Words)?;
     identity
-        .become_for_good()
+        .become_for_good(config.nftables.is_some())
         .map_err(|error| Error::Words(format!("cannot become user `{user}`: {error}")))
 }
 

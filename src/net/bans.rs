@@ -111,6 +111,12 @@ impl Bans {
         )
     }
 
+    /// When the ban of exactly this network ends; `None`: it is not banned.
+    #[must_use]
+    pub fn until(&self, network: &IpNet, now: u64) -> Option<u64> {
+        self.by_network.get(network).map(|ban| ban.until).filter(|until| *until > now)
+    }
+
     /// Forgets bans that ended longer ago than the memory reaches.
     pub fn expire(&mut self, now: u64) {
         while let Some((until, network)) = self.by_end.first().copied()

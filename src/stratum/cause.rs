@@ -57,6 +57,8 @@ pub enum Cause {
     TlsFailed,
     /// No TLS where nothing else is spoken.
     NotTls,
+    /// As many connections mine for its account as are allowed: the name is refused.
+    TooManyOfAccount,
 }
 
 impl Cause {
@@ -64,7 +66,7 @@ impl Cause {
     pub const COUNT: usize = Self::ALL.len();
 
     /// Every cause, in the order of the discriminants.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::Banned,
         Self::TooMany,
         Self::ConnectRate,
@@ -90,6 +92,7 @@ impl Cause {
         Self::MadeRoom,
         Self::TlsFailed,
         Self::NotTls,
+        Self::TooManyOfAccount,
     ];
 
     /// The stable name in `romp status --json`.
@@ -121,6 +124,7 @@ impl Cause {
             Self::MadeRoom => "made-room",
             Self::TlsFailed => "tls-failed",
             Self::NotTls => "not-tls",
+            Self::TooManyOfAccount => "too-many-of-account",
         }
     }
 
@@ -153,6 +157,7 @@ impl Cause {
             Self::MadeRoom => "made room for newcomers: it had no share accepted",
             Self::TlsFailed => "TLS failed or took too long",
             Self::NotTls => "no TLS on a port that speaks nothing else",
+            Self::TooManyOfAccount => "too many connections for its account",
         }
     }
 

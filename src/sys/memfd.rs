@@ -27,6 +27,14 @@ pub fn sealed(name: &str, bytes: &[u8]) -> io::Result<OwnedFd> {
     Ok(file.into())
 }
 
+/// An empty memory file to be written.
+///
+/// # Errors
+/// When the operating system refuses.
+pub fn empty(name: &str) -> io::Result<File> {
+    Ok(File::from(memfd_create(name, MFdFlags::MFD_CLOEXEC)?))
+}
+
 /// The whole contents. Does not move the file's position, which all its readers share.
 ///
 /// # Errors

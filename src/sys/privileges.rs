@@ -1,5 +1,6 @@
 //! Becoming an ordinary user after the ports are bound, with no way back.
 
+use caps::{CapSet, Capability, CapsHashSet};
 use nix::fcntl::{AtFlags, OFlag};
 use nix::sys::prctl;
 use nix::sys::stat::{Mode, umask};
@@ -102,11 +103,12 @@ impl Identity {
         Ok(())
     }
 
-    /// Becomes the user for good: groups, group, user, then proof that root is out of reach.
+    /// Becomes the user for good: groups, group, user, then proof that root is out of reach. May
+    /// keep one capability, that of changing the firewall.
     ///
     /// # Errors
     /// When any step fails; the process must then end.
-    pub fn become_for_good(&self) -> io::Result<()> {
+    pub fn become_for_good(&self, keeps_firewall: bool) -> io::Result<()> {
         let name = CString::new(self.name.as_str()).map_err(io::Error::other)?;
         if self.uid.is_root() {
             return Err(io::Error::other("`user` must not be root"));
@@ -114,7 +116,15 @@ impl Identity {
         setgroups(&[])?;
         initgroups(&name, self.gid)?;
         setgid(self.gid)?;
+        prctl::set_keepcaps(keeps_firewall)?;
         setuid(self.uid)?;
+        if keeps_firewall {
+            let only = CapsHashSet::from([Capability::CAP_NET_ADMIN]);
+            for set in [CapSet::Effective, CapSet::Permitted] {
+                caps::set(None, set, &only).map_err(io::Error::other)?;
+            }
+            prctl::set_keepcaps(false)?;
+        }
         if setuid(Uid::from_raw(0)).is_ok() || geteuid() != self.uid || getuid() != self.uid {
             return Err(io::Error::other("privileges came back after they were dropped"));
         }
@@ -124,6 +134,30 @@ impl Identity {
 
 fn named(path: &Path, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}
+
+/// Lets programs that this process starts change the firewall, if it may do so itself: whoever is
+/// root need not be asked, others have `CAP_NET_ADMIN` or the program fails and says so.
+pub fn lend_firewall() {
+    let firewall = Capability::CAP_NET_ADMIN;
+    let lent = [CapSet::Inheritable, CapSet::Ambient].map(|set| caps::raise(None, set, firewall));
+    if let Some(error) = lent.into_iter().find_map(Result::err) {
+        log::debug!("CAP_NET_ADMIN: {error}");
+    }
+}
+
+/// In a child: it never changes the firewall, whatever happens in it.
+///
+/// # Errors
+/// When the operating system refuses.
+pub fn give_up_firewall() -> io::Result<()> {
+    let firewall = Capability::CAP_NET_ADMIN;
+    for set in [CapSet::Ambient, CapSet::Inheritable, CapSet::Effective, CapSet::Permitted] {
+        if caps::has_cap(None, set, firewall).map_err(io::Error::other)? {
+            caps::drop(None, set, firewall).map_err(io::Error::other)?;
+        }
+    }
+    Ok(())
 }
 
 /// What every process does, whoever it runs as: no new privileges through setuid programs, no

@@ -73,6 +73,7 @@ pub(crate) fn pool(daemons: Vec<Daemon>) -> Pool {
 fn config(dir: &Path, pool: Pool) -> Config {
     Config {
         limits: crate::config::Limits::default(),
+        nftables: None,
         website: None,
         tls: None,
         notifications: None,

@@ -69,10 +69,13 @@ impl Worker {
         }
     }
 
-    /// Counts a connection no longer with its address, here.
+    /// Counts a connection no longer with its address and its accounts, here.
     pub(super) fn uncount(&self, miner: &Miner) {
         if let Some(address) = &miner.counted {
             self.board.crowd.leave(self.slot, address);
+        }
+        for account in &miner.accounts {
+            self.board.crowd.leave_account(self.slot, *account);
         }
     }
 

@@ -1,5 +1,6 @@
 //! What miners say: lines to the session, its wishes performed.
 
+use super::account::Accounts;
 use super::authorize::{self, Addresses, Check, PATIENCE_MS, TRY_AGAIN};
 use super::coin::Coin;
 use super::desk::{Desk, News};
@@ -25,6 +26,7 @@ pub(super) struct Room<'a> {
     pub(super) addresses: &'a mut Addresses,
     pub(super) starts: &'a Starts,
     pub(super) desk: &'a Desk,
+    pub(super) accounts: Accounts<'a>,
     /// What a proof of work of the coin takes.
     pub(super) cost: Cost,
     pub(super) now: Now,
@@ -77,6 +79,7 @@ impl Worker {
             addresses: &mut self.addresses,
             starts: &self.starts,
             desk: &self.desk,
+            accounts: Accounts { board: &self.board, slot: self.slot },
             now,
         };
         Some(serve(miner, &mut room))
@@ -320,6 +323,9 @@ impl Room<'_> {
             miner.waiting = Some(Waiting { request, since });
             return Vec::new();
         };
+        let (coin, name) = (self.coin.id(), &request.name);
+        let enter = |()| self.accounts.enter(miner, coin, name, self.limits);
+        let verdict = verdict.and_then(enter);
         if verdict.is_ok() {
             self.coin.retarget(&request.name, miner.session.difficulty().weight, self.now.unix);
             let (coin, address) = (self.coin.id(), miner.address);

@@ -82,6 +82,8 @@ pub(crate) struct Miner {
     pub(crate) awaits_header: bool,
     /// The address that it is counted with among all workers' connections.
     pub(crate) counted: Option<IpAddr>,
+    /// Keys of the accounts that it is counted for among them.
+    pub(crate) accounts: Vec<u64>,
     /// Names whose shares were accepted, and what those are credited to if that is another name.
     pub(crate) credits: Vec<(String, Option<String>)>,
     /// Late shares that were hashed on the present tip.
@@ -150,6 +152,7 @@ impl Miner {
             heard: false,
             awaits_header: false,
             counted: None,
+            accounts: Vec::new(),
             credits: Vec::new(),
             late: 0,
             shown: None,

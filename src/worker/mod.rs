@@ -7,6 +7,7 @@
 //! `courtesy`, `fallback`, `memory` and `authorize` know no sockets.
 
 mod accept;
+mod account;
 mod admit;
 mod adopt;
 mod arrive;

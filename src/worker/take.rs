@@ -1,6 +1,7 @@
 //! Taking miners over: from another worker, with all that it knew; or after a worker's death, with
 //! what it had noted on the roster.
 
+use super::account::Accounts;
 use super::jobs::{Found, Inherited, Posted};
 use super::miner::Miner;
 use super::passing::{Passenger, Passing};
@@ -99,6 +100,10 @@ impl Worker {
     pub(super) fn settle_in(&mut self, mut miner: Miner, now: Now) {
         if let Some(address) = &miner.counted {
             self.board.crowd.move_in(self.slot, address);
+        }
+        if let Some(gate) = self.gates.get(&miner.port) {
+            let accounts = Accounts { board: &self.board, slot: self.slot };
+            accounts.enter_again(&mut miner, &gate.coin, &self.config.limits);
         }
         let entry = self.miners.vacant_entry();
         let key = entry.key();

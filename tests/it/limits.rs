@@ -84,6 +84,60 @@ fn an_address_has_so_many_connections_and_no_more() {
     });
 }
 
+/// An account has so many connections, wherever they come from.
+#[test]
+fn an_account_has_so_many_connections_and_no_more() {
+    const OTHER: &str = "mi4iBXbBsydtcc5yFmsff2zCFVX4XG7qJc";
+    let _alone = alone();
+    let stub = Stub::start(&["segwit"]);
+    let port = free_port();
+    let pool = proxied(port, &stub);
+    let limits = json!({"connectionsPerAccount": 3, "allow": ["203.0.113.99"]});
+    let mut romp = start(2, &pool, limits);
+    let (mut next, mut all) = (0, Vec::new());
+    let mut login = |name: &str| {
+        next += 1;
+        let source = format!("10.0.{}.{}", next / 256, next % 256);
+        Client::connect_as(port, &source).unwrap().logged_in(name)
+    };
+    all.extend((0..3).map(|rig| login(&format!("{ADDRESS}.{rig}")).unwrap()));
+    let told = login(ADDRESS).unwrap_err().to_string();
+    assert!(told.contains("3 connections mine for"), "{told}");
+    assert_eq!(refused(&romp, "too-many-of-account"), 1);
+    // Others are served; two rigs of one connection are one connection; some have no limit.
+    assert!(login(OTHER).unwrap().mine().unwrap().0);
+    let answer = all[0].request("mining.authorize", &json!([format!("{ADDRESS}.x"), ""])).unwrap();
+    assert_eq!(answer["result"], json!(true), "{answer}");
+    let mut allowed = Client::connect_as(port, "203.0.113.99").unwrap().logged_in(ADDRESS).unwrap();
+    assert!(allowed.mine().unwrap().0);
+    // Who leaves makes room, and so does a dead worker.
+    all.pop();
+    wait_until("the place that was left", seconds(20), || {
+        login(ADDRESS).is_ok_and(|client| {
+            all.push(client);
+            true
+        })
+    });
+    assert!(login(ADDRESS).is_err());
+    for pid in romp.pids("worker") {
+        crate::harness::kill(pid, Signal::SIGKILL);
+    }
+    wait_until("new workers", seconds(30), || romp.pids("worker").len() == 2);
+    let mut again: Vec<Client> = Vec::new();
+    wait_until("all places to be free", seconds(30), || {
+        again.extend(login(ADDRESS));
+        again.len() == 3
+    });
+    assert!(login(ADDRESS).is_err());
+    romp.set("limits", Some(json!({"connectionsPerAccount": 4})));
+    crate::harness::kill(romp.process().pid(), Signal::SIGHUP);
+    wait_until("the higher limit", seconds(20), || {
+        again.extend(login(ADDRESS));
+        again.len() == 4
+    });
+    assert!(login(ADDRESS).is_err());
+}
+
 /// NOMP A11, reliability S10, S11.
 #[test]
 fn only_trusted_proxies_are_believed() {

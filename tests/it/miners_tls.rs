@@ -1,42 +1,21 @@
 //! TLS for miners: OpenSSL's client and one of rustls, beside plain miners on one port.
 
 use crate::harness::{
-    ADDRESS, Client, Pool, Romp, Stub, alone, certificate, free_port, kill, seconds, tls, wait_for,
-    wait_until,
+    ADDRESS, Client, Pool, Romp, Stub, alone, certificate, free_port, kill, seconds, through_tls,
+    tls, wait_for, wait_until,
 };
 use nix::sys::signal::Signal;
 use serde_json::json;
-use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 const EASY: f64 = 1e-9;
 
-/// A port on which plain bytes go through a TLS connection to the pool's port, for one client.
-fn through_tls(port: u16, cert: &str) -> u16 {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
-    let own = listener.local_addr().expect("bound").port();
-    let cert = cert.to_owned();
-    std::thread::spawn(move || {
-        let (mut plain, _) = listener.accept().expect("the client");
-        let mut far = tls(port, &cert).expect("TLS with that certificate");
-        let moment = Some(Duration::from_millis(2));
-        plain.set_read_timeout(moment).expect("a deadline");
-        far.sock.set_read_timeout(moment).expect("a deadline");
-        let mut bytes = [0; 16 << 10];
-        // Whoever ends, ends both.
-        while pass(&mut plain, &mut far, &mut bytes) && pass(&mut far, &mut plain, &mut bytes) {}
-    });
-    own
-}
-
-fn pass(from: &mut impl Read, to: &mut impl Write, bytes: &mut [u8]) -> bool {
-    match from.read(bytes) {
-        Ok(0) => false,
-        Ok(count) => to.write_all(&bytes[..count]).and_then(|()| to.flush()).is_ok(),
-        Err(error) => matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut),
-    }
+/// A miner over TLS.
+fn login(port: u16, cert: &str) -> Client {
+    let far = tls(port, cert).expect("TLS with that certificate");
+    Client::login(through_tls(far), ADDRESS).expect("login over TLS")
 }
 
 #[test]
@@ -79,8 +58,8 @@ fn miners_speak_tls_and_plain_on_one_port() {
     }
 
     // Shares through a TLS library of the client's own, and plain ones beside it.
-    let mut secret = Client::login(through_tls(both, &first), ADDRESS).expect("login over TLS");
-    let mut alone = Client::login(through_tls(only, &first), ADDRESS).expect("login over TLS");
+    let mut secret = login(both, &first);
+    let mut alone = login(only, &first);
     let mut plain = Client::login(both, ADDRESS).expect("login");
     for _ in 0..20 {
         for client in [&mut secret, &mut alone, &mut plain] {

@@ -1,4 +1,4 @@
-//! `limits` of `config.json` as written.
+//! `limits` and `nftables` of `config.json` as written.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -13,6 +13,8 @@ pub(in crate::config) struct RawLimits {
     pub(in crate::config) connections_per_address: Option<u32>,
     /// Connections of one IPv6 /48; default 1024.
     pub(in crate::config) connections_per_site: Option<u32>,
+    /// Connections that mine for one account, rigs and all, of one coin; default any number.
+    pub(in crate::config) connections_per_account: Option<u32>,
     /// New connections a second of one address, over ten seconds; default 20.
     pub(in crate::config) connects_per_second: Option<u32>,
     /// Bytes of a line before a name is authorised; default 4096.
@@ -51,4 +53,18 @@ pub(in crate::config) struct RawLimits {
     pub(in crate::config) output_timeout: Option<f64>,
     /// Rig names of one address that are kept apart by one worker in one day; default 256.
     pub(in crate::config) rigs_per_address: Option<u32>,
+}
+
+/// Bans told to the kernel, too: it drops what begins a connection from there.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub(in crate::config) struct RawNftables {
+    /// Tell it; default false.
+    pub(in crate::config) enabled: Option<bool>,
+    /// Table of the family inet that is made for this; begins with "romp"; default romp.
+    pub(in crate::config) table: Option<String>,
+    /// Only log and check what would be told; default false.
+    pub(in crate::config) dry_run: Option<bool>,
+    /// The program; default nft.
+    pub(in crate::config) program: Option<String>,
 }

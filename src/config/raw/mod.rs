@@ -11,7 +11,7 @@ mod pool;
 mod portal;
 
 pub(super) use coin::{RawBytes, RawCoin, RawFlag};
-pub(super) use limits::RawLimits;
+pub(super) use limits::{RawLimits, RawNftables};
 pub(super) use notifications::{RawMail, RawNotifications, RawWebhook};
 pub(super) use parts::{RawDaemon, RawForks, RawPortTls, RawRedis, RawSecret};
 pub(super) use pool::{RawBanning, RawMpos, RawPool, RawVarDiff};

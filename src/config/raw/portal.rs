@@ -1,6 +1,6 @@
 //! `config.json` as written.
 
-use super::limits::RawLimits;
+use super::limits::{RawLimits, RawNftables};
 use super::notifications::RawNotifications;
 use super::parts::{RawForks, RawRedis, RawSecret};
 use super::pool::{RawPool, RawPort};
@@ -43,6 +43,8 @@ pub(in crate::config) struct RawPortal {
     pub(in crate::config) cli_port: Option<u16>,
     /// What connections and addresses may do.
     pub(in crate::config) limits: Option<RawLimits>,
+    /// Bans told to the kernel, too.
+    pub(in crate::config) nftables: Option<RawNftables>,
     /// Networks of HAProxy and the like whose PROXY headers are believed; default loopback.
     pub(in crate::config) trusted_proxies: Option<Vec<String>>,
     /// Worker processes.

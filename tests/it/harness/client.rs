@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use socket2::{Domain, Socket, Type};
 use std::io::{BufRead, BufReader, Error, ErrorKind, Result, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 /// The work a client has.
@@ -87,10 +87,19 @@ impl Client {
 
     /// Connects only, from an address of its own, so that limits per address count it alone.
     pub(crate) fn connect_from(source: Ipv4Addr, port: u16) -> Result<Self> {
-        let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
-        socket.bind(&SocketAddr::from((source, 0)).into())?;
         let pool = SocketAddr::from(([127, 0, 0, 1], port));
-        socket.connect_timeout(&pool.into(), Duration::from_secs(5))?;
+        Self::connect_between(source.into(), pool, Duration::from_secs(5))
+    }
+
+    /// Connects only, from one address to another.
+    pub(crate) fn connect_between(
+        source: IpAddr,
+        pool: SocketAddr,
+        wait: Duration,
+    ) -> Result<Self> {
+        let socket = Socket::new(Domain::for_address(pool), Type::STREAM, None)?;
+        socket.bind(&SocketAddr::new(source, 0).into())?;
+        socket.connect_timeout(&pool.into(), wait)?;
         Self::over(socket.into())
     }
 

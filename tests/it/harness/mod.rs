@@ -8,6 +8,7 @@ mod http;
 mod litecoin;
 mod load;
 mod mariadb;
+mod network;
 mod old_wallet;
 mod process;
 mod proxy;
@@ -23,8 +24,9 @@ pub(crate) use client::{Attempt, Client, hex, scrypt, to_hex};
 pub(crate) use litecoin::{NO_MWEB, Pair, to_satoshi};
 pub(crate) use load::{Connector, Load};
 pub(crate) use mariadb::MariaDb;
+pub(crate) use network::in_own_network;
 pub(crate) use old_wallet::{Fate, OldWallet};
-pub(crate) use process::{Process, is_alive, kill};
+pub(crate) use process::{Process, is_alive, kill, system};
 pub(crate) use proxy::{Proxy, Trick};
 pub(crate) use redis::Redis;
 pub(crate) use romp::{
@@ -33,7 +35,7 @@ pub(crate) use romp::{
 pub(crate) use rpc::Rpc;
 pub(crate) use sink::{Post, Posted, Sink};
 pub(crate) use stub::{KEY, Mood, Stub};
-pub(crate) use tls::{certificate, tls};
+pub(crate) use tls::{certificate, through_tls, tls, tls_over};
 
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicU16, Ordering};

@@ -22,7 +22,7 @@ impl Process {
     /// `setpriv --pdeathsig` (util-linux) makes the kernel kill it when this test dies.
     pub(crate) fn start<S: AsRef<OsStr>>(program: S, args: &[&str], output: &Path) -> Self {
         let log = File::options().create(true).append(true).open(output).expect("output file");
-        let child = Command::new("setpriv")
+        let child = system("setpriv")
             .args(["--pdeathsig", "KILL"])
             .arg(program.as_ref())
             .args(args)
@@ -73,6 +73,14 @@ impl Drop for Process {
             eprintln!("--- {} ---\n{}", self.output.display(), &printed[from..]);
         }
     }
+}
+
+/// A program of the system, also of those that ordinary users do not find.
+pub(crate) fn system(program: &str) -> Command {
+    let mut command = Command::new(program);
+    let path = std::env::var("PATH").unwrap_or_default();
+    command.env("PATH", format!("{path}:/usr/sbin:/sbin"));
+    command
 }
 
 /// Signals a process; one that is gone already is no error.
