@@ -22,6 +22,7 @@ mod hasher;
 mod hear;
 mod jobs;
 pub mod judge;
+mod keeper;
 mod members;
 mod memory;
 mod miner;
@@ -48,6 +49,7 @@ use extranonce::Extranonces;
 use hasher::Hasher;
 use hear::LastHeard;
 use jobs::Numbers;
+use keeper::Keeper;
 use memory::Memory;
 use miner::Miner;
 use reply::Batches;
@@ -121,6 +123,8 @@ struct Worker {
     departed: Memory<IpNet, Conduct>,
     addresses: Addresses,
     starts: Starts,
+    /// `None` when the last words are said.
+    keeper: Option<Keeper>,
     batches: Batches,
     /// Miners with something to hear, and those with something to send or to settle.
     ready: Vec<usize>,
@@ -199,6 +203,7 @@ impl Worker {
             departed: Memory::new(DEPARTED),
             addresses: Addresses::default(),
             starts: Starts::default(),
+            keeper: Some(Keeper::new(&config.data_dir, slot, Now { mono, unix })?),
             batches: Batches::default(),
             ready: Vec::new(),
             last_heard: LastHeard::default(),
@@ -227,6 +232,8 @@ impl Worker {
             let coin = Coin::new(pool.clone(), &config, slot, mono)?;
             worker.coins.insert(id.clone(), coin);
         }
+        let unit = |coin: &str| worker.coins.get(coin).map(|coin| coin.unit);
+        worker.starts.recall(keeper::load(&config.data_dir, unit), mono);
         worker.open_gates(listeners)?;
         worker.publish(worker.now());
         worker.channel.send(&Message::Ready, &[])?;
