@@ -19,6 +19,7 @@ mod scenarios;
 mod server;
 mod site;
 mod stub;
+mod tls;
 
 use report::Report;
 use scenarios::Bench;
@@ -27,7 +28,7 @@ use std::path::PathBuf;
 const USAGE: &str = "usage: scripts/bench [--quick] [--redis] [--only NAME,...] [--binary ROMP] \
                      [--out FOLDER]\nscenarios: shares scrypt x11 mixed miners workers coins growth latency \
                      memory block connect idle rounds \
-                     site";
+                     site tls";
 
 fn main() {
     let mut arguments: Vec<String> = std::env::args().skip(1).collect();

@@ -8,7 +8,7 @@ use super::super::text::{ago, amount, coins, difficulty, duration, percent, rate
 use super::super::v1::fee;
 use super::chart::{self, Chart, Series};
 use super::words;
-use crate::config::Pool;
+use crate::config::{Pool, PortTls};
 use crate::rewards::Amount;
 use serde_json::Value;
 
@@ -77,7 +77,27 @@ pub(super) struct PortView {
     pub(super) is_variable: bool,
     pub(super) scheme: &'static str,
     pub(super) is_solo: bool,
+    pub(super) tls: PortTls,
 }
+
+impl PortView {
+    /// What miners' addresses of it begin with.
+    pub(super) fn protocol(&self) -> &'static str {
+        if self.tls == PortTls::Only { ENCRYPTED } else { "stratum+tcp" }
+    }
+
+    /// Whether it speaks TLS, in a word.
+    pub(super) fn encryption(&self) -> &'static str {
+        match self.tls {
+            PortTls::Off => "no",
+            PortTls::Both => "if you like",
+            PortTls::Only => "always",
+        }
+    }
+}
+
+/// What most miners' addresses begin with for TLS.
+pub(super) const ENCRYPTED: &str = "stratum+ssl";
 
 /// A daemon.
 #[derive(Debug)]
@@ -333,6 +353,7 @@ fn ports(pool: &Pool) -> Vec<PortView> {
             "pplns" => "by the last work (PPLNS)",
             _ => "the finder's (solo)",
         },
+        tls: rules.tls,
     };
     pool.ports.iter().map(one).collect()
 }
