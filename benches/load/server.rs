@@ -130,9 +130,13 @@ impl Server {
                 "networks": {"main": {"pubkeyHash": 0, "scriptHash": 5, "segwitHrp": "bc"}},
             });
             write(&dir.path().join(format!("coins/{coin}.json")), &keys);
+            let mut rules = json!({"diff": DIFFICULTY});
+            if setting.tls {
+                rules["tls"] = json!(true);
+            }
             let pool = json!({
                 "enabled": true, "coin": format!("{coin}.json"), "address": ADDRESS,
-                "ports": {port.to_string(): {"diff": DIFFICULTY, "tls": setting.tls}},
+                "ports": {port.to_string(): rules},
                 "daemons": [{"host": "127.0.0.1", "port": setting.daemon_port, "user": "bench",
                     "password": "bench"}],
                 "jobRebroadcastTimeout": 3600, "staleWorkTimeout": 7200,

@@ -6,7 +6,8 @@ use super::super::routes::Site;
 use super::super::text::{host_of, shown};
 use super::frame::Frame;
 use super::page_or_part;
-use super::view::{self, PoolView, PortView};
+use super::ports::{ENCRYPTED, PortView};
+use super::view::{self, PoolView};
 use crate::config::PortTls;
 use crate::sys::clock::unix_ms;
 use askama::Template;
@@ -159,7 +160,7 @@ pub(super) fn page(
         let (url, user) =
             (format!("{}://{host}:{}", port.protocol(), port.port), format!("{address}.rig1"));
         let is_choice = port.tls == PortTls::Both;
-        let encrypted = is_choice.then(|| format!("{}://{host}:{}", view::ENCRYPTED, port.port));
+        let encrypted = is_choice.then(|| format!("{}://{host}:{}", ENCRYPTED, port.port));
         let has_tls = view.ports.iter().any(|port| port.tls != PortTls::Off);
         let commands = commands(&view.algorithm, hardware_id, &url, &user);
         let ports = ports.collect();
