@@ -20,6 +20,7 @@ mod server;
 mod site;
 mod slow;
 mod stub;
+mod tls;
 
 use report::Report;
 use scenarios::Bench;
@@ -28,7 +29,7 @@ use std::path::PathBuf;
 const USAGE: &str = "usage: scripts/bench [--quick] [--redis] [--only NAME,...] [--binary ROMP] \
                      [--out FOLDER]\nscenarios: shares scrypt x11 mixed miners workers coins growth latency \
                      memory block connect idle rounds \
-                     site slow";
+                     site slow tls";
 
 fn main() {
     let mut arguments: Vec<String> = std::env::args().skip(1).collect();

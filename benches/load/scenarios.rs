@@ -11,7 +11,7 @@ use std::time::Duration;
 type Scenario = (&'static str, fn(&mut Bench));
 
 /// Every scenario by its name.
-pub(crate) const ALL: [Scenario; 16] = [
+pub(crate) const ALL: [Scenario; 17] = [
     ("shares", Bench::shares),
     ("scrypt", Bench::scrypt),
     ("x11", Bench::x11),
@@ -28,6 +28,7 @@ pub(crate) const ALL: [Scenario; 16] = [
     ("rounds", Bench::rounds),
     ("site", Bench::site),
     ("slow", Bench::slow),
+    ("tls", Bench::tls),
 ];
 
 /// The run.
@@ -84,10 +85,7 @@ impl Bench {
         coins: usize,
     ) -> Scene {
         let stub = Stub::start();
-        let (binary, redis, daemon_port) = (self.binary.clone(), self.redis, stub.port);
-        let setting =
-            Setting { binary, workers, coins, algorithms, redis, daemon_port, site: None };
-        let server = Server::start(&setting);
+        let server = Server::start(&Setting { workers, coins, algorithms, ..self.setting(&stub) });
         let processes = server.processes();
         Scene { load: Load::new(), server, stub, processes, accepted: 0 }
     }
@@ -95,16 +93,22 @@ impl Bench {
     /// A pool with a web site and a year of history, no miners yet.
     pub(crate) fn site_scene(&self, miners: usize) -> (Load, Server, Stub) {
         let stub = Stub::start();
-        let server = Server::start(&Setting {
+        let server = Server::start(&Setting { site: Some(miners), ..self.setting(&stub) });
+        (Load::new(), server, stub)
+    }
+
+    /// One worker and one coin.
+    pub(crate) fn setting(&self, stub: &Stub) -> Setting {
+        Setting {
             binary: self.binary.clone(),
             workers: 1,
             coins: 1,
             algorithms: &["sha256"],
             redis: self.redis,
             daemon_port: stub.port,
-            site: Some(miners),
-        });
-        (Load::new(), server, stub)
+            site: None,
+            tls: false,
+        }
     }
 
     /// Mines with so many miners and shares in flight; microseconds of CPU for each accepted share.

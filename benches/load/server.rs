@@ -26,6 +26,8 @@ pub(crate) struct Setting {
     pub(crate) daemon_port: u16,
     /// With a web site, and a year of history for so many miners.
     pub(crate) site: Option<usize>,
+    /// Ports speak TLS, too.
+    pub(crate) tls: bool,
 }
 
 /// romp in a folder of its own.
@@ -70,6 +72,14 @@ fn limits(binary: &Path, config: &mut Value) {
     }
 }
 
+/// A certificate that it signed itself.
+fn certify(dir: &Path) {
+    let names = vec!["localhost".to_owned()];
+    let made = rcgen::generate_simple_self_signed(names).expect("a certificate");
+    std::fs::write(dir.join("cert.pem"), made.cert.pem()).expect("a certificate");
+    std::fs::write(dir.join("key.pem"), made.signing_key.serialize_pem()).expect("a key");
+}
+
 fn write(path: &Path, value: &Value) {
     use std::os::unix::fs::PermissionsExt;
     std::fs::write(path, value.to_string()).expect("a file of the configuration");
@@ -99,6 +109,10 @@ impl Server {
                 "enabled": true, "port": site_port, "stats": {"updateInterval": 5},
             });
         }
+        if setting.tls {
+            certify(dir.path());
+            config["tls"] = json!({"cert": "cert.pem", "key": "key.pem"});
+        }
         let redis = setting.redis.then(|| {
             let port = free_port();
             config["redis"] = json!({"host": "127.0.0.1", "port": port});
@@ -116,9 +130,13 @@ impl Server {
                 "networks": {"main": {"pubkeyHash": 0, "scriptHash": 5, "segwitHrp": "bc"}},
             });
             write(&dir.path().join(format!("coins/{coin}.json")), &keys);
+            let mut rules = json!({"diff": DIFFICULTY});
+            if setting.tls {
+                rules["tls"] = json!(true);
+            }
             let pool = json!({
                 "enabled": true, "coin": format!("{coin}.json"), "address": ADDRESS,
-                "ports": {port.to_string(): {"diff": DIFFICULTY}},
+                "ports": {port.to_string(): rules},
                 "daemons": [{"host": "127.0.0.1", "port": setting.daemon_port, "user": "bench",
                     "password": "bench"}],
                 "jobRebroadcastTimeout": 3600, "staleWorkTimeout": 7200,
@@ -159,6 +177,11 @@ impl Server {
             .map_or(0, |coins| coins.values().filter(|coin| coin["state"] == "fresh").count());
         let processes = setting.workers + 3 + usize::from(setting.site.is_some());
         fresh == setting.coins && self.processes().len() == processes
+    }
+
+    /// The certificate of the ports, PEM.
+    pub(crate) fn certificate(&self) -> String {
+        std::fs::read_to_string(self.dir.path().join("cert.pem")).expect("a certificate")
     }
 
     /// Port of the web site.

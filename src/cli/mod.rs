@@ -28,7 +28,7 @@ mod thresholds;
 use crate::miner;
 use crate::pow::Algorithm;
 use clap::builder::PossibleValuesParser;
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -212,7 +212,7 @@ enum Command {
         /// Threads
         #[arg(short, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
         threads: u16,
-        /// Pool, e.g. stratum+tcp://127.0.0.1:3032
+        /// Pool, e.g. stratum+tcp://127.0.0.1:3032, or stratum+ssl://pool.example:3033 with TLS
         #[arg(short = 'o', value_name = "URL")]
         url: String,
         /// Worker name: address, or address.rig
@@ -224,7 +224,33 @@ enum Command {
         /// End after so many seconds
         #[arg(long)]
         seconds: Option<u64>,
+        #[command(flatten)]
+        tls: MinerTls,
     },
+}
+
+/// TLS of the built-in miner.
+#[derive(Debug, Args)]
+struct MinerTls {
+    /// TLS, whatever the address says; a certificate that browsers would believe is wanted
+    #[arg(long)]
+    tls: bool,
+    /// TLS; a certificate of this PEM file, or one that they have signed, is wanted
+    #[arg(long, value_name = "FILE", conflicts_with = "tls_insecure")]
+    tls_ca: Option<PathBuf>,
+    /// TLS; any certificate will do
+    #[arg(long)]
+    tls_insecure: bool,
+}
+
+impl MinerTls {
+    fn trust(self) -> Option<miner::Trust> {
+        match self.tls_ca {
+            Some(file) => Some(miner::Trust::File(file)),
+            None if self.tls_insecure => Some(miner::Trust::Any),
+            None => self.tls.then_some(miner::Trust::Web),
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -279,13 +305,14 @@ pub fn main() -> ExitCode {
         Command::Blocknotify { pool, password, coin, hash } => {
             blocknotify::run(&pool, &password, &coin, &hash)
         }
-        Command::Miner { algorithm, n, threads, url, user, password, seconds } => {
+        Command::Miner { algorithm, n, threads, url, user, password, seconds, tls } => {
             let algorithm = match n.of(&algorithm) {
                 Ok(algorithm) => algorithm,
                 Err(error) => return ExitCode::from(pow::refuse(&error)),
             };
             let threads = usize::from(threads);
-            miner::run(miner::Options { algorithm, threads, url, user, password, seconds })
+            let tls = tls.trust();
+            miner::run(miner::Options { algorithm, threads, url, tls, user, password, seconds })
         }
     })
 }

@@ -61,7 +61,7 @@ pub(crate) fn enter(data_dir: &Path) -> Result<File, String> {
 
 /// What romp keeps in `dataDir`. Nothing else there is given away: the folder may be one that
 /// others use, too.
-const OURS: [&str; 10] = [
+const OURS: [&str; 11] = [
     "romp.lock",
     "romp.sock",
     "bans.json",
@@ -72,6 +72,7 @@ const OURS: [&str; 10] = [
     "book",
     "history",
     "notifier",
+    "starts",
 ];
 
 /// Gives `dataDir`, what romp keeps there, and the log to the user.

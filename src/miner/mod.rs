@@ -7,7 +7,9 @@ mod address;
 mod job;
 mod protocol;
 mod shell;
+mod way;
 
+pub use crate::net::connector::Trust;
 use crate::pow::Algorithm;
 
 /// What to mine and where.
@@ -17,8 +19,10 @@ pub struct Options {
     pub algorithm: Algorithm,
     /// Hashing threads; at least one is started.
     pub threads: usize,
-    /// `stratum+tcp://host:port` (the scheme may be left out).
+    /// `stratum+tcp://host:port` (the scheme may be left out), or `stratum+ssl://host:port`.
     pub url: String,
+    /// TLS, and whose certificates are believed. `None`: as the address says.
+    pub tls: Option<Trust>,
     /// User name: an address, perhaps with `.rig`.
     pub user: String,
     /// Password.

@@ -4,11 +4,12 @@ use super::Options;
 use super::address::{SILENCE, connect, host_and_port};
 use super::job::{Job, with_nonce};
 use super::protocol::{Client, Event};
+use super::way::Way;
+use crate::net::connector::{Connector, Trust};
 use crate::net::helper;
 use crate::pow::Algorithm;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{Shutdown, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -104,7 +105,7 @@ fn hash(bench: &Bench, algorithm: Algorithm, notes: &SyncSender<Note>) {
 }
 
 /// Reads lines of one connection until it ends.
-fn read(stream: TcpStream, number: u64, notes: &SyncSender<Note>) {
+fn read(stream: Way, number: u64, notes: &SyncSender<Note>) {
     let mut reader = BufReader::new(stream);
     let reason = loop {
         let mut line = Vec::new();
@@ -153,7 +154,9 @@ struct Shell<'a> {
     host: String,
     port: u16,
     client: Client,
-    stream: Option<TcpStream>,
+    /// What TLS is spoken with, if it is.
+    tls: Option<Connector>,
+    stream: Option<Way>,
     /// Number of the newest connection.
     connection: u64,
     retry_at: Option<Instant>,
@@ -183,9 +186,17 @@ pub(super) fn run(options: &Options) -> u8 {
 
 /// Mines until the flag is set or time is up.
 fn run_until(options: &Options, stop: &AtomicBool) -> u8 {
-    let Some((host, port)) = host_and_port(&options.url) else {
+    let Some((host, port, says_tls)) = host_and_port(&options.url) else {
         say(&format!("`{}` is not stratum+tcp://host:port", options.url));
         return 2;
+    };
+    let trust = options.tls.clone().or(says_tls.then_some(Trust::Web));
+    let tls = match trust.as_ref().map(Connector::new).transpose() {
+        Ok(tls) => tls,
+        Err(error) => {
+            say(&error);
+            return 2;
+        }
     };
     // Small: the pool sets how often shares come, and hashing may wait for the line.
     let (sender, notes) = sync_channel(256);
@@ -207,6 +218,7 @@ fn run_until(options: &Options, stop: &AtomicBool) -> u8 {
         client,
         host,
         port,
+        tls,
         stream: None,
         connection: 0,
         retry_at: Some(Instant::now()),
@@ -300,7 +312,7 @@ impl Shell<'_> {
         self.connection += 1;
         let names = (self.host.as_str(), self.options.user.as_str(), &*self.options.password);
         self.client = Client::new(self.options.algorithm, names, self.client.next_sequence());
-        let opened = connect(&self.host, self.port).and_then(|stream| {
+        let opened = connect(&self.host, self.port, self.tls.as_ref()).and_then(|stream| {
             let (reading, notes, number) =
                 (stream.try_clone()?, self.notes.clone(), self.connection);
             helper::spawn("read", move || read(reading, number, &notes))?;
@@ -308,7 +320,8 @@ impl Shell<'_> {
         });
         match opened {
             Ok(stream) => {
-                say(&format!("connected to {}:{}", self.host, self.port));
+                let how = if self.tls.is_some() { " with TLS" } else { "" };
+                say(&format!("connected to {}:{}{how}", self.host, self.port));
                 self.stream = Some(stream);
                 self.send(&Client::hello());
             }
@@ -323,7 +336,7 @@ impl Shell<'_> {
         self.bench.set(None);
         if let Some(stream) = self.stream.take() {
             self.unanswered += self.client.unanswered();
-            let _ = stream.shutdown(Shutdown::Both);
+            stream.shut();
         }
     }
 
@@ -337,7 +350,8 @@ impl Shell<'_> {
 
     fn send(&mut self, line: &str) {
         let Some(stream) = &mut self.stream else { return };
-        if let Err(error) = stream.write_all(format!("{line}\n").as_bytes()) {
+        let sent = stream.write_all(format!("{line}\n").as_bytes());
+        if let Err(error) = sent.and_then(|()| stream.flush()) {
             self.lost(&format!("cannot send: {error}"));
         }
     }

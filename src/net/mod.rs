@@ -1,6 +1,7 @@
 //! Plumbing for sockets on mio: lines in, bytes out, helper threads with a waker.
 
 pub mod bans;
+pub mod connector;
 pub mod dial;
 pub mod helper;
 pub mod lines;

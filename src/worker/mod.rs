@@ -25,6 +25,7 @@ mod hasher;
 mod hear;
 mod jobs;
 pub mod judge;
+mod keeper;
 mod members;
 mod memory;
 mod miner;
@@ -51,6 +52,7 @@ use desk::Desk;
 use hasher::Hasher;
 use hear::LastHeard;
 use jobs::Numbers;
+use keeper::Keeper;
 use memory::Memory;
 use miner::Miner;
 use reply::Batches;
@@ -129,6 +131,8 @@ struct Worker {
     departed: Memory<IpNet, Conduct>,
     addresses: Addresses,
     starts: Starts,
+    /// `None` when the last words are said.
+    keeper: Option<Keeper>,
     batches: Batches,
     /// Miners with something to hear, and those with something to send or to settle.
     ready: Vec<usize>,
@@ -211,6 +215,7 @@ impl Worker {
             departed: Memory::new(DEPARTED),
             addresses: Addresses::default(),
             starts: Starts::default(),
+            keeper: Some(Keeper::new(&config.data_dir, slot, Now { mono, unix })?),
             batches: Batches::default(),
             ready: Vec::new(),
             last_heard: LastHeard::default(),
@@ -242,6 +247,8 @@ impl Worker {
             let coin = Coin::new(pool.clone(), &config, slot, mono)?;
             worker.coins.insert(id.clone(), coin);
         }
+        let unit = |coin: &str| worker.coins.get(coin).map(|coin| coin.unit);
+        worker.starts.recall(keeper::load(&config.data_dir, unit), mono);
         worker.make_gates(listeners, opens)?;
         worker.publish(worker.now());
         failpoint::point("worker-begins");

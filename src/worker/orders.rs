@@ -85,6 +85,7 @@ impl Worker {
     pub(super) fn post(&mut self, posted: Posted, told: Option<u64>, now: Now) {
         let id = posted.work.plan.coin.clone();
         let Some(coin) = self.coins.get_mut(&id) else { return };
+        let is_first = coin.jobs.latest().is_none();
         let (issue, clean) = coin.jobs.post(posted, &mut self.numbers);
         coin.work_at = now.mono;
         if coin.stale {
@@ -98,6 +99,10 @@ impl Worker {
             self.follow_network(&id, now);
         }
         self.roll_out(&id, issue, clean, since);
+        if is_first {
+            // Names wait for the network to be known.
+            self.hear_waiting(now);
+        }
         if let Some(cell) = self.cell(&id) {
             cell.work_at.store(now.unix, Ordering::Relaxed);
         }

@@ -26,6 +26,9 @@ impl Worker {
         }
         self.hear_waiting(now);
         self.next_round = Some(0);
+        if let Some(keeper) = &mut self.keeper {
+            keeper.begin(now);
+        }
         self.look_after_coins(now);
         self.see_off(now);
         if self.next_purge <= now.mono {
@@ -65,6 +68,7 @@ impl Worker {
             }) {
                 self.touched.push(key);
             }
+            self.note_start(key, now);
             if let Some(Some(banning)) = ban {
                 self.charge(key, &banning, now);
             }
@@ -72,6 +76,9 @@ impl Worker {
         // Whom a busy master could not take in before.
         self.keep_for_heirs(begin..end.min(self.miners.capacity()));
         self.next_round = (end < self.miners.capacity()).then_some(end);
+        if let Some(keeper) = self.keeper.as_mut().filter(|_| self.next_round.is_none()) {
+            keeper.end(now);
+        }
     }
 
     /// Sends miners away from coins that cannot be mined now.
@@ -156,6 +163,9 @@ impl Worker {
         if let Some(gate) = self.gates.get(&miner.port) {
             let (session, rules) = (&miner.session, &gate.rules);
             self.starts.keep(&gate.coin, session, rules, miner.address, now.mono);
+            if let Some(keeper) = &mut self.keeper {
+                keeper.note(&gate.coin, session, miner.address, now);
+            }
         }
         // A flood of newcomers must not be one of the log.
         if matches!(miner.cause, Some(Cause::Banned | Cause::TooMany | Cause::ConnectRate)) {

@@ -4,6 +4,7 @@
 //! often as it likes (reliability M37), and one that is set too high and connects again each minute
 //! would never be lowered.
 
+use super::keeper::Kept;
 use super::memory::Memory;
 use crate::stratum::address_part;
 use crate::stratum::{PortRules, Session, Start};
@@ -12,13 +13,13 @@ use std::net::IpAddr;
 /// Starts that are remembered of each kind: of workers, and of those who left early.
 const MOST: usize = 10_000;
 /// Milliseconds for which a worker's own start is remembered.
-const OWN_MS: u64 = 30 * 60 * 1000;
+pub(super) const OWN_MS: u64 = 30 * 60 * 1000;
 /// A connection that ends sooner (milliseconds) has hardly been measured: what it came to also
 /// waits for other names of the same payout address and network, and for as long.
 const EARLY_MS: u64 = 10 * 60 * 1000;
 
 /// Coin, name (of the worker, or of the payout address alone) and network.
-type Key = (String, String, IpAddr);
+pub(super) type Key = (String, String, IpAddr);
 
 /// The memory of one worker process, for all its coins. Strangers cannot spoil it: the network a
 /// worker came from is a part of the key.
@@ -26,15 +27,25 @@ type Key = (String, String, IpAddr);
 pub struct Starts {
     own: Memory<Key, Start>,
     early: Memory<Key, Start>,
+    /// Workers' own, of before this process.
+    before: Memory<Key, Start>,
 }
 
 impl Default for Starts {
     fn default() -> Self {
-        Self { own: Memory::new(MOST), early: Memory::new(MOST) }
+        let before = Memory::new(super::keeper::MOST_READ);
+        Self { own: Memory::new(MOST), early: Memory::new(MOST), before }
     }
 }
 
 impl Starts {
+    /// Takes over what earlier processes left.
+    pub(super) fn recall(&mut self, kept: Vec<Kept>, now: u64) {
+        for (key, start, left) in kept {
+            self.before.put(key, start, now.saturating_add(left));
+        }
+    }
+
     /// Remembers a connection that ends. `address`: the miner's; `now`: monotonic milliseconds.
     pub fn keep(
         &mut self,
@@ -66,12 +77,13 @@ impl Starts {
         let network = network(address);
         let own = (coin.to_owned(), name.to_owned(), network);
         let early = (coin.to_owned(), address_part(name).to_owned(), network);
-        self.own.get(&own, now).or_else(|| self.early.get(&early, now)).copied()
+        let known = self.own.get(&own, now).or_else(|| self.before.get(&own, now));
+        known.or_else(|| self.early.get(&early, now)).copied()
     }
 }
 
 /// The network that one customer can be taken to have: the /24 or /48 of an address.
-fn network(address: IpAddr) -> IpAddr {
+pub(super) fn network(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(address) => IpAddr::from((u32::from(address) & !0xff).to_be_bytes()),
         IpAddr::V6(address) => {

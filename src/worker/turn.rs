@@ -201,6 +201,7 @@ impl Worker {
                 }
             }
         }
+        self.keep_starts(now);
         self.flush(now);
         self.miners.iter_mut().for_each(|(_, miner)| miner.stream.say_goodbye());
         if let Some(row) = self.board.row(self.slot) {

@@ -49,6 +49,8 @@ mod payouts;
 mod payouts_killed;
 mod payouts_odd;
 mod reload;
+mod restore;
+mod runbook;
 mod schemes;
 mod secrets;
 mod sendmany;

@@ -1,8 +1,8 @@
 //! TLS for miners: OpenSSL's client and one of rustls, beside plain miners on one port.
 
 use crate::harness::{
-    ADDRESS, Client, Pool, Romp, Stub, alone, certificate, free_port, kill, seconds, through_tls,
-    tls, wait_for, wait_until,
+    ADDRESS, BINARY, Client, Pool, Process, Romp, Stub, alone, certificate, free_port, kill,
+    miner_counts, seconds, through_tls, tls, wait_for, wait_until,
 };
 use nix::sys::signal::Signal;
 use serde_json::json;
@@ -110,5 +110,66 @@ fn half_a_handshake_is_ended() {
     let mut half = Client::connect(port).expect("connected");
     half.send_raw(b"\x16\x03\x01\x02\x00\x01\x00").expect("sent");
     assert!(half.is_ended(seconds(20)));
+    assert_eq!(romp.stop(Signal::SIGTERM), Some(0));
+}
+
+/// The built-in miner believes who it is told to believe, and the site tells where TLS is spoken.
+#[test]
+fn the_miner_of_the_house_speaks_tls() {
+    let _alone = alone();
+    let stub = Stub::start(&["segwit"]);
+    let (both, only, site) = (free_port(), free_port(), free_port());
+    let ports = json!({
+        both.to_string(): {"diff": 1e-4, "tls": true},
+        only.to_string(): {"diff": 1e-4, "tls": "only"},
+    });
+    let pool = Pool::new("bitcoin", both, json!({"diff": 1e-4}), stub.daemons());
+    let pool = pool.with("ports", ports);
+    let mut romp = Romp::prepare(1, &[&pool]);
+    certificate(romp.path());
+    romp.set("tls", Some(json!({"cert": "cert.pem", "key": "key.pem"})));
+    romp.set("website", Some(json!({"enabled": true, "host": "127.0.0.1", "port": site})));
+    romp.run();
+    romp.wait_ready(1);
+
+    let file = romp.path().join("cert.pem").display().to_string();
+    let mine = |port: u16, scheme: &str, trust: &[&str]| {
+        let output =
+            romp.path().join(format!("miner-{port}-{scheme}-{}", trust.join("")).replace('/', "_"));
+        let url = format!("{scheme}://127.0.0.1:{port}");
+        let args = ["miner", "-a", "sha256", "-o", &url, "-u", ADDRESS];
+        let mut miner = Process::start(BINARY, &[&args[..], trust].concat(), &output);
+        let end = if trust.is_empty() { "again in" } else { "accepted" };
+        let is_there = |printed: &str| match end {
+            "accepted" => miner_counts(printed).is_some_and(|(accepted, _)| accepted > 0),
+            end => printed.contains(end),
+        };
+        wait_for(end, seconds(60), || {
+            assert!(miner.ended().is_none(), "{}", miner.printed());
+            Some(miner.printed()).filter(|printed| is_there(printed))
+        })
+    };
+    for port in [both, only] {
+        assert!(mine(port, "stratum+ssl", &["--tls-ca", &file]).contains("with TLS"));
+        assert!(mine(port, "stratum+tcp", &["--tls-insecure"]).contains("with TLS"));
+        // Nobody whom browsers believe has signed that certificate.
+        let printed = mine(port, "stratum+ssl", &[]);
+        assert!(printed.contains("invalid peer certificate"), "{printed}");
+    }
+
+    let page = |port: u16| {
+        let url = format!("http://127.0.0.1:{site}/getting_started?port={port}");
+        wait_for("the site", seconds(20), || {
+            ureq::get(&url).call().ok()?.into_body().read_to_string().ok()
+        })
+    };
+    let told = page(both);
+    for scheme in ["tcp", "ssl"] {
+        let url = format!("<code>stratum+{scheme}://127.0.0.1:{both}</code>");
+        assert!(told.contains(&url), "no {url} in {told}");
+    }
+    let told = page(only);
+    assert!(told.contains(&format!("<code>stratum+ssl://127.0.0.1:{only}</code>")), "{told}");
+    assert!(!told.contains("stratum+tcp"), "{told}");
     assert_eq!(romp.stop(Signal::SIGTERM), Some(0));
 }

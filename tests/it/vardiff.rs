@@ -1,9 +1,12 @@
-//! Honest miners lose nothing to changes of difficulty or to new blocks.
+//! Honest miners lose nothing to changes of difficulty or to new blocks, and who comes back after
+//! the pool's sudden end starts where it was.
 
 use crate::harness::{
-    ADDRESS, Pool, Romp, Stub, alone, free_port, miner_counts, seconds, start_miner, wait_until,
+    ADDRESS, Client, Pool, Romp, Stub, alone, free_port, is_alive, kill, miner_counts, seconds,
+    start_miner, wait_for, wait_until,
 };
-use serde_json::json;
+use nix::sys::signal::Signal;
+use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
 /// How long each algorithm is mined.
@@ -54,4 +57,85 @@ fn sha256_miners_see_no_reject() {
 #[test]
 fn scrypt_miners_see_no_reject() {
     no_share_is_lost("litecoin", "scrypt", &["mweb", "segwit"], 0.001);
+}
+
+/// A difficulty at which about four hashes make a share: where newcomers start.
+const EASY: f64 = 1e-9;
+
+/// The difficulty of the job that a client has. The one that follows its authorisation at once is
+/// sent before anything else is answered.
+fn difficulty(client: &mut Client) -> f64 {
+    client.request("mining.ping", &json!([])).expect("a pong");
+    client.search(|_, _, _| true).wanted
+}
+
+/// Sends shares until vardiff has raised the difficulty a thousandfold; what it is then.
+fn raise(client: &mut Client) -> f64 {
+    wait_for("the difficulty to be raised", seconds(60), || {
+        assert!(client.mine().expect("an answer").0);
+        client.pump(Duration::from_millis(1)).expect("connected");
+        let raised = difficulty(client);
+        (raised > EASY * 1000.0).then_some(raised)
+    })
+}
+
+/// Who mined at a difficulty when all ended has it from the first job on, at whichever worker.
+fn comes_back_to(end: impl FnOnce(&mut Romp, f64)) {
+    let _alone = alone();
+    let stub = Stub::start(&["segwit"]);
+    let port = free_port();
+    let var_diff = json!({
+        "minDiff": EASY, "maxDiff": 1, "targetTime": 15, "retargetTime": 90, "variancePercent": 30,
+    });
+    let rules = json!({"diff": EASY, "varDiff": var_diff});
+    let pool = Pool::new("bitcoin", port, rules, stub.daemons());
+    let mut romp = Romp::start(2, &[&pool]);
+    let name = format!("{ADDRESS}.rig");
+    let mut client = Client::login(port, &name).expect("login");
+    assert!(difficulty(&mut client) < EASY * 1.01, "a newcomer starts easy");
+    let raised = raise(&mut client);
+    let orphans = romp.children();
+    end(&mut romp, raised);
+    romp.process().wait("the master's end", seconds(30));
+    wait_until("the workers' end", seconds(20), || !orphans.iter().any(|&pid| is_alive(pid)));
+    let begin = Instant::now();
+    romp.run();
+    let mut back =
+        vec![wait_for("the pool to serve again", seconds(20), || Client::login(port, &name).ok())];
+    eprintln!("served again {} ms after its start", begin.elapsed().as_millis());
+    romp.wait_ready(2);
+    back.extend((0..7).map(|_| Client::login(port, &name).expect("login")));
+    wait_until("both workers to have some of them", seconds(10), || {
+        romp.miners().iter().all(|(_, count)| *count > 0)
+    });
+    for client in &mut back {
+        let begun = difficulty(client);
+        assert!((begun / raised - 1.0).abs() < 1e-9, "{begun}, before it was {raised}");
+    }
+    let mut other = Client::login(port, &format!("{ADDRESS}.other")).expect("login");
+    assert!(difficulty(&mut other) < EASY * 1.01, "only who was there before");
+}
+
+#[test]
+fn a_killed_master_costs_no_miner_its_difficulty() {
+    // At once: the workers write down what they know as they end.
+    comes_back_to(|romp, _| romp.process().signal(Signal::SIGKILL));
+}
+
+#[test]
+fn the_death_of_all_processes_costs_no_miner_its_difficulty() {
+    comes_back_to(|romp, raised| {
+        let is_written = |romp: &Romp| {
+            let folder = std::fs::read_dir(romp.path().join("data/starts")).into_iter().flatten();
+            let files = folder.flatten().filter_map(|file| std::fs::read(file.path()).ok());
+            let entries = files.filter_map(|text| serde_json::from_slice::<Value>(&text).ok());
+            let is_ours = |entry: &Value| entry["difficulty"] == json!(raised);
+            entries.filter_map(|list| list.as_array().cloned()).flatten().any(|it| is_ours(&it))
+        };
+        // Every five seconds.
+        wait_until("the difficulty to be on the disk", seconds(15), || is_written(romp));
+        let children = romp.children();
+        romp.process().signal(Signal::SIGKILL);
+        children.iter().for_each(|&pid| kill(pid, Signal::SIGKILL));
+    });
 }

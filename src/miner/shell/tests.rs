@@ -10,10 +10,11 @@ use std::net::TcpListener;
 
 #[test]
 fn addresses_are_understood() {
-    let wanted = |host: &str, port| Some((host.to_owned(), port));
+    let wanted = |host: &str, port| Some((host.to_owned(), port, false));
     assert_eq!(host_and_port("stratum+tcp://127.0.0.1:3333"), wanted("127.0.0.1", 3333));
     assert_eq!(host_and_port("pool.example:1/"), wanted("pool.example", 1));
     assert_eq!(host_and_port("tcp://[::1]:3333"), wanted("::1", 3333));
+    assert_eq!(host_and_port("stratum+ssl://a:1"), Some(("a".to_owned(), 1, true)));
     for text in ["", "pool.example", ":1", "pool:0", "pool:x", "http://pool:1", "a:70000"] {
         assert_eq!(host_and_port(text), None, "{text}");
     }
@@ -100,6 +101,7 @@ fn mines_and_comes_back_after_a_lost_connection() {
         algorithm: Algorithm::Sha256,
         threads: 2,
         url,
+        tls: None,
         user: "user".to_owned(),
         password: "secret".to_owned(),
         seconds: None,
@@ -116,6 +118,7 @@ fn without_an_accepted_share_time_up_is_a_failure() {
         threads: 1,
         // Nobody listens on the discard port of this address.
         url: "127.0.0.1:9".to_owned(),
+        tls: None,
         user: String::new(),
         password: String::new(),
         seconds: Some(0),

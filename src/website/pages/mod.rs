@@ -5,6 +5,7 @@ mod api;
 mod chart;
 mod frame;
 mod miner;
+mod ports;
 mod start;
 mod view;
 mod words;

@@ -6,7 +6,9 @@ use super::super::routes::Site;
 use super::super::text::{host_of, shown};
 use super::frame::Frame;
 use super::page_or_part;
-use super::view::{self, PoolView, PortView};
+use super::ports::{ENCRYPTED, PortView};
+use super::view::{self, PoolView};
+use crate::config::PortTls;
 use crate::sys::clock::unix_ms;
 use askama::Template;
 use axum::extract::{Extension, Query, State};
@@ -90,6 +92,10 @@ struct Picked {
     port: PortView,
     ports: Vec<(PortView, Choice)>,
     url: String,
+    /// The same with TLS, where that is a choice.
+    encrypted: Option<String>,
+    /// Whether any of the ports speaks TLS.
+    has_tls: bool,
     user: String,
     commands: Vec<Command>,
 }
@@ -152,9 +158,13 @@ pub(super) fn page(
             (one.clone(), choice)
         });
         let (url, user) =
-            (format!("stratum+tcp://{host}:{}", port.port), format!("{address}.rig1"));
+            (format!("{}://{host}:{}", port.protocol(), port.port), format!("{address}.rig1"));
+        let is_choice = port.tls == PortTls::Both;
+        let encrypted = is_choice.then(|| format!("{}://{host}:{}", ENCRYPTED, port.port));
+        let has_tls = view.ports.iter().any(|port| port.tls != PortTls::Off);
         let commands = commands(&view.algorithm, hardware_id, &url, &user);
-        Some(Picked { ports: ports.collect(), port, url, user, commands, pool: view })
+        let ports = ports.collect();
+        Some(Picked { ports, port, url, encrypted, has_tls, user, commands, pool: view })
     });
     let coin = picked.as_ref().map(|picked| picked.pool.id.clone()).unwrap_or_default();
     let coins = pools.iter().map(|(id, pool)| Choice {

@@ -7,6 +7,7 @@ use super::super::snapshot::Snapshot;
 use super::super::text::{ago, amount, coins, difficulty, duration, percent, rate, shown, utc};
 use super::super::v1::fee;
 use super::chart::{self, Chart, Series};
+use super::ports::{PortView, ports};
 use super::words;
 use crate::config::Pool;
 use crate::rewards::Amount;
@@ -66,17 +67,6 @@ pub(super) struct PoolView {
     pub(super) charts: Vec<Chart>,
     pub(super) blocks: Vec<BlockView>,
     pub(super) payouts: Vec<PayoutView>,
-}
-
-/// A stratum port.
-#[derive(Debug, Clone)]
-pub(super) struct PortView {
-    pub(super) port: u16,
-    pub(super) difficulty: String,
-    /// Whether it suits itself to the miner.
-    pub(super) is_variable: bool,
-    pub(super) scheme: &'static str,
-    pub(super) is_solo: bool,
 }
 
 /// A daemon.
@@ -312,29 +302,6 @@ fn charts(id: &str, window: &HistoryView, now: u64) -> Vec<Chart> {
         chart::draw(&Series { name, id: &id, unit, points, span, step }, true)
     };
     vec![of("Hash rate", "H/s", &rates, "rate"), of("Workers", "", &workers, "workers")]
-}
-
-fn ports(pool: &Pool) -> Vec<PortView> {
-    let one = |(port, rules): (&u16, &crate::config::Port)| PortView {
-        port: *port,
-        difficulty: match &rules.var_diff {
-            Some(var) => format!(
-                "{}, then {} to {} as fits",
-                difficulty(rules.diff),
-                difficulty(var.min_diff),
-                difficulty(var.max_diff)
-            ),
-            None => difficulty(rules.diff),
-        },
-        is_variable: rules.var_diff.is_some(),
-        is_solo: rules.scheme.name() == "solo",
-        scheme: match rules.scheme.name() {
-            "prop" => "by work in the round (PROP)",
-            "pplns" => "by the last work (PPLNS)",
-            _ => "the finder's (solo)",
-        },
-    };
-    pool.ports.iter().map(one).collect()
 }
 
 fn daemons(status: &Value) -> Vec<DaemonView> {
