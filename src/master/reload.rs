@@ -42,6 +42,7 @@ impl Master {
         if self.reload_wanted && due && self.stop == super::Stop::No {
             self.reload_wanted = false;
             self.reloaded_at = now;
+            self.systemd.reloading(now);
             self.reload(now);
         }
     }
