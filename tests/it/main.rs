@@ -52,6 +52,7 @@ mod sendmany;
 mod signals;
 mod stake;
 mod stores;
+mod systemd;
 mod vardiff;
 mod website;
 mod website_admin;
