@@ -236,6 +236,7 @@ impl Master {
         let coins: Vec<_> = self.config.pools.keys().collect();
         let stale: Vec<_> = coins.iter().filter(|coin| !is_fresh(coin)).map(|it| &***it).collect();
         let coins = match stale.as_slice() {
+            [] if coins.is_empty() => "no pool".to_owned(),
             [] if coins.len() == 1 => "coin fresh".to_owned(),
             [] => format!("{} coins fresh", coins.len()),
             stale => format!("no fresh work: {}", stale.join(", ")),
