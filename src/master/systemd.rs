@@ -8,6 +8,7 @@ use super::{Master, clock};
 use crate::ipc::TipState;
 use crate::sys::systemd::Manager;
 use std::collections::{BTreeMap, VecDeque};
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::Ordering;
@@ -105,6 +106,8 @@ pub(super) struct Systemd {
     manager: Option<Manager>,
     said: Said,
     waiting: VecDeque<String>,
+    /// The last message was not heard.
+    deaf: bool,
     /// Sockets that systemd keeps, by their name there.
     stored: BTreeMap<String, SocketAddr>,
     /// Generation and count of reloads that `stored` is of.
@@ -142,9 +145,13 @@ impl Systemd {
     fn flush(&mut self) {
         while let (Some(manager), Some(message)) = (&self.manager, self.waiting.front()) {
             match manager.tell(message, &[]) {
-                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return,
-                Err(error) => log::warn!("systemd does not hear: {error}"),
-                Ok(()) => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                // Once, and again when it has heard something meanwhile.
+                Err(error) if !self.deaf => {
+                    self.deaf = true;
+                    log::warn!("systemd does not hear: {error}");
+                }
+                told => self.deaf = told.is_err(),
             }
             self.waiting.pop_front();
         }
@@ -161,11 +168,10 @@ impl Systemd {
         for (address, socket) in sockets {
             // One that it has already it does not keep twice.
             let message = format!("FDSTORE=1\nFDNAME={}", name(*address));
-            if let Err(error) = manager.tell(&message, &[*socket]) {
-                if error.kind() == std::io::ErrorKind::WouldBlock {
-                    return;
-                }
-                log::warn!("systemd does not keep the socket of {address}: {error}");
+            match manager.tell(&message, &[*socket]) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                Err(error) => log::debug!("systemd does not keep {address}: {error}"),
+                Ok(()) => {}
             }
         }
         (self.stored, self.stored_at) = (names, Some(at));
