@@ -13,6 +13,7 @@ pub mod check;
 pub mod doctor;
 pub mod history;
 pub mod import;
+mod manual;
 pub mod notify;
 pub mod password;
 mod payouts;
@@ -28,7 +29,7 @@ mod thresholds;
 use crate::miner;
 use crate::pow::Algorithm;
 use clap::builder::PossibleValuesParser;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -195,6 +196,12 @@ enum Command {
         /// Hash of the block: `%s` in the daemon's configuration
         hash: String,
     },
+    /// Write man pages and shell completions into a folder, for packages
+    #[command(hide = true)]
+    Manual {
+        /// Folder
+        folder: PathBuf,
+    },
     /// Show the proof of work of one block header, and its difficulty
     Pow(pow::Options),
     /// Measure how fast this machine is
@@ -300,6 +307,7 @@ pub fn main() -> ExitCode {
         Command::Import { from } => import::run(&dir, &from),
         Command::Notify { action } => notify::run(&dir, &action),
         Command::Rebuild { coin, accept_loss } => rebuild::run(&dir, &coin, accept_loss),
+        Command::Manual { folder } => manual::run(Arguments::command(), &folder),
         Command::Pow(options) => pow::run(&options),
         Command::Bench { what: Bench::Pow { json } } => bench::pow(json),
         Command::Blocknotify { pool, password, coin, hash } => {
@@ -320,7 +328,6 @@ pub fn main() -> ExitCode {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_command_line_is_consistent() {
@@ -345,6 +352,8 @@ mod tests {
             ("romp bench", false),
             ("romp password", true),
             ("romp password hunter2", false),
+            ("romp manual", false),
+            ("romp manual /tmp/manual", true),
             ("romp miner -a scrypt -t 2 -o stratum+tcp://h:1 -u a.b -p x --seconds 5", true),
             ("romp", false),
             ("romp frobnicate", false),

@@ -5,7 +5,7 @@
 use super::{CONFIGURATION, FAILED, doctor};
 use crate::ipc::{Role, Seat};
 use crate::master::{self, Master, Outcome};
-use crate::sys::{log as pool_log, privileges, signals};
+use crate::sys::{log as pool_log, privileges, signals, systemd};
 use crate::{bookkeeper, config, notifier, payments, special, templates, website, worker};
 use std::path::Path;
 
@@ -17,6 +17,8 @@ const NOT_STARTED: &str = "nothing started: configuration and daemons contradict
 /// Runs the pool until it is stopped. The exit code.
 #[must_use]
 pub fn run(dir: &Path) -> u8 {
+    // First of all: before this process has any descriptor of its own.
+    let handed_over = systemd::handed_over();
     let dir = match std::path::absolute(dir) {
         Ok(dir) => dir,
         Err(error) => {
@@ -54,7 +56,7 @@ pub fn run(dir: &Path) -> u8 {
         }
         doctor::Start::Doctor(code) => return code,
     }
-    let master = match Master::new(config, &dir) {
+    let master = match Master::new(config, &dir, handed_over) {
         Ok(master) => master,
         Err(error) => {
             for line in error.to_string().lines() {

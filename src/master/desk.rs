@@ -8,6 +8,7 @@ use mio::{Interest, Registry, Token};
 use slab::Slab;
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Shutdown, SocketAddr};
+use std::os::fd::{AsFd, BorrowedFd};
 
 /// Visitors by TCP and by Unix socket at a time; for one more the one that has been there longest
 /// goes. Honest ones stay for a millisecond, so that nobody can keep them out by sitting here.
@@ -120,6 +121,14 @@ impl Desk {
             Door::Control { .. } => None,
         });
         addresses.collect()
+    }
+
+    /// Sockets that are open for blocknotify.
+    pub(crate) fn notify_sockets(&self) -> impl Iterator<Item = (SocketAddr, BorrowedFd<'_>)> {
+        self.doors.iter().filter_map(|door| match door {
+            Door::Notify { setting, listener } => Some((setting.address, listener.as_fd())),
+            Door::Control { .. } => None,
+        })
     }
 
     /// Takes over settings: doors whose address is no longer there close, passwords change.

@@ -1,11 +1,13 @@
 //! Wanted fleet against actual fleet: who is started, asked to end, or killed. Pure: times come
 //! in, effects go out, and whatever went wrong in between heals on the next turn.
 
-use super::roles::{KINDS, Kind};
+mod rows;
+
+use super::roles::Kind;
 use crate::ipc::Role;
 use crate::sys::fork::Ended;
 use crate::sys::signals::SIGKILL;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
 /// A child that ends sooner after its start than this (ms) counts as failed.
 const YOUNG: u64 = 5_000;
@@ -225,56 +227,6 @@ impl Fleet {
         self.children().filter(|(slot, child)| self.workers.contains(&slot.row) && child.serves())
     }
 
-    /// Begins a new generation of so many workers beside the present one. `false`: there are not
-    /// enough rows, since earlier generations have not left yet.
-    pub(crate) fn begin_heirs(&mut self, count: usize) -> bool {
-        self.heirs = self.free_rows(count);
-        if self.heirs.len() < count {
-            self.heirs.clear();
-        }
-        !self.heirs.is_empty()
-    }
-
-    /// Whether the row is one of the new generation that is not in use yet.
-    pub(crate) fn is_heir(&self, row: usize) -> bool {
-        self.heirs.contains(&row)
-    }
-
-    /// Whether all of the new generation could begin.
-    pub(crate) fn heirs_are_ready(&self) -> bool {
-        self.heirs.iter().all(|row| {
-            self.slot(*row).is_some_and(|slot| slot.child.as_ref().is_some_and(Child::serves))
-        })
-    }
-
-    /// The new generation takes the place of the old one, which leaves. Returns its rows.
-    pub(crate) fn enthrone(&mut self) -> Vec<usize> {
-        self.workers = std::mem::take(&mut self.heirs);
-        self.workers.clone()
-    }
-
-    /// The new generation is not to be. Returns whom to kill.
-    pub(crate) fn disinherit(&mut self, now: u64) -> Vec<u32> {
-        let heirs = std::mem::take(&mut self.heirs);
-        let mut pids = Vec::new();
-        for slot in self.slots.iter_mut().filter(|slot| heirs.contains(&slot.row)) {
-            let Some(child) = &mut slot.child else { continue };
-            pids.push(child.pid);
-            child.ending = Some(Ending::killed(now));
-        }
-        pids
-    }
-
-    /// The first rows that no worker has.
-    fn free_rows(&self, count: usize) -> Vec<usize> {
-        let (first, most) = Kind::of(Role::Worker).rows;
-        let is_free = |row: &usize| {
-            let known = self.workers.contains(row) || self.heirs.contains(row);
-            !known && self.slot(*row).is_none_or(|slot| slot.child.is_none())
-        };
-        (first..first + most).filter(is_free).take(count).collect()
-    }
-
     /// Whether nothing that is wanted can ever be started with this configuration.
     pub(crate) fn is_hopeless(&self) -> bool {
         !self.slots.is_empty() && self.slots.iter().all(|slot| slot.refused && slot.child.is_none())
@@ -436,45 +388,6 @@ impl Fleet {
             }
         }
         effects
-    }
-
-    /// The rows that shall have a child.
-    fn wanted_rows(&self, wanted: &[(Role, usize)]) -> BTreeSet<usize> {
-        let others = wanted.iter().filter(|(role, _)| !Kind::of(*role).serves_miners);
-        let others = others.flat_map(|(role, count)| {
-            let (first, most) = Kind::of(*role).rows;
-            first..first + count.min(&most)
-        });
-        others.chain(self.workers.iter().copied()).chain(self.heirs.iter().copied()).collect()
-    }
-
-    /// Makes the slots that are wanted and forgets empty ones that are not.
-    fn make_slots(&mut self, wanted: &[(Role, usize)]) {
-        let workers = wanted.iter().filter(|(role, _)| Kind::of(*role).serves_miners);
-        let workers = workers.map(|(_, count)| *count).sum();
-        self.workers.truncate(workers);
-        let more = self.free_rows(workers - self.workers.len());
-        self.workers.extend(more);
-        let rows = self.wanted_rows(wanted);
-        self.slots.retain(|slot| slot.child.is_some() || rows.contains(&slot.row));
-        for kind in KINDS {
-            let (first, most) = kind.rows;
-            for row in rows.range(first..first + most).copied() {
-                if self.slot(row).is_none() {
-                    self.slots.push(Slot {
-                        role: kind.role,
-                        row,
-                        child: None,
-                        restarts: 0,
-                        deaths: 0,
-                        refused: false,
-                        failures: 0,
-                        not_before: 0,
-                        settled: false,
-                    });
-                }
-            }
-        }
     }
 }
 

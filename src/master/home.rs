@@ -1,7 +1,8 @@
 //! `dataDir`: made, locked so that only one master uses it, given to the user that the pool runs as.
 
 use crate::config::Config;
-use crate::sys::privileges::Identity;
+use crate::sys::limits::Descriptors;
+use crate::sys::privileges::{self, Identity};
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -79,7 +80,7 @@ const OURS: [&str; 11] = [
 ///
 /// # Errors
 /// In words for the operator.
-pub(crate) fn hand_over(config: &Config, identity: &Identity) -> Result<(), String> {
+fn hand_over(config: &Config, identity: &Identity) -> Result<(), String> {
     let advice = |error| format!("cannot give files to user {}: {error}", identity.name);
     identity.own(&config.data_dir).map_err(advice)?;
     for name in OURS {
@@ -88,6 +89,46 @@ pub(crate) fn hand_over(config: &Config, identity: &Identity) -> Result<(), Stri
     match &config.logging.file {
         Some(file) if file.exists() => identity.own(file).map_err(advice),
         _ => Ok(()),
+    }
+}
+
+/// Becomes the configured user, if there is one and it is another one.
+///
+/// # Errors
+/// In words for the operator.
+pub(crate) fn become_user(config: &Config) -> Result<(), String> {
+    let Some(user) = &config.user else {
+        if privileges::is_root() {
+            log::warn!("running as root: set `user` in config.json to a user without rights");
+        }
+        return Ok(());
+    };
+    let identity =
+        privileges::find(user, config.group.as_deref()).map_err(|error| error.to_string())?;
+    if identity.is_current() {
+        return Ok(());
+    }
+    if !privileges::is_root() {
+        return Err(format!(
+            "`user` is `{user}`, but only root can become another user: start as root or as {user}"
+        ));
+    }
+    hand_over(config, &identity)?;
+    identity
+        .become_for_good(config.nftables.is_some())
+        .map_err(|error| format!("cannot become user `{user}`: {error}"))
+}
+
+/// Below so many descriptors the operator is warned.
+const FEW_DESCRIPTORS: u64 = 4096;
+
+pub(super) fn warn_of_few_descriptors(descriptors: Descriptors) {
+    if descriptors.soft < FEW_DESCRIPTORS {
+        log::warn!(
+            "only {} open files allowed per process: that many miners per worker at most. Raise \
+             it with `LimitNOFILE=` in the systemd unit or `ulimit -n`",
+            descriptors.soft
+        );
     }
 }
 

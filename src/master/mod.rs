@@ -15,11 +15,13 @@ mod moves;
 mod nftables;
 mod notify;
 mod orphans;
+mod passed;
 mod ports;
 mod relay;
 mod reload;
 mod roles;
 mod status;
+mod systemd;
 
 pub use crate::ipc::control::socket as control_socket;
 pub(crate) use home::enter;
@@ -33,6 +35,7 @@ use crate::sys::limits::{self, Descriptors};
 use crate::sys::signals::{
     SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTTIN, SIGTTOU, SIGUSR1, SIGUSR2, Signals,
 };
+use crate::sys::systemd::HandedOver;
 use crate::sys::{self, clock, fork, log as pool_log, privileges};
 use desk::{Counter, Desk};
 use fleet::{Fleet, Stop};
@@ -57,8 +60,6 @@ const CHANNELS: usize = 16;
 const TURN: (Duration, Duration) = (Duration::from_millis(200), Duration::from_millis(500));
 /// How long ports may be taken at start: children of a killed master end within a second.
 const PORTS_WAIT: Duration = Duration::from_secs(10);
-/// Below so many descriptors the operator is warned.
-const FEW_DESCRIPTORS: u64 = 4096;
 /// Least time (ms) between two reloads: a hundred HUPs are one.
 const RELOADS_APART: u64 = 1000;
 
@@ -127,15 +128,17 @@ pub struct Master {
     started: u64,
     announced: u32,
     descriptors: Descriptors,
+    systemd: systemd::Systemd,
 }
 
 impl Master {
     /// Locks `dataDir`, binds every port, becomes the configured user. `dir` is where the
-    /// configuration is read again on `SIGHUP`.
+    /// configuration is read again on `SIGHUP`; sockets that were `handed_over` are used where they
+    /// listen on what would be bound.
     ///
     /// # Errors
     /// In words for the operator; nothing is left behind.
-    pub fn new(config: Config, dir: &Path) -> Result<Self, Error> {
+    pub fn new(config: Config, dir: &Path, handed_over: HandedOver) -> Result<Self, Error> {
         let os = |step| move |error| Error::Os(step, error);
         let mut config = config;
         dir.clone_into(&mut config.dir);
@@ -145,11 +148,12 @@ impl Master {
         let has_banning = config.pools.values().any(|pool| pool.banning.is_some());
         let bans = bans::load(&config.data_dir, has_banning);
         let descriptors = limits::raise_descriptors().map_err(os("RLIMIT_NOFILE"))?;
-        warn_of_few_descriptors(descriptors);
+        home::warn_of_few_descriptors(descriptors);
         let poll = Poll::new().map_err(os("epoll"))?;
         let mut desk = Desk::new(DESK);
-        let (ports, site) = bind_all(&config, &mut desk, &poll)?;
-        become_user(&config)?;
+        let mut passed = passed::Sockets::new(handed_over);
+        let (ports, site) = bind_all(&config, &mut desk, &poll, &mut passed)?;
+        home::become_user(&config).map_err(Error::Words)?;
         privileges::harden().map_err(os("prctl"))?;
         let control = open_control(&control_socket(&config.data_dir))?;
         desk.open_control(poll.registry(), control).map_err(os("control socket"))?;
@@ -190,6 +194,7 @@ impl Master {
             started: now,
             announced: 0,
             descriptors,
+            systemd: systemd::Systemd::new(passed.close_rest(), now),
         })
     }
 
@@ -221,6 +226,7 @@ impl Master {
             self.place_orphans(now);
             self.move_miners(now);
             self.announce();
+            self.tell_systemd(now);
             self.write_to_children();
             if self.stop > Stop::No && self.fleet.has_ended(self.stop) {
                 return Outcome::Exit(self.finish(0));
@@ -244,7 +250,7 @@ impl Master {
         let now = clock::monotonic_ms();
         let late = self.desk.deadline().map(|at| Duration::from_millis(at.saturating_sub(now) + 1));
         let paced = self.pace.is_waiting().then_some(Duration::from_millis(20));
-        let calm = self.stop == Stop::No && self.trial.is_none() && self.is_whole();
+        let calm = self.stop == Stop::No && self.is_whole();
         let turn = if calm { TURN.1 } else { TURN.0 };
         late.into_iter().chain(paced).fold(turn, Duration::min)
     }
@@ -305,7 +311,8 @@ impl Master {
     /// Whether every child that is wanted serves.
     fn is_whole(&self) -> bool {
         let wanted: usize = self.wanted().into_iter().map(|(_, count)| count).sum();
-        self.fleet.children().filter(|(_, child)| child.serves()).count() >= wanted
+        let serve = self.fleet.children().filter(|(_, child)| child.serves()).count();
+        self.trial.is_none() && serve >= wanted
     }
 
     /// Says once a generation that everything serves.
@@ -330,33 +337,31 @@ impl Master {
     }
 }
 
-fn warn_of_few_descriptors(descriptors: Descriptors) {
-    if descriptors.soft < FEW_DESCRIPTORS {
-        log::warn!(
-            "only {} open files allowed per process: that many miners per worker at most. Raise \
-             it with `LimitNOFILE=` in the systemd unit or `ulimit -n`",
-            descriptors.soft
-        );
-    }
-}
-
 /// What is bound at start: the stratum ports, and the web site's.
 type Bound = (BTreeMap<u16, TcpListener>, Vec<(SocketAddr, TcpListener)>);
 
 /// Binds stratum ports, the desk's, and the web site's if it can be had. Reports every port that
 /// cannot, not the first only.
-fn bind_all(config: &Config, desk: &mut Desk, poll: &Poll) -> Result<Bound, Error> {
+fn bind_all(
+    config: &Config,
+    desk: &mut Desk,
+    poll: &Poll,
+    passed: &mut passed::Sockets,
+) -> Result<Bound, Error> {
     let deadline = Instant::now() + PORTS_WAIT;
     let mut errors = Vec::new();
     let mut bound = BTreeMap::new();
     for port in ports::stratum_ports(config).into_keys() {
-        match ports::listen_until(SocketAddr::new(config.bind, port), deadline) {
+        let address = SocketAddr::new(config.bind, port);
+        let taken = passed.take(address);
+        match taken.map_or_else(|| ports::listen_until(address, deadline), Ok) {
             Ok(listener) => drop(bound.insert(port, listener)),
             Err(error) => errors.push(error.to_string()),
         }
     }
     for setting in &config.notify {
-        match ports::listen_until(setting.address, deadline) {
+        let taken = passed.take(setting.address);
+        match taken.map_or_else(|| ports::listen_until(setting.address, deadline), Ok) {
             Ok(listener) => desk
                 .open_notify(poll.registry(), setting.clone(), listener)
                 .map_err(|error| Error::Os("epoll", error))?,
@@ -366,7 +371,7 @@ fn bind_all(config: &Config, desk: &mut Desk, poll: &Poll) -> Result<Bound, Erro
     let mut site = Vec::new();
     for address in config.website.iter().flat_map(|site| site.addresses()) {
         // Nobody stops mining for want of a site.
-        match ports::listen(address) {
+        match passed.take(address).map_or_else(|| ports::listen(address), Ok) {
             Ok(listener) => site.push((address, listener)),
             Err(error) => {
                 let off = if site.is_empty() { " is off" } else { "" };
@@ -376,29 +381,6 @@ fn bind_all(config: &Config, desk: &mut Desk, poll: &Poll) -> Result<Bound, Erro
         }
     }
     if errors.is_empty() { Ok((bound, site)) } else { Err(Error::Words(errors.join("\n"))) }
-}
-
-fn become_user(config: &Config) -> Result<(), Error> {
-    let Some(user) = &config.user else {
-        if privileges::is_root() {
-            log::warn!("running as root: set `user` in config.json to a user without rights");
-        }
-        return Ok(());
-    };
-    let words = |error: io::Error| Error::Words(error.to_string());
-    let identity = privileges::find(user, config.group.as_deref()).map_err(words)?;
-    if identity.is_current() {
-        return Ok(());
-    }
-    if !privileges::is_root() {
-        return Err(Error::Words(format!(
-            "`user` is `{user}`, but only root can become another user: start as root or as {user}"
-        )));
-    }
-    home::hand_over(config, &identity).map_err(Error::Words)?;
-    identity
-        .become_for_good(config.nftables.is_some())
-        .map_err(|error| Error::Words(format!("cannot become user `{user}`: {error}")))
 }
 
 /// The control socket, for this user only. The lock says that nobody uses one that is left over.

@@ -62,6 +62,7 @@ impl Master {
         if self.reload_wanted && due && self.stop == super::Stop::No {
             self.reload_wanted = false;
             self.reloaded_at = now;
+            self.systemd.reloading(now);
             match self.read_again(now) {
                 Ok(trial) => self.trial = Some(trial),
                 Err(lines) => self.not_reloaded(lines),

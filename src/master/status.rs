@@ -147,7 +147,7 @@ impl Master {
     }
 
     /// Whether `templates` is there and moves: what it last said is true only then.
-    fn is_attended(&self, now: u64) -> bool {
+    pub(super) fn is_attended(&self, now: u64) -> bool {
         self.fleet.slots().iter().any(|slot| {
             let ready = slot.child.as_ref().is_some_and(|child| child.ready);
             let tick = self.board.row(slot.row).map_or(0, |row| row.tick.load(Ordering::Relaxed));

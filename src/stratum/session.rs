@@ -47,12 +47,12 @@ pub struct Authorize {
 pub struct Session {
     pub(super) extranonce1: [u8; 4],
     pub(super) extranonce2_size: u8,
-    subscriptions: u8,
+    pub(super) subscriptions: u8,
     /// Understands `mining.set_extranonce`.
     pub(super) knows_extranonce: bool,
     /// An extranonce that the miner has yet to be told.
     pub(super) tell_extranonce: bool,
-    agent: String,
+    pub(super) agent: String,
     pub(super) names: Vec<String>,
     /// Names being checked.
     pub(super) pending: u8,
@@ -81,17 +81,14 @@ pub struct Session {
     pub(super) seen: Seen,
     pub(super) vardiff: VarDiff,
     bad_in_row: u8,
-    connected: u64,
+    pub(super) connected: u64,
     /// When a share last came that was work, were it late; first, when it was authorised.
     pub(super) last_share: u64,
-    requests: Bucket,
-    authorizes: Bucket,
-    submits: Bucket,
-    refused_shares: Bucket,
+    pub(super) requests: Bucket,
+    pub(super) authorizes: Bucket,
+    pub(super) submits: Bucket,
+    pub(super) refused_shares: Bucket,
 }
-
-/// What of a session a successor cares for: names, difficulty, version bits, what was subscribed to.
-pub type Stamp = (usize, u64, u32, (u8, bool));
 
 /// Answers what has no sense as the method's parameters.
 pub(super) fn bad_params(id: &str, out: &mut Vec<u8>) -> Vec<Action> {
@@ -348,36 +345,6 @@ impl Session {
     #[must_use]
     pub const fn version_mask(&self) -> u32 {
         self.version_mask
-    }
-
-    /// What a successor must know to go on with this miner: all but its jobs and their shares. At
-    /// most so many names.
-    #[must_use]
-    pub fn essence(&self, names: usize) -> Self {
-        Self {
-            names: self.names.iter().take(names).cloned().collect(),
-            agent: self.agent.clone(),
-            jobs: IssuedJobs::default(),
-            seen: Seen::default(),
-            vardiff: self.vardiff.clone(),
-            ..*self
-        }
-    }
-
-    /// Whether [`Session::essence`] has changed in what counts.
-    #[must_use]
-    pub fn stamp(&self) -> Stamp {
-        let flags = (self.subscriptions, self.knows_extranonce);
-        (self.names.len(), self.difficulty.weight, self.wanted_mask, flags)
-    }
-
-    /// Goes on after another process died: the miner is told difficulty and work anew.
-    pub fn resume(&mut self, now: u64) {
-        self.told = None;
-        self.tell_mask = self.wanted_mask != 0;
-        self.needs_clean = true;
-        self.pending = 0;
-        self.last_share = now;
     }
 
     /// The difficulty that the next job will have.

@@ -1,4 +1,4 @@
-//! Messages with descriptors on a `SOCK_SEQPACKET` pair of Unix sockets (`SCM_RIGHTS`).
+//! Messages with descriptors on Unix sockets that keep packets apart (`SCM_RIGHTS`).
 
 #![allow(unsafe_code)] // Received descriptors arrive as numbers.
 
@@ -32,7 +32,7 @@ pub fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
 ///
 /// # Errors
 /// `WouldBlock` when the socket is full; other kinds when the other side is gone.
-pub fn send(socket: BorrowedFd<'_>, bytes: &[&[u8]], fds: &[OwnedFd]) -> io::Result<()> {
+pub fn send(socket: BorrowedFd<'_>, bytes: &[&[u8]], fds: &[impl AsRawFd]) -> io::Result<()> {
     let parts: Vec<IoSlice<'_>> = bytes.iter().map(|part| IoSlice::new(part)).collect();
     let raw: Vec<RawFd> = fds.iter().map(AsRawFd::as_raw_fd).collect();
     let rights = [ControlMessage::ScmRights(&raw)];

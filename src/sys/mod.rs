@@ -10,6 +10,7 @@
 //! | `fork.rs` | `fork` | only with one thread, all signals blocked |
 //! | `signals.rs` | `signal(SIGPIPE, SIG_DFL)`, `signal(SIGXFSZ, SIG_IGN)` | no handler of ours, before any thread |
 //! | `shared.rs` | `mmap` and references into it | anonymous, shared, never unmapped while borrowed |
+//! | `systemd.rs` | `BorrowedFd::borrow_raw`, `OwnedFd::from_raw_fd` | descriptors that systemd announced to this process, taken once, before it has any of its own |
 
 pub mod clock;
 pub mod cpu;
@@ -27,4 +28,5 @@ pub mod room;
 pub mod shared;
 pub mod signals;
 mod stderr;
+pub mod systemd;
 pub mod terminal;

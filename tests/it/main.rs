@@ -58,6 +58,7 @@ mod signals;
 mod slow;
 mod stake;
 mod stores;
+mod systemd;
 mod vardiff;
 mod website;
 mod website_admin;

@@ -119,6 +119,11 @@ impl Romp {
         self.process = Some(Process::start("env", &[&points, BINARY, "-C", &dir, "run"], &output));
     }
 
+    /// The server, started by the test itself.
+    pub(crate) fn is_run_by(&mut self, process: Process) {
+        self.process = Some(process);
+    }
+
     /// Waits until `workers` workers, `templates` and `bookkeeper` are there and coins are fresh.
     pub(crate) fn wait_ready(&mut self, workers: usize) {
         wait_for("romp to be ready", seconds(40), || {
