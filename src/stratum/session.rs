@@ -80,7 +80,7 @@ pub struct Session {
     pub(super) needs_clean: bool,
     pub(super) seen: Seen,
     pub(super) vardiff: VarDiff,
-    bad_in_row: u8,
+    pub(super) bad_in_row: u8,
     pub(super) connected: u64,
     /// When a share last came that was work, were it late; first, when it was authorised.
     pub(super) last_share: u64,

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// Lines that bring the words of something else, which has a row or says what to do itself; with
 /// where these words come from.
-const BARE: [(&str, &str, &str); 18] = [
+const BARE: [(&str, &str, &str); 20] = [
     ("src/bookkeeper/coin/sweep.rs", "{}: {}: {error}", "the system, with a file of the journals"),
     ("src/bookkeeper/mod.rs", "{words}", "sys/room.rs: only N MB are free"),
     ("src/bookkeeper/mpos.rs", "{}: {words}", "mpos: remarks on the database"),
@@ -17,6 +17,8 @@ const BARE: [(&str, &str, &str); 18] = [
     ("src/cli/run.rs", "{NOT_STARTED}", "the doctor's last line"),
     ("src/cli/run.rs", "{line}", "why the master cannot start"),
     ("src/master/crew.rs", "{}: {error}", "the system: no more events; the child is replaced"),
+    ("src/master/passed.rs", "{problem}", "sys/systemd.rs: LISTEN_FDS and LISTEN_PID"),
+    ("src/master/reload.rs", "{error}", "the log's file: it cannot be opened as before"),
     ("src/master/reload.rs", "{line}", "a reload's warnings and errors, as of romp check"),
     ("src/notifier/deliver.rs", "{error}", "the outbox: its words name the file"),
     ("src/notifier/look.rs", "{error}", "the outbox: its words name the file"),
