@@ -13,6 +13,7 @@ mod clients;
 #[path = "../../tests/it/harness/http.rs"]
 mod http;
 mod mixed;
+mod moving;
 mod report;
 mod rounds;
 mod scenarios;
@@ -29,7 +30,7 @@ use std::path::PathBuf;
 const USAGE: &str = "usage: scripts/bench [--quick] [--redis] [--only NAME,...] [--binary ROMP] \
                      [--out FOLDER]\nscenarios: shares scrypt x11 mixed miners workers coins growth latency \
                      memory block connect idle rounds \
-                     site slow tls";
+                     site slow tls moving";
 
 fn main() {
     let mut arguments: Vec<String> = std::env::args().skip(1).collect();

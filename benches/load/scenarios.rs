@@ -11,7 +11,7 @@ use std::time::Duration;
 type Scenario = (&'static str, fn(&mut Bench));
 
 /// Every scenario by its name.
-pub(crate) const ALL: [Scenario; 17] = [
+pub(crate) const ALL: [Scenario; 18] = [
     ("shares", Bench::shares),
     ("scrypt", Bench::scrypt),
     ("x11", Bench::x11),
@@ -29,6 +29,7 @@ pub(crate) const ALL: [Scenario; 17] = [
     ("site", Bench::site),
     ("slow", Bench::slow),
     ("tls", Bench::tls),
+    ("moving", Bench::moving),
 ];
 
 /// The run.

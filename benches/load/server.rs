@@ -247,6 +247,11 @@ impl Server {
         }
     }
 
+    /// The master's process id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Process ids with their roles.
     pub(crate) fn processes(&self) -> Vec<(u32, String)> {
         let master = self.child.id();
