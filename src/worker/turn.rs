@@ -167,6 +167,8 @@ impl Worker {
             return;
         }
         self.shut_gates();
+        // Whoever gives miners here keeps those who have not come.
+        self.takings.clear();
         self.ready.clear();
         let half = ms(self.config.shutdown_timeout) / 2;
         self.stop = Some(Stop {
