@@ -7,6 +7,7 @@
 
 use crate::sys::shared::Shared;
 use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -60,10 +61,13 @@ pub struct Roster {
 /// once used is used again.
 #[derive(Debug, Default)]
 pub struct Hint {
-    freed: Vec<u32>,
+    freed: VecDeque<u32>,
     next: usize,
 }
 
+/// Freed rows that rest before they are used again: nobody sees his extranonce1 again by coming
+/// back, before 16 million connections have been made.
+const ROTATION: usize = 1024;
 /// Freed rows that are remembered.
 const FREED: usize = 1 << 16;
 
@@ -71,7 +75,7 @@ impl Hint {
     /// Begins at a slot's own part, so that processes do not search the same rows.
     #[must_use]
     pub fn new(slot: usize) -> Self {
-        Self { freed: Vec::new(), next: slot.saturating_mul(ROWS / 256) % ROWS }
+        Self { freed: VecDeque::new(), next: slot.saturating_mul(ROWS / 256) % ROWS }
     }
 }
 
@@ -91,7 +95,9 @@ impl Roster {
 
     /// Takes a free row for a newcomer of process `pid`; `None` when all are taken.
     pub fn claim(&self, pid: u32, hint: &mut Hint) -> Option<Ticket> {
-        while let Some(row) = hint.freed.pop() {
+        while hint.freed.len() > ROTATION
+            && let Some(row) = hint.freed.pop_front()
+        {
             if let Some(ticket) = self.try_claim(row, pid) {
                 return Some(ticket);
             }
@@ -160,7 +166,7 @@ impl Roster {
     /// The same, by the process whose hint this is.
     pub fn give_back(&self, ticket: Ticket, pid: u32, hint: &mut Hint) {
         if self.free(ticket, pid) && hint.freed.len() < FREED {
-            hint.freed.push(ticket.row);
+            hint.freed.push_back(ticket.row);
         }
     }
 
@@ -258,15 +264,15 @@ mod tests {
     fn memory_once_used_is_used_again() {
         let roster = Roster::new().unwrap();
         let mut hint = Hint::default();
-        for _ in 0..1000 {
+        for _ in 0..10_000 {
             let ticket = roster.claim(7, &mut hint).unwrap();
-            assert_eq!(ticket.row, 0);
+            assert!(ticket.row as usize <= ROTATION);
             roster.give_back(ticket, 7, &mut hint);
         }
-        hint.next = ROWS - 1;
-        assert_eq!(roster.claim(7, &mut hint).unwrap().row, 0);
-        assert_eq!(roster.claim(7, &mut hint).unwrap().row, u32::try_from(ROWS - 1).unwrap());
-        assert_eq!(roster.claim(7, &mut hint).unwrap().row, 1, "wraps, and passes over the taken");
+        let mut other = Hint { next: ROWS - 1, ..Hint::default() };
+        assert_eq!(roster.claim(8, &mut Hint::default()).unwrap().row, 0);
+        assert_eq!(roster.claim(8, &mut other).unwrap().row, u32::try_from(ROWS - 1).unwrap());
+        assert_eq!(roster.claim(8, &mut other).unwrap().row, 1, "wraps, and passes over the taken");
     }
 
     #[test]
@@ -283,7 +289,7 @@ mod tests {
         assert!(!roster.note(ticket, &[1; MOST + 1]), "too long");
         assert_eq!(roster.noted(ticket).len(), 3, "what was stays");
         roster.give_back(ticket, 7, &mut hint);
-        let next = roster.claim(8, &mut hint).unwrap();
+        let next = roster.claim(8, &mut Hint::default()).unwrap();
         assert_eq!((next.row, roster.noted(next)), (ticket.row, Vec::new()), "nobody else's");
     }
 

@@ -154,7 +154,7 @@ impl Master {
             let name = self.name(pid);
             self.hear_out(row);
             self.hang_up(row);
-            self.bereave(&name, pid, how);
+            self.bereave(&name, pid);
             self.clear_row(row);
             self.moves.forget(row);
             self.configs.remove(&row);

@@ -5,7 +5,6 @@ use super::Master;
 use super::fleet::Stop;
 use crate::ipc::Message;
 use crate::ipc::roster::Ticket;
-use crate::sys::fork::Ended;
 use socket2::SockRef;
 use std::collections::{HashMap, VecDeque};
 use std::net::Shutdown;
@@ -49,11 +48,10 @@ impl Master {
         }
     }
 
-    /// A worker has ended. Whoever it had sent away, or had to send away, is let go; the others wait
-    /// for another worker.
-    pub(super) fn bereave(&mut self, name: &str, pid: u32, how: Ended) {
+    /// A worker has ended. Its miners wait for another one, unless the pool stops.
+    pub(super) fn bereave(&mut self, name: &str, pid: u32) {
         let master = std::process::id();
-        let planned = how == Ended::Exit(0) || self.stop > Stop::No;
+        let planned = self.stop > Stop::No;
         let mut orphans = 0_usize;
         for ticket in self.board.roster.of(pid) {
             let is_held = self.orphans.held.contains_key(&ticket);
@@ -88,27 +86,34 @@ impl Master {
             self.board.row(row).map_or(0, |row| u64::from(row.miners.load(Ordering::Relaxed)))
         };
         let serving = self.fleet.serving();
-        let mut takers: Vec<(u64, usize, u32)> =
-            serving.map(|(slot, child)| (miners(slot.row), slot.row, child.pid)).collect();
+        // They may open as many files as the master.
+        let most = self.descriptors.soft.saturating_sub(RESERVE);
+        let takers = serving.map(|(slot, child)| (miners(slot.row), slot.row, child.pid));
+        let mut takers: Vec<(u64, usize, u32)> = takers.filter(|it| it.0 < most).collect();
         while !takers.is_empty() && !self.orphans.waiting.is_empty() {
             takers.sort_unstable();
             let Some((load, row, pid)) = takers.first_mut() else { return };
             let (row, pid) = (*row, *pid);
             let count = self.orphans.waiting.len().min(A_MESSAGE);
             *load += count as u64;
-            let tickets: Vec<Ticket> = self
-                .orphans
-                .waiting
-                .drain(..count)
-                .filter(|ticket| self.board.roster.pass(*ticket, master, pid))
-                .collect();
-            let held: Vec<OwnedFd> = tickets
-                .iter()
-                .filter_map(|ticket| self.orphans.held.get(ticket)?.try_clone().ok())
-                .collect();
-            if held.len() < tickets.len() {
-                log::error!("miners of a dead worker are lost: no descriptors left");
-                continue;
+            if *load >= most {
+                return;
+            }
+            let (mut tickets, mut held): (Vec<Ticket>, Vec<OwnedFd>) = (Vec::new(), Vec::new());
+            for ticket in self.orphans.waiting.drain(..count).collect::<Vec<_>>() {
+                let Some(socket) = self.orphans.held.get(&ticket) else { continue };
+                let Ok(socket) = socket.try_clone() else {
+                    // No descriptors left now: later.
+                    self.orphans.waiting.push_back(ticket);
+                    continue;
+                };
+                if self.board.roster.pass(ticket, master, pid) {
+                    tickets.push(ticket);
+                    held.push(socket);
+                }
+            }
+            if tickets.is_empty() {
+                return;
             }
             let fds: Vec<BorrowedFd<'_>> = held.iter().map(AsFd::as_fd).collect();
             self.send(row, &Message::Adopt { tickets }, &fds);

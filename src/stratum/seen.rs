@@ -28,6 +28,18 @@ impl Seen {
     /// Most identities remembered for one tip: about 1.5 MB.
     pub const CAP: usize = 65_536;
 
+    /// Identities remembered.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// Whether none is.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.ids.is_empty()
+    }
+
     /// Whether an identity was seen.
     #[must_use]
     pub fn contains(&self, header_id: u128) -> bool {

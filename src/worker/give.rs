@@ -17,6 +17,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 /// Miners of a parcel: so many pause at once, and a parcel is made within a millisecond or two.
 const PARCEL: usize = 64;
+/// Shares seen that one parcel takes along, and those of one miner more: 40 bytes each.
+const SEEN: usize = 65_536;
 /// Miners on their way at most.
 const ON_THEIR_WAY: usize = 2 * PARCEL;
 /// Milliseconds over which a leaving worker says goodbye to those who cannot move.
@@ -36,6 +38,8 @@ pub(super) struct Giving {
     again: bool,
     /// Those on their way.
     sent: Vec<Miner>,
+    /// First and last number of each coin's newest work, as the taker knows it.
+    told: Vec<Option<(u32, u32)>>,
 }
 
 /// A worker that leaves.
@@ -64,7 +68,8 @@ impl Worker {
             return self.tell_passed();
         }
         let ports = ports.into_iter().collect();
-        let mut giving = Giving { channel, ports, most, next: 0, again: false, sent: Vec::new() };
+        let (sent, told) = (Vec::new(), Vec::new());
+        let mut giving = Giving { channel, ports, most, next: 0, again: false, sent, told };
         match self.send_works(&mut giving) {
             Ok(()) => self.givings.push(giving),
             Err(error) => {
@@ -106,11 +111,24 @@ impl Worker {
     }
 
     fn send_works(&self, giving: &mut Giving) -> Result<(), ChannelError> {
-        let all: Vec<_> = self.coins.values().flat_map(|coin| coin.jobs.legacy()).collect();
+        let newest: Vec<_> = self.coins.values().map(|coin| coin.jobs.newest()).collect();
+        if newest == giving.told {
+            return Ok(());
+        }
+        let first = |told: &Option<(u32, u32)>| told.map(|(first, _)| first);
+        let same_works = newest.iter().map(first).eq(giving.told.iter().map(first));
+        let jobs = self.coins.values().map(|coin| &coin.jobs);
+        // Of the same works only the newest has further ids.
+        let all: Vec<_> = match same_works {
+            true => jobs.filter_map(|jobs| jobs.legacy().pop()).collect(),
+            false => jobs.flat_map(super::jobs::Jobs::legacy).collect(),
+        };
+        giving.told = newest;
         let bodies: Vec<BorrowedFd<'_>> = all.iter().map(|it| it.posted.body.as_fd()).collect();
         let legacy = |it: &super::jobs::Inherited| Legacy {
             lane: it.lane,
             first: it.first,
+            last: it.last,
             work: it.posted.work.clone(),
         };
         let works = all.iter().map(legacy).collect();
@@ -148,6 +166,7 @@ impl Worker {
         if giving.channel.waiting() > 0 || giving.sent.len() + PARCEL > ON_THEIR_WAY {
             return Ok(true);
         }
+        self.send_works(giving)?;
         let parcel = self.parcel(giving);
         if parcel.is_empty() {
             return Ok(!giving.sent.is_empty() || giving.again);
@@ -159,10 +178,19 @@ impl Worker {
         for miner in giving.sent.iter().skip(first) {
             sockets.push(miner.stream.socket_ref().as_fd());
         }
-        giving.channel.send(&Passing::Miners { miners }, &sockets)?;
+        match giving.channel.send(&Passing::Miners { miners }, &sockets) {
+            Err(ChannelError::Unsent(error)) => {
+                // These have not left; those before them may have.
+                log::warn!("miners cannot be given to another worker: {error}");
+                let back = giving.sent.split_off(first);
+                (giving.most, giving.again) = (0, false);
+                self.take_back(back, now);
+                return Ok(true);
+            }
+            sent => sent?,
+        }
         failpoint::point("giver-has-sent");
         self.publish_miners();
-        let _ = now;
         Ok(true)
     }
 
@@ -172,7 +200,11 @@ impl Worker {
         if giving.next >= self.miners.capacity() && giving.again {
             (giving.next, giving.again) = (0, false);
         }
-        while parcel.len() < PARCEL.min(giving.most) && giving.next < self.miners.capacity() {
+        let mut seen = 0;
+        while parcel.len() < PARCEL.min(giving.most)
+            && seen < SEEN
+            && giving.next < self.miners.capacity()
+        {
             let key = giving.next;
             giving.next += 1;
             let Some(miner) = self.miners.get(key) else { continue };
@@ -181,12 +213,13 @@ impl Worker {
             }
             if !miner.can_move() {
                 // Whose replies wait for the disk, or who is about to be closed, is looked at again.
-                giving.again |= miner.held;
+                giving.again |= miner.held && miner.closing.is_none() && miner.stream.can_move();
                 continue;
             }
             let Some(mut miner) = self.miners.try_remove(key) else { continue };
             let _ = miner.stream.socket().deregister(self.poll.registry());
             self.uncount(&miner);
+            seen += miner.session.seen().len();
             parcel.push(miner);
         }
         giving.most -= parcel.len();

@@ -279,8 +279,10 @@ impl Room<'_> {
         if latest.posted.work.plan.extranonce2_size != self.rules.extranonce2_size {
             return;
         }
-        let known =
-            miner.session.difficulty_of(latest.id).is_some() || miner.session.is_stale(latest.id);
+        // After a crash: what it did on the newest job is not known here, so it gets another one.
+        let known = miner.forgives
+            || miner.session.difficulty_of(latest.id).is_some()
+            || miner.session.is_stale(latest.id);
         let issue = if known { self.coin.jobs.reissue(self.numbers) } else { Some(latest.clone()) };
         let Some(issue) = issue else { return };
         // Work for a new tip may be on its way to this miner still.

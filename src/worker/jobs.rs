@@ -86,6 +86,8 @@ pub(crate) struct Inherited {
     pub(crate) lane: u8,
     /// The first of its numbers.
     pub(crate) first: u32,
+    /// The last one that was given out when it was passed on.
+    pub(crate) last: u32,
     pub(crate) posted: Arc<Posted>,
 }
 
@@ -155,12 +157,15 @@ impl Jobs {
     fn find_inherited(&self, id: JobId) -> Option<Found> {
         let of_lane = self.inherited.iter().filter(|it| it.lane == id.lane);
         let found = of_lane
-            .filter(|it| !is_before(id.number, it.first))
+            .filter(|it| !is_before(id.number, it.first) && !is_before(it.last, id.number))
             .min_by_key(|it| id.number.wrapping_sub(it.first));
         let posted = Arc::clone(&found?.posted);
-        let tip = self.latest.as_ref().map(|latest| latest.posted.work.previous);
-        // Without work of its own this worker knows no other tip.
-        Some(match tip.is_none_or(|tip| tip == posted.work.previous) {
+        // Without work of its own, or with that of an older tip, this worker knows no better one.
+        let latest = self.latest.as_ref().map(|latest| &latest.posted.work);
+        let is_current = latest.is_none_or(|work| {
+            work.previous == posted.work.previous || work.height < posted.work.height
+        });
+        Some(match is_current {
             true => Found::Current(posted),
             false => Found::Previous(posted),
         })
@@ -168,8 +173,14 @@ impl Jobs {
 
     /// Takes over what another worker's ids stand for.
     pub(crate) fn inherit(&mut self, work: Inherited) {
-        let same = |it: &Inherited| (it.lane, it.first) == (work.lane, work.first);
-        if self.inherited.iter().any(same) {
+        if self.latest.as_ref().is_some_and(|latest| latest.id.lane == work.lane) {
+            return;
+        }
+        let same = |it: &&mut Inherited| (it.lane, it.first) == (work.lane, work.first);
+        if let Some(known) = self.inherited.iter_mut().find(same) {
+            if is_before(known.last, work.last) {
+                known.last = work.last;
+            }
             return;
         }
         self.inherited.push_back(work);
@@ -180,11 +191,22 @@ impl Jobs {
 
     /// What ids of this coin stand for, for another worker: oldest first.
     pub(crate) fn legacy(&self) -> Vec<Inherited> {
-        let lane = self.latest.as_ref().map(|latest| latest.id.lane);
-        let own = self.previous.iter().chain(&self.current).filter_map(|(first, posted)| {
-            Some(Inherited { lane: lane?, first: *first, posted: Arc::clone(posted) })
-        });
-        self.inherited.iter().cloned().chain(own).collect()
+        let mut all: Vec<Inherited> = self.inherited.iter().cloned().collect();
+        let Some(JobId { lane, number }) = self.latest.as_ref().map(|latest| latest.id) else {
+            return all;
+        };
+        let own = || self.previous.iter().chain(&self.current);
+        let ends = own().skip(1).map(|(next, _)| next.wrapping_sub(1)).chain([number]);
+        all.extend(own().zip(ends).map(|((first, posted), last)| {
+            let (first, posted) = (*first, Arc::clone(posted));
+            Inherited { lane, first, last, posted }
+        }));
+        all
+    }
+
+    /// The first and the last number of the newest work.
+    pub(crate) fn newest(&self) -> Option<(u32, u32)> {
+        Some((self.current.back()?.0, self.latest.as_ref()?.id.number))
     }
 
     /// The tip of the works before the newest.

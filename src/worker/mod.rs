@@ -210,7 +210,9 @@ impl Worker {
             left: 0,
             pid: std::process::id(),
             hint: Hint::new(slot),
-            numbers: Numbers::new(lane, unix),
+            // Lanes begin 4.6 hours apart: a miner who changes its worker must not be given a number that
+            // it had for the same work.
+            numbers: Numbers::new(lane, unix.wrapping_add(u64::from(lane) << 24)),
             bans: Bans::default(),
             departed: Memory::new(DEPARTED),
             addresses: Addresses::default(),

@@ -20,7 +20,8 @@ use std::net::IpAddr;
 // Not tagged within: shares that were seen are of 128 bits, and serde keeps none of those aside.
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Passing {
-    /// What job ids stand for, before the first miner. Descriptors: each work's body.
+    /// What job ids stand for: before the first miner, and when there are more. Descriptors: each
+    /// work's body.
     Works {
         /// Oldest first.
         works: Vec<Legacy>,
@@ -37,6 +38,7 @@ pub(super) enum Passing {
 pub(super) struct Legacy {
     pub(super) lane: u8,
     pub(super) first: u32,
+    pub(super) last: u32,
     pub(super) work: Work,
 }
 

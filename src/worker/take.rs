@@ -4,11 +4,12 @@
 use super::account::Accounts;
 use super::jobs::{Found, Inherited, Posted};
 use super::miner::Miner;
-use super::passing::{Passenger, Passing};
+use super::passing::{Legacy, Passenger, Passing};
 use super::{MINERS, Now, Worker};
 use crate::ipc::{Channel, Received};
 use crate::net::stream::{Offer, Stream};
-use crate::stratum::Session;
+use crate::stratum::{Cause, Session};
+use crate::sys::clock::unix_ms;
 use crate::sys::failpoint;
 use mio::net::TcpStream;
 use mio::{Interest, Token};
@@ -66,9 +67,10 @@ impl Worker {
         match message {
             Passing::Works { works } => {
                 for (legacy, body) in works.into_iter().zip(fds) {
-                    let Some(coin) = self.coins.get_mut(&legacy.work.plan.coin) else { continue };
-                    let posted = Arc::new(Posted { work: legacy.work, body });
-                    coin.jobs.inherit(Inherited { lane: legacy.lane, first: legacy.first, posted });
+                    let Legacy { lane, first, last, work } = legacy;
+                    let Some(coin) = self.coins.get_mut(&work.plan.coin) else { continue };
+                    let posted = Arc::new(Posted { work, body });
+                    coin.jobs.inherit(Inherited { lane, first, last, posted });
                 }
             }
             Passing::Miners { miners } => {
@@ -104,6 +106,13 @@ impl Worker {
         if let Some(gate) = self.gates.get(&miner.port) {
             let accounts = Accounts { board: &self.board, slot: self.slot };
             accounts.enter_again(&mut miner, &gate.coin, &self.config.limits);
+        }
+        let is_exempt = self.config.limits.is_exempt(&miner.address);
+        if !is_exempt && !miner.awaits_header && self.bans.find(&miner.address, unix_ms()).is_some()
+        {
+            // Meanwhile; this worker's own miners have heard of it.
+            miner.say(&self.refusal(Cause::Banned, &miner.address), now.mono);
+            miner.end(Cause::Banned);
         }
         let entry = self.miners.vacant_entry();
         let key = entry.key();

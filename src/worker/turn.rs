@@ -59,8 +59,9 @@ impl Worker {
     fn patience(&self) -> u64 {
         let more = self.gates.values().any(|gate| gate.more);
         let moving = !self.givings.is_empty() || !self.takings.is_empty();
-        if more || !self.ready.is_empty() || !self.rollouts.is_empty() || self.next_round.is_some()
-        {
+        // A worker that stops hears nobody any more.
+        let hears = self.stop.is_none() && !self.ready.is_empty();
+        if more || hears || !self.rollouts.is_empty() || self.next_round.is_some() {
             0
         } else if moving {
             MOVING_MS

@@ -110,7 +110,7 @@ fn an_account_has_so_many_connections_and_no_more() {
     assert_eq!(answer["result"], json!(true), "{answer}");
     let mut allowed = Client::connect_as(port, "203.0.113.99").unwrap().logged_in(ADDRESS).unwrap();
     assert!(allowed.mine().unwrap().0);
-    // Who leaves makes room, and so does a dead worker.
+    // Who leaves makes room.
     all.pop();
     wait_until("the place that was left", seconds(20), || {
         login(ADDRESS).is_ok_and(|client| {
@@ -122,7 +122,10 @@ fn an_account_has_so_many_connections_and_no_more() {
     for pid in romp.pids("worker") {
         crate::harness::kill(pid, Signal::SIGKILL);
     }
+    // Those of dead workers go on with others, and count there.
     wait_until("new workers", seconds(30), || romp.pids("worker").len() == 2);
+    wait_until("the places to be taken", seconds(30), || login(ADDRESS).is_err());
+    drop(all);
     let mut again: Vec<Client> = Vec::new();
     wait_until("all places to be free", seconds(30), || {
         again.extend(login(ADDRESS));
