@@ -132,7 +132,8 @@ fn an_account_has_so_many_connections_and_no_more() {
         again.len() == 3
     });
     assert!(login(ADDRESS).is_err());
-    romp.set("limits", Some(json!({"connectionsPerAccount": 4})));
+    let limits = json!({"connectionsPerAccount": 4, "allow": ["203.0.113.99"]});
+    romp.set("limits", Some(limits));
     crate::harness::kill(romp.process().pid(), Signal::SIGHUP);
     wait_until("the higher limit", seconds(20), || {
         again.extend(login(ADDRESS));
