@@ -3,7 +3,8 @@
 //!
 //! `turn` is the loop; `accept`, `arrive`, `hear`, `trial` and `reply` are its steps in their order;
 //! `admit` says who may come in, `charge` who is banned for what. `orders` is what comes from the
-//! master, `reports` what comes from helpers. `judge`, `hasher`, `jobs`, `conduct`, `rigs`,
+//! master, `reports` what comes from helpers. `give` and `take` move miners between workers, `adopt`
+//! goes on with those of a dead one. `judge`, `hasher`, `jobs`, `conduct`, `rigs`,
 //! `courtesy`, `fallback`, `memory` and `authorize` know no sockets.
 
 mod accept;
