@@ -163,6 +163,10 @@ impl Books for Coin {
         Self::turn(self, watermark, now)
     }
 
+    fn tails(&mut self) -> &mut Tails {
+        &mut self.tails
+    }
+
     fn sweep(&mut self, now: u64, occupied: &dyn Fn(usize) -> bool) -> Result<(), TallyError> {
         Self::sweep(self, now, occupied)
     }

@@ -27,6 +27,16 @@ pub(super) type Tails = BTreeMap<String, Tail>;
 /// The streams that have something, by a time that their next record is not before.
 pub(super) type Heads = BinaryHeap<Reverse<(u64, String)>>;
 
+/// Closes what was added of slots where nobody writes any more, until there is more: each reload
+/// leaves its slots for others.
+pub(super) fn close_left(tails: &mut Tails, occupied: &dyn Fn(usize) -> bool) {
+    for tail in tails.values_mut().filter(|tail| tail.is_open()) {
+        if !occupied(tail.stream.slot) {
+            tail.close_if_done();
+        }
+    }
+}
+
 /// What records are put into.
 pub(super) trait Load {
     /// Adds a record that stands at `from..to` in a stream. `false`: it does not fit any more, and

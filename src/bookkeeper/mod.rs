@@ -17,6 +17,7 @@ use crate::sys::clock::{monotonic_ms, ms, unix_ms};
 use crate::sys::room;
 use coin::Coin;
 use history::Difficulty;
+use merge::Tails;
 use mpos::Follower;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -205,6 +206,8 @@ trait Books {
     /// Adds what is complete and older than `watermark` (unix ms). `true`: there is more to add at
     /// once. `now` is in monotonic ms.
     fn turn(&mut self, watermark: u64, now: u64) -> Result<bool, Self::Error>;
+    /// Its streams.
+    fn tails(&mut self) -> &mut Tails;
     /// What is to be done once a minute; `now` is in unix ms.
     fn sweep(&mut self, now: u64, occupied: &dyn Fn(usize) -> bool) -> Result<(), Self::Error>;
 }
@@ -246,6 +249,9 @@ fn keep<B: Books>(
         });
         match turn {
             Ok(more) => {
+                if !more {
+                    merge::close_left(coin.tails(), &|slot| occupied(board, slot));
+                }
                 if let Some((_, since)) = trouble.take() {
                     let seconds = now.saturating_sub(since) / 1000;
                     log::warn!("{}: {} counts again, after {seconds} s", coin.id(), B::WHAT);

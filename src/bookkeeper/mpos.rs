@@ -169,6 +169,10 @@ impl Books for Follower {
         result
     }
 
+    fn tails(&mut self) -> &mut Tails {
+        &mut self.tails
+    }
+
     fn sweep(&mut self, now: u64, _: &dyn Fn(usize) -> bool) -> Result<(), MposError> {
         self.tails.retain(|_, tail| tail.length().is_some());
         for tail in self.tails.values_mut() {

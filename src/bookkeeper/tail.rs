@@ -100,7 +100,6 @@ impl Tail {
     }
 
     /// Whether its file is open.
-    #[cfg(test)]
     pub(super) fn is_open(&self) -> bool {
         self.reader.is_some()
     }

@@ -152,9 +152,13 @@ impl Master {
                 continue;
             };
             let name = self.name(pid);
+            let slot = self.fleet.slot(row);
+            let is_worker = slot.is_some_and(|slot| Kind::of(slot.role).serves_miners);
             self.hear_out(row);
             self.hang_up(row);
-            self.bereave(&name, pid);
+            if is_worker {
+                self.bereave(&name, pid);
+            }
             self.clear_row(row);
             self.moves.forget(row);
             self.configs.remove(&row);

@@ -64,10 +64,10 @@ impl Master {
             self.moves.waiting.iter().filter(|(_, at)| **at <= now).map(|(row, _)| *row).collect();
         for giver in due {
             let Some(taker) = self.taker(giver) else { continue };
-            self.moves.waiting.insert(giver, now.saturating_add(AGAIN_MS));
-            if self.begin_move(giver, taker, u32::MAX, true) {
-                self.moves.waiting.remove(&giver);
-            }
+            match self.begin_move(giver, taker, u32::MAX) {
+                true => self.moves.waiting.remove(&giver),
+                false => self.moves.waiting.insert(giver, now.saturating_add(AGAIN_MS)),
+            };
         }
         let due = now.saturating_sub(self.moves.looked) >= LOOK_MS;
         if due && self.moves.under_way.is_empty() && self.moves.waiting.is_empty() {
@@ -86,7 +86,8 @@ impl Master {
             .min_by_key(|row| (takers().filter(|taker| *taker == row).count(), self.miners(*row)))
     }
 
-    fn miners(&self, row: usize) -> u32 {
+    /// Miners of the worker in a row.
+    pub(super) fn miners(&self, row: usize) -> u32 {
         self.board.row(row).map_or(0, |row| row.miners.load(Ordering::Relaxed))
     }
 
@@ -107,12 +108,12 @@ impl Master {
             })
             .collect();
         for (giver, taker, count) in moves {
-            let _again_later = self.begin_move(giver, taker, count, false);
+            let _again_later = self.begin_move(giver, taker, count);
         }
     }
 
-    /// `false`: it could not be begun.
-    fn begin_move(&mut self, giver: usize, taker: usize, most: u32, leaves: bool) -> bool {
+    /// Who leaves knows that already. `false`: it could not be begun.
+    fn begin_move(&mut self, giver: usize, taker: usize, most: u32) -> bool {
         let child = self.fleet.slot(giver).and_then(|slot| slot.child.as_ref());
         let Some(pid) = child.map(|child| child.pid) else { return false };
         let (before, after) = (self.configs.get(&giver), self.configs.get(&taker));
@@ -127,7 +128,8 @@ impl Master {
         };
         self.moves.under_way.insert(giver, taker);
         self.send(taker, &Message::TakeOver { giver: pid }, &[ours.as_fd()]);
-        self.send(giver, &Message::HandOver { ports, most, leaves }, &[theirs.as_fd()]);
+        let order = Message::HandOver { ports, most, leaves: false };
+        self.send(giver, &order, &[theirs.as_fd()]);
         true
     }
 }

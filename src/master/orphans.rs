@@ -9,7 +9,6 @@ use socket2::SockRef;
 use std::collections::{HashMap, VecDeque};
 use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::atomic::Ordering;
 
 /// Orphans in one message.
 const A_MESSAGE: usize = 100;
@@ -82,13 +81,11 @@ impl Master {
             return;
         }
         let master = std::process::id();
-        let miners = |row: usize| {
-            self.board.row(row).map_or(0, |row| u64::from(row.miners.load(Ordering::Relaxed)))
-        };
         let serving = self.fleet.serving();
         // They may open as many files as the master.
         let most = self.descriptors.soft.saturating_sub(RESERVE);
-        let takers = serving.map(|(slot, child)| (miners(slot.row), slot.row, child.pid));
+        let takers =
+            serving.map(|(slot, child)| (u64::from(self.miners(slot.row)), slot.row, child.pid));
         let mut takers: Vec<(u64, usize, u32)> = takers.filter(|it| it.0 < most).collect();
         while !takers.is_empty() && !self.orphans.waiting.is_empty() {
             takers.sort_unstable();

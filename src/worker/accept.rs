@@ -194,9 +194,7 @@ impl Worker {
         let rules = &gate.rules;
         let mut miner = Miner::new(stream, self.serials, address, port, ticket, rules, now.mono);
         (miner.awaits_header, miner.counted) = (is_proxy, counted);
-        let interest = Interest::READABLE | Interest::WRITABLE;
-        let token = Token(MINERS.saturating_add(key));
-        if let Err(error) = self.poll.registry().register(miner.stream.socket(), token, interest) {
+        if let Err(error) = watch(self.poll.registry(), &mut miner, key) {
             log::error!("port {port}: a newcomer cannot be watched: {error}");
             self.board.roster.give_back(ticket, self.pid, &mut self.hint);
             self.leave(&miner);
@@ -226,6 +224,12 @@ impl Worker {
             })
             .map(|(_, row)| row.miners.load(Ordering::Relaxed))
     }
+}
+
+/// Has the loop told of what happens on a miner's socket. `key`: the miner's place in the slab.
+pub(super) fn watch(registry: &Registry, miner: &mut Miner, key: usize) -> io::Result<()> {
+    let interest = Interest::READABLE | Interest::WRITABLE;
+    registry.register(miner.stream.socket(), Token(MINERS.saturating_add(key)), interest)
 }
 
 /// The most miners of a worker that may open so many descriptors. Where that is very little,

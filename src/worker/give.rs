@@ -7,7 +7,6 @@ use super::miner::Miner;
 use super::passing::{Legacy, Passenger, Passing};
 use super::{Now, PAIRS, Worker};
 use crate::ipc::{Channel, ChannelError, Message};
-use crate::stratum::Session;
 use crate::sys::failpoint;
 use mio::Interest;
 use mio::event::Source;
@@ -252,12 +251,10 @@ impl Worker {
         let left = usize::try_from(until.saturating_sub(now.mono)).unwrap_or(0);
         let stay = all.saturating_mul(left).div_ceil(GOODBYE_MS as usize);
         let count = self.miners.len().saturating_sub(stay);
-        let mut goodbye = Vec::new();
-        Session::message("this port or this process of the pool ends: connect again", &mut goodbye);
         let keys: Vec<usize> = self.miners.iter().map(|(key, _)| key).take(count).collect();
         for key in keys {
             if let Some(miner) = self.miners.get_mut(key) {
-                miner.outbox.push(&goodbye, now.mono);
+                miner.say("this port or this process of the pool ends: connect again", now.mono);
                 miner.close("told to connect again");
                 self.touched.push(key);
             }

@@ -5,7 +5,7 @@ use super::authorize::{self, Addresses, Check, PATIENCE_MS, TRY_AGAIN};
 use super::coin::Coin;
 use super::desk::{Desk, News};
 use super::hasher::{Cost, TURN_NS};
-use super::jobs::{Found, Numbers};
+use super::jobs::Numbers;
 use super::miner::{Miner, SUBMITS_OF_ALL, Waiting};
 use super::starts::Starts;
 use super::trial::{Piece, Said};
@@ -287,7 +287,7 @@ impl Room<'_> {
         let Some(issue) = issue else { return };
         // Work for a new tip may be on its way to this miner still.
         let jobs = &self.coin.jobs;
-        let is_old = |job: JobId| !matches!(jobs.find(job), Some(Found::Current(_)));
+        let is_old = |job: JobId| !jobs.is_current(job);
         let clean = miner.session.needs_clean() || miner.session.newest_job().is_some_and(is_old);
         let line = if clean { &issue.clean_line } else { &issue.line };
         miner.session.offer(issue.id, line, clean, self.rules, self.now.mono, out);

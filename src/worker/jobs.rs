@@ -154,6 +154,11 @@ impl Jobs {
         }
     }
 
+    /// Whether a job id stands for work of the present tip.
+    pub(crate) fn is_current(&self, id: JobId) -> bool {
+        matches!(self.find(id), Some(Found::Current(_)))
+    }
+
     fn find_inherited(&self, id: JobId) -> Option<Found> {
         let of_lane = self.inherited.iter().filter(|it| it.lane == id.lane);
         let found = of_lane

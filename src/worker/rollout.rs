@@ -1,7 +1,7 @@
 //! New work on its way to all miners of a coin, some of them in each turn: ten thousand writes take
 //! a tenth of a second, and who sends a share meanwhile is answered between them.
 
-use super::jobs::{Found, Issue, is_before};
+use super::jobs::{Issue, is_before};
 use super::{Now, Worker};
 use crate::sys::clock::monotonic_us;
 
@@ -89,9 +89,8 @@ impl Worker {
         }
         // Who came from another worker may have a job of this tip: it stays good.
         let jobs = self.coins.get(&rollout.coin).map(|coin| &coin.jobs);
-        let has_tip = miner.session.newest_job().is_some_and(|job| {
-            jobs.is_some_and(|jobs| matches!(jobs.find(job), Some(Found::Current(_))))
-        });
+        let newest = miner.session.newest_job();
+        let has_tip = newest.is_some_and(|job| jobs.is_some_and(|jobs| jobs.is_current(job)));
         let clean = rollout.clean && !has_tip || miner.session.needs_clean();
         let notify = if clean { &issue.clean_line } else { &issue.line };
         line.clear();

@@ -1,18 +1,18 @@
 //! Taking miners over: from another worker, with all that it knew; or after a worker's death, with
 //! what it had noted on the roster.
 
+use super::accept::watch;
 use super::account::Accounts;
-use super::jobs::{Found, Inherited, Posted};
+use super::jobs::{Inherited, Posted};
 use super::miner::Miner;
 use super::passing::{Legacy, Passenger, Passing};
-use super::{MINERS, Now, Worker};
+use super::{Now, Worker};
 use crate::ipc::{Channel, Received};
 use crate::net::stream::{Offer, Stream};
-use crate::stratum::{Cause, Session};
+use crate::stratum::Cause;
 use crate::sys::clock::unix_ms;
 use crate::sys::failpoint;
 use mio::net::TcpStream;
-use mio::{Interest, Token};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
 
@@ -116,16 +116,12 @@ impl Worker {
         }
         let entry = self.miners.vacant_entry();
         let key = entry.key();
-        let interest = Interest::READABLE | Interest::WRITABLE;
-        let token = Token(MINERS.saturating_add(key));
-        if let Err(error) = self.poll.registry().register(miner.stream.socket(), token, interest) {
+        if let Err(error) = watch(self.poll.registry(), &mut miner, key) {
             log::error!("port {}: a miner cannot be watched: {error}", miner.port);
             miner.close("connection failed");
         }
         if !self.gates.contains_key(&miner.port) {
-            let mut line = Vec::new();
-            Session::message("this port of the pool has been closed or changed", &mut line);
-            miner.outbox.push(&line, now.mono);
+            miner.say("this port of the pool has been closed or changed", now.mono);
             miner.close("its port was closed or changed");
         }
         entry.insert(miner);
@@ -136,10 +132,8 @@ impl Worker {
             let wishes = miner.session.change_rules(room.rules, now.mono);
             let asks = !wishes.is_empty();
             let _no_submits = room.perform(miner, wishes, &mut out);
-            let jobs = &room.coin.jobs;
             let newest = miner.session.newest_job();
-            let is_current =
-                newest.is_some_and(|job| matches!(jobs.find(job), Some(Found::Current(_))));
+            let is_current = newest.is_some_and(|job| room.coin.jobs.is_current(job));
             if !asks && !is_current {
                 // It missed the work that came while it was on its way.
                 room.send_work(miner, &mut out);

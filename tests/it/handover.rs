@@ -53,6 +53,28 @@ fn booked(romp: &Romp, count: u64) {
     assert_eq!(last, count, "each share once");
 }
 
+/// No miner had reason to notice anything.
+fn unnoticed(romp: &Romp, load: Load) {
+    let counts = load.finish();
+    assert_eq!((counts.disconnects, counts.unanswered), (0, 0));
+    assert_eq!(counts.rejected, Vec::<String>::new());
+    booked(romp, counts.accepted_sum());
+}
+
+/// Somebody died: no connection ended, nothing but late shares was refused, and the ledger has what
+/// miners were told, and of what nobody answered some. How many that were.
+fn survived(romp: &mut Romp, load: Load, what: &str) -> u64 {
+    let counts = load.finish();
+    assert_eq!(counts.disconnects, 0, "{what}");
+    assert!(counts.rejected.iter().all(|it| it.contains("[21,")), "{what}: {:?}", counts.rejected);
+    let told = counts.accepted_sum();
+    assert_eq!(romp.stop(Signal::SIGTERM), Some(0));
+    let ledger = romp.shares("bitcoin").0;
+    let most = told + counts.unanswered;
+    assert!((told..=most).contains(&ledger), "{what}: told {told}, at most {most}, has {ledger}");
+    counts.unanswered
+}
+
 #[test]
 fn reloads_cost_no_miner_anything() {
     let _alone = alone();
@@ -90,10 +112,7 @@ fn a_broken_successor_costs_nothing() {
     wait_until("no trace of it", seconds(20), || romp.children().len() == 4);
     reload(&mut romp, 2);
     more(&load, 200);
-    let counts = load.finish();
-    assert_eq!((counts.disconnects, counts.unanswered), (0, 0));
-    assert_eq!(counts.rejected, Vec::<String>::new());
-    booked(&romp, counts.accepted_sum());
+    unnoticed(&romp, load);
 }
 
 /// A giver or a taker is killed while miners are on their way.
@@ -110,14 +129,8 @@ fn who_dies_while_miners_move_costs_no_connection() {
         wait_until("the reload", seconds(30), || reloaded(&romp) == (count + 1, true));
         wait_until("the death", seconds(30), || romp.output().contains("the fail point"));
         more(&load, 400);
-        let counts = load.finish();
-        assert_eq!(counts.disconnects, 0, "{point}");
-        assert!(counts.unanswered <= MINERS as u64, "{point}: {}", counts.unanswered);
-        assert!(counts.rejected.iter().all(|it| it.contains("[21,")), "{:?}", counts.rejected);
-        let told = counts.accepted_sum();
-        assert_eq!(romp.stop(Signal::SIGTERM), Some(0));
-        let ledger = romp.shares("bitcoin").0;
-        assert!((told..=told + counts.unanswered).contains(&ledger), "{point}: {told}, {ledger}");
+        let unanswered = survived(&mut romp, load, point);
+        assert!(unanswered <= MINERS as u64, "{point}: {unanswered}");
     }
 }
 
@@ -137,14 +150,7 @@ fn killed_workers_lose_no_miner() {
         more(&load, 300);
         wait_until("a successor", seconds(20), || romp.pids("worker").len() == 2);
     }
-    let counts = load.finish();
-    assert_eq!(counts.disconnects, 0);
-    assert!(counts.rejected.iter().all(|it| it.contains("[21,")), "{:?}", counts.rejected);
-    let told = counts.accepted_sum();
-    assert_eq!(romp.stop(Signal::SIGTERM), Some(0));
-    let ledger = romp.shares("bitcoin").0;
-    let most = told + counts.unanswered;
-    assert!((told..=most).contains(&ledger), "told {told}, at most {most}, the ledger {ledger}");
+    survived(&mut romp, load, "kill -9");
 }
 
 #[test]
@@ -162,10 +168,7 @@ fn workers_even_out_and_one_who_goes_gives_its_miners_away() {
     romp.process().signal(Signal::SIGTTOU);
     wait_until("one to be left", seconds(30), || romp.miners().len() == 1);
     more(&load, 200);
-    let counts = load.finish();
-    assert_eq!((counts.disconnects, counts.unanswered), (0, 0));
-    assert_eq!(counts.rejected, Vec::<String>::new());
-    booked(&romp, counts.accepted_sum());
+    unnoticed(&romp, load);
 }
 
 /// Half a line before, the other half after; and a queue that the miner did not read.

@@ -333,6 +333,23 @@ fn a_long_backlog_does_not_open_all_its_files_at_once() {
 }
 
 #[test]
+fn files_of_empty_slots_are_closed_until_there_is_more() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut one = Writer::open(dir.path(), "litecoin", 1, 0, UNIT, START).unwrap();
+    write(&mut one, &[share(0, "a", 1)]);
+    let mut coin = coin(dir.path());
+    add_all(&mut coin);
+    let open = |coin: &Coin| coin.tails.values().filter(|tail| tail.is_open()).count();
+    merge::close_left(&mut coin.tails, &|_| true);
+    assert_eq!(open(&coin), 1, "somebody may write there");
+    merge::close_left(&mut coin.tails, &|_| false);
+    assert_eq!(open(&coin), 0);
+    write(&mut one, &[share(100, "a", 1)]);
+    add_all(&mut coin);
+    assert_eq!((open(&coin), overview(dir.path()).accepted), (1, 2), "each once");
+}
+
+#[test]
 fn an_operator_asks_the_bookkeeper_and_reads_its_answer() {
     let dir = tempfile::tempdir().unwrap();
     let pool = pool(dir.path());
