@@ -19,6 +19,13 @@ const NOT_STARTED: &str = "nothing started: configuration and daemons contradict
 pub fn run(dir: &Path) -> u8 {
     // First of all: before this process has any descriptor of its own.
     let handed_over = systemd::handed_over();
+    let estate = match master::inherit() {
+        Ok(estate) => estate,
+        Err(why) => {
+            eprintln!("{why}");
+            return FAILED;
+        }
+    };
     let dir = match std::path::absolute(dir) {
         Ok(dir) => dir,
         Err(error) => {
@@ -45,7 +52,12 @@ pub fn run(dir: &Path) -> u8 {
     }
     special!("romp {} starts, pid {}", env!("CARGO_PKG_VERSION"), std::process::id());
     let log_is_a_file = config.logging.file.is_some();
-    match doctor::before_start(&config, &dir) {
+    // Who goes on for a pool that runs need not ask whether it can.
+    let before = match estate {
+        None => doctor::before_start(&config, &dir),
+        Some(_) => doctor::Start::Go,
+    };
+    match before {
         doctor::Start::Go => {}
         doctor::Start::Stop => {
             log::error!("{NOT_STARTED}");
@@ -56,7 +68,7 @@ pub fn run(dir: &Path) -> u8 {
         }
         doctor::Start::Doctor(code) => return code,
     }
-    let master = match Master::new(config, &dir, handed_over) {
+    let master = match Master::new(config, &dir, handed_over, estate) {
         Ok(master) => master,
         Err(error) => {
             for line in error.to_string().lines() {

@@ -1,13 +1,14 @@
 //! The board: shared memory made before the first fork, one row per slot, each row written by its
-//! owner only. Levels that others read: liveness, courtesy at accept, numbers for `status`.
+//! owner only. It outlives its master: the next binary goes on with it. Levels that others read: liveness, courtesy at accept, numbers for `status`.
 
-use super::crowd::Crowd;
+use super::crowd::{Crowd, Keys};
 use super::histogram::Histogram;
 use super::roster::Roster;
 use crate::stratum::Cause;
 use crate::sys::shared::Shared;
 use std::array;
 use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
@@ -15,6 +16,8 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 pub const SLOTS: usize = 256;
 /// Coins that one row has counters for.
 pub const COINS: usize = 32;
+/// Memory files of a board.
+pub const FILES: usize = 4;
 
 /// The board. All fields are atomics; counters and histograms stay over respawns of a slot, so that
 /// they go back to 0 only with the master.
@@ -106,8 +109,25 @@ impl Board {
     /// # Errors
     /// When there is no memory.
     pub fn new() -> io::Result<Arc<Self>> {
-        let (rows, crowd) = (Shared::new(SLOTS)?, Crowd::new(SLOTS)?);
+        let (rows, crowd) = (Shared::new("board", SLOTS)?, Crowd::new(SLOTS)?);
         Ok(Arc::new(Self { rows, crowd, roster: Roster::new()? }))
+    }
+
+    /// The board of another process, by its [`Board::files`] and [`Crowd::keys`].
+    ///
+    /// # Errors
+    /// When a file has another size: it is of a romp that shows other things on its board.
+    pub fn attach(files: [OwnedFd; FILES], keys: Keys) -> io::Result<Arc<Self>> {
+        let [rows, crowd, heads, bodies] = files;
+        let (rows, crowd) = (Shared::attach(rows, SLOTS)?, Crowd::attach(crowd, SLOTS, keys)?);
+        Ok(Arc::new(Self { rows, crowd, roster: Roster::attach([heads, bodies])? }))
+    }
+
+    /// The memory files that it is made of.
+    #[must_use]
+    pub fn files(&self) -> [BorrowedFd<'_>; FILES] {
+        let [heads, bodies] = self.roster.files();
+        [self.rows.as_fd(), self.crowd.as_fd(), heads, bodies]
     }
 
     /// The row of a slot; `None` from [`SLOTS`] on.

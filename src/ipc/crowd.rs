@@ -9,11 +9,14 @@
 //! may let one too many in. The key of the hash is drawn before the first fork: nobody outside can
 //! make addresses collide.
 
+use crate::sys::random;
 use crate::sys::shared::Shared;
+use siphasher::sip::SipHasher13;
 use std::array;
-use std::hash::{BuildHasher, Hash, RandomState};
+use std::hash::{Hash, Hasher};
 use std::io;
 use std::net::IpAddr;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
 
 /// Cells of a row.
@@ -51,11 +54,14 @@ impl Default for Table {
     }
 }
 
+/// A key of SipHash-1-3.
+pub type Keys = [u8; 16];
+
 /// All workers' tables.
 #[derive(Debug)]
 pub struct Crowd {
     tables: Shared<Table>,
-    keys: RandomState,
+    keys: Keys,
 }
 
 /// A set of addresses that are counted together.
@@ -91,7 +97,21 @@ impl Group {
 
 impl Crowd {
     pub(super) fn new(slots: usize) -> io::Result<Self> {
-        Ok(Self { tables: Shared::new(slots)?, keys: RandomState::new() })
+        Ok(Self { tables: Shared::new("crowd", slots)?, keys: random::bytes()? })
+    }
+
+    pub(super) fn attach(file: OwnedFd, slots: usize, keys: Keys) -> io::Result<Self> {
+        Ok(Self { tables: Shared::attach(file, slots)?, keys })
+    }
+
+    pub(super) fn as_fd(&self) -> BorrowedFd<'_> {
+        self.tables.as_fd()
+    }
+
+    /// What the hash is keyed with, for whoever attaches it.
+    #[must_use]
+    pub const fn keys(&self) -> Keys {
+        self.keys
     }
 
     fn cells<'a, T>(
@@ -102,9 +122,11 @@ impl Crowd {
         cells_of(rows, self.key(&group))
     }
 
-    /// The key of whatever is counted; the same in all processes of this master, and only there.
+    /// The key of whatever is counted; the same in all processes of this pool, and only there.
     pub fn key(&self, what: &impl Hash) -> u64 {
-        self.keys.hash_one(what)
+        let mut hasher = SipHasher13::new_with_key(&self.keys);
+        what.hash(&mut hasher);
+        hasher.finish()
     }
 
     /// For the slot's owner: a connection mines for the account of that key.

@@ -30,6 +30,8 @@ pub enum Message {
     TakeOver {
         /// The giver's process id.
         giver: u32,
+        /// Whether it is another master's, so that this one has none of its sockets.
+        stranger: bool,
     },
     /// Worker → master: these mine. Descriptors: their sockets, to be kept in case of its death.
     Holds {

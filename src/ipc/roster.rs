@@ -9,6 +9,7 @@ use crate::sys::shared::Shared;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Bits of a row's number: 262,144 connections of one pool.
@@ -83,6 +84,14 @@ impl Roster {
     pub(super) fn new() -> io::Result<Self> {
         let heads = Shared::zeroed("roster", ROWS)?;
         Ok(Self { heads, bodies: Shared::zeroed("sessions", ROWS)? })
+    }
+
+    pub(super) fn attach([heads, bodies]: [OwnedFd; 2]) -> io::Result<Self> {
+        Ok(Self { heads: Shared::attach(heads, ROWS)?, bodies: Shared::attach(bodies, ROWS)? })
+    }
+
+    pub(super) fn files(&self) -> [BorrowedFd<'_>; 2] {
+        [self.heads.as_fd(), self.bodies.as_fd()]
     }
 
     fn owner(&self, row: u32) -> Option<&AtomicU64> {

@@ -66,6 +66,22 @@ impl Entry {
         let Ban { offences, reason, .. } = ban.clone();
         Self { network: *network, until, offences, reason }
     }
+
+    fn ban(self) -> (IpNet, Ban) {
+        let Self { network, until, offences, reason } = self;
+        (network.trunc(), Ban { until: until.unwrap_or(u64::MAX), offences, reason })
+    }
+}
+
+/// Bans in words for another master, and what one understands of them.
+pub(super) fn written(bans: &Bans) -> Value {
+    json!(bans.all().map(Entry::new).collect::<Vec<_>>())
+}
+
+/// See [`written`].
+pub(super) fn read(written: Value) -> Vec<(IpNet, Ban)> {
+    let entries: Vec<Entry> = serde_json::from_value(written).unwrap_or_default();
+    entries.into_iter().map(Entry::ban).collect()
 }
 
 impl Court {
@@ -95,9 +111,8 @@ pub(super) fn load(data_dir: &Path, has_banning: bool) -> Bans {
     match serde_json::from_slice::<Vec<Entry>>(&text) {
         Ok(entries) => {
             let kept = entries.into_iter().filter(|entry| has_banning || entry.offences == 0);
-            for Entry { network, until, offences, reason } in kept.take(MOST_SAVED) {
-                let until = until.unwrap_or(u64::MAX);
-                bans.add(network.trunc(), Ban { until, offences, reason });
+            for (network, ban) in kept.take(MOST_SAVED).map(Entry::ban) {
+                bans.add(network, ban);
             }
             bans.expire(unix_ms());
         }
@@ -147,6 +162,9 @@ impl Master {
 
     /// Bans whom nobody has vouched for; forgets ended bans; saves.
     pub(super) fn judge(&mut self, now: u64) {
+        if !self.succession.is_master() {
+            return;
+        }
         let unix = unix_ms();
         self.kept.bans.expire(unix);
         let charges = &mut self.court.charges;

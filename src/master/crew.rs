@@ -16,12 +16,23 @@ impl Master {
     /// The fleet that the configuration wants.
     pub(super) fn wanted(&self) -> Vec<(Role, usize)> {
         let (pays, tells) = (self.config.pays(), self.config.notifications.is_some());
-        roles::wanted(self.workers, pays, !self.site.is_empty(), tells)
+        let mut wanted = roles::wanted(self.workers, pays, !self.site.is_empty(), tells);
+        for (role, count) in &mut wanted {
+            let may = match Kind::of(*role).serves_miners {
+                true => self.succession.has_workers(),
+                false => self.succession.has_others(),
+            };
+            if !may {
+                *count = 0;
+            }
+        }
+        wanted
     }
 
     /// Makes the fleet what is wanted. In a child: its seat.
     pub(super) fn converge(&mut self, now: u64) -> Option<Seat> {
         let wanted = self.wanted();
+        self.fleet.reserve(self.strange_rows());
         let shutdown = clock::ms(self.config.shutdown_timeout);
         let board = &self.board;
         let tick = |row| board.row(row).map_or(0, |row| row.tick.load(Ordering::Relaxed));
@@ -118,7 +129,7 @@ impl Master {
                     board: self.board.clone(),
                     config,
                     listeners,
-                    opens: !heir,
+                    opens: !heir && self.succession.has_opened(),
                     remembered,
                 }))
             }
@@ -148,7 +159,9 @@ impl Master {
     pub(super) fn reap(&mut self, now: u64) {
         while let Some((pid, how)) = fork::reap() {
             let Some(row) = self.fleet.row_of(pid) else {
-                self.nftables_ended(pid, how, now);
+                if !self.successor_ended(pid, how, now) {
+                    self.nftables_ended(pid, how, now);
+                }
                 continue;
             };
             let name = self.name(pid);
@@ -165,6 +178,7 @@ impl Master {
             if self.fleet.is_heir(row) {
                 self.trial_failed(&format!("{name} {how}"), now);
             }
+            self.give_up_succeeding(&name);
             match self.fleet.ended(pid, how, now) {
                 Some(Farewell::Again(0)) if how != Ended::Exit(0) => {
                     log::error!("{name} (pid {pid}) has died: {how}; replaced");
@@ -185,7 +199,7 @@ impl Master {
     }
 
     /// The dead show no miners. Counters stay.
-    fn clear_row(&self, row: usize) {
+    pub(super) fn clear_row(&self, row: usize) {
         self.board.crowd.clear(row);
         let Some(row) = self.board.row(row) else { return };
         row.pid.store(0, Ordering::Relaxed);

@@ -131,6 +131,14 @@ impl Desk {
         })
     }
 
+    /// The control socket.
+    pub(crate) fn control(&self) -> Option<BorrowedFd<'_>> {
+        self.doors.iter().find_map(|door| match door {
+            Door::Control { listener } => Some(listener.as_fd()),
+            Door::Notify { .. } => None,
+        })
+    }
+
     /// Takes over settings: doors whose address is no longer there close, passwords change.
     pub(crate) fn reconfigure(&mut self, settings: &[NotifyListener]) {
         self.doors.retain_mut(|door| match door {

@@ -7,7 +7,7 @@ use super::roles::Kind;
 use crate::ipc::Role;
 use crate::sys::fork::Ended;
 use crate::sys::signals::SIGKILL;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 /// A child that ends sooner after its start than this (ms) counts as failed.
 const YOUNG: u64 = 5_000;
@@ -180,6 +180,8 @@ pub(crate) struct Fleet {
     workers: Vec<usize>,
     /// Rows of those who are to take their place with a new configuration.
     heirs: Vec<usize>,
+    /// Rows that another master's children have.
+    reserved: BTreeSet<usize>,
     lanes: VecDeque<u8>,
     last_turn: u64,
     awake_since: u64,
@@ -195,10 +197,11 @@ pub(crate) fn back_off(failures: u32) -> u64 {
 }
 
 impl Fleet {
-    pub(crate) fn new(now: u64) -> Self {
-        let lanes = (0..=u8::MAX).collect();
+    /// `lanes`: those that nobody has, in the order of their use.
+    pub(crate) fn new(lanes: VecDeque<u8>, now: u64) -> Self {
         let (slots, workers, heirs) = (Vec::new(), Vec::new(), Vec::new());
-        Self { slots, workers, heirs, lanes, last_turn: now, awake_since: now }
+        let reserved = BTreeSet::new();
+        Self { slots, workers, heirs, reserved, lanes, last_turn: now, awake_since: now }
     }
 
     pub(crate) fn slots(&self) -> &[Slot] {
@@ -235,15 +238,6 @@ impl Fleet {
     /// Whether a stop is complete.
     pub(crate) fn has_ended(&self, stop: Stop) -> bool {
         self.children().next().is_none() && !self.slots.iter().any(|slot| slot.is_owed(stop))
-    }
-
-    /// A lane that no living worker has: the one that was freed longest ago.
-    pub(crate) fn take_lane(&mut self) -> Option<u8> {
-        self.lanes.pop_front()
-    }
-
-    pub(crate) fn free_lane(&mut self, lane: u8) {
-        self.lanes.push_back(lane);
     }
 
     pub(crate) fn started(&mut self, row: usize, pid: u32, lane: Option<u8>, now: u64) {
@@ -341,7 +335,8 @@ impl Fleet {
             };
             let is_owed = slot.is_owed(stop);
             let Some(child) = &mut slot.child else {
-                let due = now >= slot.not_before && !slot.refused;
+                let is_free = !self.reserved.contains(&slot.row);
+                let due = now >= slot.not_before && !slot.refused && is_free;
                 if wanted && due && (stop == Stop::No || is_owed) {
                     effects.push(Effect::Start { row: slot.row });
                 }

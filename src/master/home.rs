@@ -54,10 +54,15 @@ pub(crate) fn enter(data_dir: &Path) -> Result<File, String> {
         }
         Err(TryLockError::Error(error)) => return Err(named(error)),
     }
-    lock.set_len(0).map_err(named)?;
-    lock.rewind().map_err(named)?;
-    writeln!(lock, "{}", std::process::id()).map_err(named)?;
+    sign(&mut lock).map_err(named)?;
     Ok(lock)
+}
+
+/// Writes this process's id into the lock.
+pub(crate) fn sign(lock: &mut File) -> std::io::Result<()> {
+    lock.set_len(0)?;
+    lock.rewind()?;
+    writeln!(lock, "{}", std::process::id())
 }
 
 /// What romp keeps in `dataDir`. Nothing else there is given away: the folder may be one that

@@ -15,6 +15,13 @@ pub(crate) struct KeptWork {
     pub(crate) body: OwnedFd,
 }
 
+impl KeptWork {
+    /// The same once more; `None`: no descriptor is left.
+    pub(crate) fn again(&self) -> Option<Self> {
+        Some(Self { message: self.message.clone(), body: self.body.try_clone().ok()? })
+    }
+}
+
 /// All that is kept.
 #[derive(Debug, Default)]
 pub(crate) struct Kept {

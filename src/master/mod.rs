@@ -14,6 +14,7 @@ mod kept;
 mod moves;
 mod nftables;
 mod notify;
+mod open;
 mod orphans;
 mod passed;
 mod ports;
@@ -21,11 +22,13 @@ mod relay;
 mod reload;
 mod roles;
 mod status;
+mod succession;
 mod systemd;
 
 pub use crate::ipc::control::socket as control_socket;
 pub(crate) use home::enter;
 pub use roles::tag;
+pub use succession::{Estate, inherit};
 
 use crate::config::Config;
 use crate::ipc::board::Board;
@@ -46,20 +49,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::UnixListener;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use succession::{Begin, Started, Strangers, Succession};
 
 const SIGNALS: Token = Token(0);
 const DESK: Token = Token(1);
+const SUCCESSION: Token = Token(2);
 /// A child's channel is `CHANNELS + row`.
 const CHANNELS: usize = 16;
 /// Longest time between two turns: while somebody is missing or leaves, and while all is well.
 const TURN: (Duration, Duration) = (Duration::from_millis(200), Duration::from_millis(500));
-/// How long ports may be taken at start: children of a killed master end within a second.
-const PORTS_WAIT: Duration = Duration::from_secs(10);
 /// Least time (ms) between two reloads: a hundred HUPs are one.
 const RELOADS_APART: u64 = 1000;
 
@@ -102,7 +103,8 @@ pub struct Master {
     config: Arc<Config>,
     generation: u32,
     board: Arc<Board>,
-    _lock: File,
+    /// `None` when another master has it.
+    lock: Option<File>,
     ports: BTreeMap<u16, TcpListener>,
     site: Vec<(SocketAddr, TcpListener)>,
     poll: Poll,
@@ -122,6 +124,10 @@ pub struct Master {
     configs: BTreeMap<usize, Arc<Config>>,
     trial: Option<reload::Trial>,
     stop: Stop,
+    succession: Succession,
+    strangers: Option<Strangers>,
+    started_as: Started,
+    upgrade_wanted: bool,
     reload_wanted: bool,
     reloaded_at: u64,
     reloaded: reload::Reloaded,
@@ -134,28 +140,39 @@ pub struct Master {
 impl Master {
     /// Locks `dataDir`, binds every port, becomes the configured user. `dir` is where the
     /// configuration is read again on `SIGHUP`; sockets that were `handed_over` are used where they
-    /// listen on what would be bound.
+    /// listen on what would be bound. With an `estate` lock, sockets and shared memory are those of
+    /// the master that this one goes on for.
     ///
     /// # Errors
     /// In words for the operator; nothing is left behind.
-    pub fn new(config: Config, dir: &Path, handed_over: HandedOver) -> Result<Self, Error> {
+    pub fn new(
+        config: Config,
+        dir: &Path,
+        handed_over: HandedOver,
+        estate: Option<Estate>,
+    ) -> Result<Self, Error> {
         let os = |step| move |error| Error::Os(step, error);
         let mut config = config;
         dir.clone_into(&mut config.dir);
         // From the lock on its pid is known, and the ports of a dying master are waited for.
         sys::signals::hold(&[SIGHUP, SIGUSR1, SIGUSR2, SIGTTIN, SIGTTOU]).map_err(os("signals"))?;
-        let lock = home::enter(&config.data_dir).map_err(Error::Words)?;
-        let has_banning = config.pools.values().any(|pool| pool.banning.is_some());
-        let bans = bans::load(&config.data_dir, has_banning);
+        let poll = Poll::new().map_err(os("epoll"))?;
+        let now = clock::monotonic_ms();
+        let begin = match estate {
+            Some(estate) => Begin::with(estate, &config, poll.registry(), now)?,
+            None => Begin::anew(&config, handed_over, now)?,
+        };
+        let Begin { lock, bans, board, fleet, succession, control, generation, .. } = begin;
         let descriptors = limits::raise_descriptors().map_err(os("RLIMIT_NOFILE"))?;
         home::warn_of_few_descriptors(descriptors);
-        let poll = Poll::new().map_err(os("epoll"))?;
-        let mut desk = Desk::new(DESK);
-        let mut passed = passed::Sockets::new(handed_over);
-        let (ports, site) = bind_all(&config, &mut desk, &poll, &mut passed)?;
+        let (mut desk, mut passed) = (Desk::new(DESK), begin.sockets);
+        let (ports, site) = open::bind_all(&config, &mut desk, &poll, &mut passed)?;
         home::become_user(&config).map_err(Error::Words)?;
         privileges::harden().map_err(os("prctl"))?;
-        let control = open_control(&control_socket(&config.data_dir))?;
+        let control = match control {
+            Some(control) => control,
+            None => open::open_control(&control_socket(&config.data_dir))?,
+        };
         desk.open_control(poll.registry(), control).map_err(os("control socket"))?;
         let mut signals = Signals::new(&[
             SIGHUP, SIGTERM, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGTTIN, SIGTTOU, SIGCHLD,
@@ -164,13 +181,13 @@ impl Master {
         poll.registry()
             .register(&mut signals, SIGNALS, Interest::READABLE)
             .map_err(os("signals"))?;
-        let now = clock::monotonic_ms();
+        let is_heard = matches!(succession, Succession::None);
         Ok(Self {
             workers: roles::configured_workers(&config),
             config: Arc::new(config),
-            generation: 1,
-            board: Board::new().map_err(os("shared memory"))?,
-            _lock: lock,
+            generation,
+            board,
+            lock: Some(lock),
             ports,
             site,
             poll,
@@ -178,7 +195,7 @@ impl Master {
             desk,
             guard: notify::Guard::default(),
             pace: notify::Pace::default(),
-            fleet: Fleet::new(now),
+            fleet,
             lines: BTreeMap::new(),
             readable: BTreeSet::new(),
             kept: Kept { bans, ..Kept::default() },
@@ -188,13 +205,17 @@ impl Master {
             configs: BTreeMap::new(),
             trial: None,
             stop: Stop::No,
+            succession,
+            strangers: None,
+            started_as: Started::now().map_err(os("the program's path"))?,
+            upgrade_wanted: false,
             reload_wanted: false,
             reloaded_at: 0,
             reloaded: reload::Reloaded::default(),
             started: now,
             announced: 0,
             descriptors,
-            systemd: systemd::Systemd::new(passed.close_rest(), now),
+            systemd: systemd::Systemd::new(passed.close_rest(), is_heard, now),
         })
     }
 
@@ -222,6 +243,7 @@ impl Master {
             self.judge(now);
             self.serve_desk(now);
             self.reap(now);
+            self.go_on_with_succession(now);
             self.reload_if_wanted(now);
             self.place_orphans(now);
             self.move_miners(now);
@@ -230,6 +252,9 @@ impl Master {
             self.write_to_children();
             if self.stop > Stop::No && self.fleet.has_ended(self.stop) {
                 return Outcome::Exit(self.finish(0));
+            }
+            if self.succession.is_over() && self.fleet.has_ended(Stop::Fast) {
+                return Outcome::Exit(0);
             }
             if self.fleet.is_hopeless() {
                 log::error!("no child can work with this configuration; stopping");
@@ -250,7 +275,7 @@ impl Master {
         let now = clock::monotonic_ms();
         let late = self.desk.deadline().map(|at| Duration::from_millis(at.saturating_sub(now) + 1));
         let paced = self.pace.is_waiting().then_some(Duration::from_millis(20));
-        let calm = self.stop == Stop::No && self.is_whole();
+        let calm = self.stop == Stop::No && self.is_whole() && self.succession.is_none();
         let turn = if calm { TURN.1 } else { TURN.0 };
         late.into_iter().chain(paced).fold(turn, Duration::min)
     }
@@ -278,9 +303,7 @@ impl Master {
                 }
                 special!("log file opened again");
             }
-            SIGUSR2 => log::warn!(
-                "SIGUSR2: replacing the binary in place is not there yet; stop and start instead"
-            ),
+            SIGUSR2 => self.upgrade_wanted = true,
             SIGTTIN => self.change_workers(self.workers.saturating_add(1)),
             SIGTTOU => self.change_workers(self.workers.saturating_sub(1)),
             _ => {}
@@ -288,12 +311,19 @@ impl Master {
     }
 
     fn change_workers(&mut self, count: usize) {
+        if !self.succession.is_none() {
+            special!("workers: as before, while the binary is replaced");
+            return;
+        }
         let count = roles::clamp_workers(count);
         special!("workers: {} before, {count} now", self.workers);
         self.workers = count;
     }
 
     fn serve_desk(&mut self, now: u64) {
+        if !self.succession.is_at_the_desk() {
+            return;
+        }
         for (key, counter, line) in self.desk.turn(self.poll.registry(), &self.guard, now) {
             let answer = match counter {
                 Counter::Notify { source, password } => {
@@ -317,7 +347,8 @@ impl Master {
 
     /// Says once a generation that everything serves.
     fn announce(&mut self) {
-        if self.announced < self.generation && self.is_whole() && self.stop == Stop::No {
+        let is_master = self.succession.is_master() && self.stop == Stop::No;
+        if self.announced < self.generation && self.is_whole() && is_master {
             self.announced = self.generation;
             let ports: Vec<String> = self.ports.keys().map(u16::to_string).collect();
             special!(
@@ -330,64 +361,13 @@ impl Master {
     }
 
     fn finish(&mut self, code: u8) -> u8 {
+        if !self.succession.is_master() {
+            // Another one has all that would be left.
+            return u8::from(!self.succession.is_over()).max(code);
+        }
         self.save_bans();
         let _ = fs::remove_file(control_socket(&self.config.data_dir));
         special!("stopped");
         code
     }
-}
-
-/// What is bound at start: the stratum ports, and the web site's.
-type Bound = (BTreeMap<u16, TcpListener>, Vec<(SocketAddr, TcpListener)>);
-
-/// Binds stratum ports, the desk's, and the web site's if it can be had. Reports every port that
-/// cannot, not the first only.
-fn bind_all(
-    config: &Config,
-    desk: &mut Desk,
-    poll: &Poll,
-    passed: &mut passed::Sockets,
-) -> Result<Bound, Error> {
-    let deadline = Instant::now() + PORTS_WAIT;
-    let mut errors = Vec::new();
-    let mut bound = BTreeMap::new();
-    for port in ports::stratum_ports(config).into_keys() {
-        let address = SocketAddr::new(config.bind, port);
-        let taken = passed.take(address);
-        match taken.map_or_else(|| ports::listen_until(address, deadline), Ok) {
-            Ok(listener) => drop(bound.insert(port, listener)),
-            Err(error) => errors.push(error.to_string()),
-        }
-    }
-    for setting in &config.notify {
-        let taken = passed.take(setting.address);
-        match taken.map_or_else(|| ports::listen_until(setting.address, deadline), Ok) {
-            Ok(listener) => desk
-                .open_notify(poll.registry(), setting.clone(), listener)
-                .map_err(|error| Error::Os("epoll", error))?,
-            Err(error) => errors.push(error.to_string()),
-        }
-    }
-    let mut site = Vec::new();
-    for address in config.website.iter().flat_map(|site| site.addresses()) {
-        // Nobody stops mining for want of a site.
-        match passed.take(address).map_or_else(|| ports::listen(address), Ok) {
-            Ok(listener) => site.push((address, listener)),
-            Err(error) => {
-                let off = if site.is_empty() { " is off" } else { "" };
-                log::error!("the web site{off}: {error}");
-                break;
-            }
-        }
-    }
-    if errors.is_empty() { Ok((bound, site)) } else { Err(Error::Words(errors.join("\n"))) }
-}
-
-/// The control socket, for this user only. The lock says that nobody uses one that is left over.
-fn open_control(path: &PathBuf) -> Result<UnixListener, Error> {
-    let _ = fs::remove_file(path);
-    let named = |error| Error::Words(format!("control socket {}: {error}", path.display()));
-    let listener = UnixListener::bind(path).map_err(named)?;
-    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).map_err(named)?;
-    Ok(listener)
 }

@@ -2,9 +2,9 @@
 
 use super::Master;
 use super::fleet::Stop;
-use crate::config::Config;
+use super::succession::{Word, alike, goods};
 use crate::ipc::Message;
-use crate::sys::descriptors;
+use crate::sys::{clock, descriptors};
 use std::collections::BTreeMap;
 use std::os::fd::AsFd;
 use std::sync::atomic::Ordering;
@@ -18,11 +18,20 @@ const AGAIN_MS: u64 = 1000;
 /// Differences up to so many miners are left alone.
 const LEAST: u32 = 8;
 
+/// Who takes miners.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Taker {
+    /// A worker, by its row.
+    Worker(usize),
+    /// One of the master's that goes on for this one.
+    Successor,
+}
+
 /// Givings under way.
 #[derive(Debug, Default)]
 pub(super) struct Moves {
-    /// Row of the taker by row of the giver.
-    under_way: BTreeMap<usize, usize>,
+    /// Who takes by row of the giver.
+    under_way: BTreeMap<usize, Taker>,
     /// Rows of leaving workers that still have miners who could go, and when (monotonic ms) that is
     /// tried.
     waiting: BTreeMap<usize, u64>,
@@ -77,13 +86,16 @@ impl Master {
     }
 
     /// The worker that has most room: the fewest who give to it, then the fewest miners.
-    fn taker(&self, giver: usize) -> Option<usize> {
-        let takers = || self.moves.under_way.values();
-        self.fleet
-            .serving()
-            .map(|(slot, _)| slot.row)
-            .filter(|row| *row != giver)
-            .min_by_key(|row| (takers().filter(|taker| *taker == row).count(), self.miners(*row)))
+    fn taker(&self, giver: usize) -> Option<Taker> {
+        if self.successors_goods().is_some() {
+            return Some(Taker::Successor);
+        }
+        let takes = |row| {
+            let takers = self.moves.under_way.values();
+            takers.filter(|taker| **taker == Taker::Worker(row)).count()
+        };
+        let rows = self.fleet.serving().map(|(slot, _)| slot.row).filter(|row| *row != giver);
+        rows.min_by_key(|row| (takes(*row), self.miners(*row))).map(Taker::Worker)
     }
 
     /// Miners of the worker in a row.
@@ -108,17 +120,21 @@ impl Master {
             })
             .collect();
         for (giver, taker, count) in moves {
-            let _again_later = self.begin_move(giver, taker, count);
+            let _again_later = self.begin_move(giver, Taker::Worker(taker), count);
         }
     }
 
     /// Who leaves knows that already. `false`: it could not be begun.
-    fn begin_move(&mut self, giver: usize, taker: usize, most: u32) -> bool {
+    fn begin_move(&mut self, giver: usize, taker: Taker, most: u32) -> bool {
         let child = self.fleet.slot(giver).and_then(|slot| slot.child.as_ref());
         let Some(pid) = child.map(|child| child.pid) else { return false };
-        let (before, after) = (self.configs.get(&giver), self.configs.get(&taker));
-        let (Some(before), Some(after)) = (before, after) else { return false };
-        let ports = ports_alike(before, after);
+        let goods_of = |row| Some(goods(self.configs.get(&row)?));
+        let after = match taker {
+            Taker::Worker(row) => goods_of(row),
+            Taker::Successor => self.successors_goods().cloned(),
+        };
+        let (Some(before), Some(after)) = (goods_of(giver), after) else { return false };
+        let ports = alike(&before, &after);
         let (theirs, ours) = match descriptors::pair() {
             Ok(pair) => pair,
             Err(error) => {
@@ -127,26 +143,20 @@ impl Master {
             }
         };
         self.moves.under_way.insert(giver, taker);
-        self.send(taker, &Message::TakeOver { giver: pid }, &[ours.as_fd()]);
+        match taker {
+            Taker::Worker(row) => {
+                let message = Message::TakeOver { giver: pid, stranger: false };
+                self.send(row, &message, &[ours.as_fd()]);
+            }
+            Taker::Successor => {
+                let now = clock::monotonic_ms();
+                self.tell_successor(&Word::TakeOver { giver: pid }, &[ours.as_fd()], now);
+            }
+        }
         let order = Message::HandOver { ports, most, leaves: false };
         self.send(giver, &order, &[theirs.as_fd()]);
         true
     }
-}
-
-/// Ports whose miners can go on as if nothing had happened: the same coin, and work that fits their
-/// extranonce2.
-fn ports_alike(before: &Config, after: &Config) -> Vec<u16> {
-    let mut ports = Vec::new();
-    for (id, pool) in &before.pools {
-        let Some(other) = after.pools.get(id) else { continue };
-        let alike = pool.extranonce2_size == other.extranonce2_size
-            && pool.coin.algorithm == other.coin.algorithm;
-        if alike {
-            ports.extend(pool.ports.keys().filter(|port| other.ports.contains_key(port)));
-        }
-    }
-    ports
 }
 
 #[cfg(test)]
@@ -159,16 +169,16 @@ mod tests {
     fn only_ports_of_the_same_work_are_alike() {
         let before = sample();
         let ports: Vec<u16> = before.pools["litecoin"].ports.keys().copied().collect();
-        assert_eq!(ports_alike(&before, &before), ports);
+        assert_eq!(alike(&goods(&before), &goods(&before)), ports);
         let mut after = sample();
         after.pools.get_mut("litecoin").unwrap().ports.pop_first();
-        assert_eq!(ports_alike(&before, &after), ports[1..]);
+        assert_eq!(alike(&goods(&before), &goods(&after)), ports[1..]);
         let mut after = sample();
         after.pools.get_mut("litecoin").unwrap().extranonce2_size += 1;
-        assert!(ports_alike(&before, &after).is_empty());
+        assert!(alike(&goods(&before), &goods(&after)).is_empty());
         let mut after = sample();
         let pool = after.pools.remove("litecoin").unwrap();
         after.pools.insert("goldcoin".to_owned(), pool);
-        assert!(ports_alike(&before, &after).is_empty(), "another coin");
+        assert!(alike(&goods(&before), &goods(&after)).is_empty(), "another coin");
     }
 }

@@ -29,6 +29,7 @@ pub(super) struct Orphans {
 impl Master {
     /// A worker's miners, each with a duplicate of its socket.
     pub(super) fn hold(&mut self, tickets: Vec<Ticket>, sockets: Vec<OwnedFd>) {
+        self.hold_twice(&tickets, &sockets);
         let most = self.descriptors.soft.saturating_sub(RESERVE);
         for (ticket, socket) in tickets.into_iter().zip(sockets) {
             if self.orphans.held.len() as u64 >= most {
@@ -77,10 +78,9 @@ impl Master {
             let roster = &self.board.roster;
             self.orphans.held.retain(|ticket, _| roster.is_alive(*ticket));
         }
-        if self.orphans.waiting.is_empty() {
+        if self.orphans.waiting.is_empty() || self.bequeath_orphans(now) {
             return;
         }
-        let master = std::process::id();
         let serving = self.fleet.serving();
         // They may open as many files as the master.
         let most = self.descriptors.soft.saturating_sub(RESERVE);
@@ -91,29 +91,42 @@ impl Master {
             takers.sort_unstable();
             let Some((load, row, pid)) = takers.first_mut() else { return };
             let (row, pid) = (*row, *pid);
-            let count = self.orphans.waiting.len().min(A_MESSAGE);
-            *load += count as u64;
+            *load += self.orphans.waiting.len().min(A_MESSAGE) as u64;
             if *load >= most {
                 return;
             }
-            let (mut tickets, mut held): (Vec<Ticket>, Vec<OwnedFd>) = (Vec::new(), Vec::new());
-            for ticket in self.orphans.waiting.drain(..count).collect::<Vec<_>>() {
-                let Some(socket) = self.orphans.held.get(&ticket) else { continue };
-                let Ok(socket) = socket.try_clone() else {
-                    // No descriptors left now: later.
-                    self.orphans.waiting.push_back(ticket);
-                    continue;
-                };
-                if self.board.roster.pass(ticket, master, pid) {
-                    tickets.push(ticket);
-                    held.push(socket);
-                }
-            }
-            if tickets.is_empty() {
-                return;
-            }
-            let fds: Vec<BorrowedFd<'_>> = held.iter().map(AsFd::as_fd).collect();
+            let Some((tickets, sockets)) = self.next_orphans(pid) else { return };
+            let fds: Vec<BorrowedFd<'_>> = sockets.iter().map(AsFd::as_fd).collect();
             self.send(row, &Message::Adopt { tickets }, &fds);
+        }
+    }
+
+    /// Some of those who wait, who are from now on a process's, with their sockets; `None`: nobody
+    /// can go now.
+    pub(super) fn next_orphans(&mut self, heir: u32) -> Option<(Vec<Ticket>, Vec<OwnedFd>)> {
+        let master = std::process::id();
+        let count = self.orphans.waiting.len().min(A_MESSAGE);
+        let (mut tickets, mut sockets) = (Vec::new(), Vec::new());
+        for ticket in self.orphans.waiting.drain(..count).collect::<Vec<_>>() {
+            let Some(socket) = self.orphans.held.get(&ticket) else { continue };
+            let Ok(socket) = socket.try_clone() else {
+                // No descriptors left now: later.
+                self.orphans.waiting.push_back(ticket);
+                continue;
+            };
+            if self.board.roster.pass(ticket, master, heir) {
+                tickets.push(ticket);
+                sockets.push(socket);
+            }
+        }
+        (!tickets.is_empty()).then_some((tickets, sockets))
+    }
+
+    /// Orphans of the old master's workers are this one's.
+    pub(super) fn inherit_orphans(&mut self, tickets: Vec<Ticket>, sockets: Vec<OwnedFd>) {
+        for (ticket, socket) in tickets.into_iter().zip(sockets) {
+            self.orphans.held.insert(ticket, socket);
+            self.orphans.waiting.push_back(ticket);
         }
     }
 }

@@ -1,11 +1,14 @@
-//! Listening sockets that systemd hands over: from `romp.socket`, or from its store after a restart
-//! (`FDSTORE=1`). Who wants an address takes the socket that listens there instead of binding.
+//! Listening sockets that another process hands over: systemd, from `romp.socket` or from its store
+//! after a restart (`FDSTORE=1`); or the master that this one goes on for. Who wants an address takes
+//! the socket that listens there instead of binding.
 
 use crate::sys::systemd::HandedOver;
 use socket2::{SockRef, Type};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
+
+const SYSTEMD: &str = "systemd";
 
 #[derive(Debug)]
 struct Passed {
@@ -19,6 +22,8 @@ struct Passed {
 /// Sockets that nobody has taken yet.
 #[derive(Debug)]
 pub(crate) struct Sockets {
+    /// `systemd`, or the old master.
+    whose: &'static str,
     left: Vec<Passed>,
     /// Names of what was of no use.
     useless: Vec<String>,
@@ -26,11 +31,11 @@ pub(crate) struct Sockets {
 
 impl Sockets {
     /// Looks at what was handed over; what does not listen for TCP is closed.
-    pub(crate) fn new(handed_over: HandedOver) -> Self {
+    pub(crate) fn of_systemd(handed_over: HandedOver) -> Self {
         for problem in &handed_over.problems {
             log::warn!("{problem}");
         }
-        let mut sockets = Self { left: Vec::new(), useless: Vec::new() };
+        let mut sockets = Self { whose: SYSTEMD, left: Vec::new(), useless: Vec::new() };
         for (name, descriptor) in handed_over.descriptors {
             match look_at(name.clone(), descriptor) {
                 Ok(passed) => sockets.left.push(passed),
@@ -43,6 +48,13 @@ impl Sockets {
         sockets
     }
 
+    /// All that the master has which this one goes on for, by the names that systemd has for them.
+    pub(crate) fn of_predecessor(sockets: Vec<OwnedFd>) -> Self {
+        let looked_at = sockets.into_iter().filter_map(|it| look_at(String::new(), it).ok());
+        let named = looked_at.map(|it| Passed { name: name(it.address), ..it });
+        Self { whose: "the old master", left: named.collect(), useless: Vec::new() }
+    }
+
     /// Takes the socket that listens on `address`, if there is one: the same address, or all
     /// addresses where all are wanted.
     pub(crate) fn take(&mut self, address: SocketAddr) -> Option<TcpListener> {
@@ -53,7 +65,8 @@ impl Sockets {
         };
         let at = self.left.iter().position(same).or_else(|| self.left.iter().position(all))?;
         let taken = self.left.remove(at);
-        log::info!("{address}: the socket handed over by systemd ({}) is used", taken.name);
+        let whose = self.whose;
+        log::info!("{address}: the socket handed over by {whose} ({}) is used", taken.name);
         // The store and romp.socket may both have handed over the same one.
         self.left.retain(|other| other.address != taken.address);
         Some(taken.listener)
@@ -62,17 +75,26 @@ impl Sockets {
     /// Closes what nobody wanted. The names, to be taken out of systemd's store.
     pub(crate) fn close_rest(self) -> Vec<String> {
         let mut names = self.useless;
+        let is_new = self.whose == SYSTEMD;
         for passed in self.left {
-            log::warn!(
-                "systemd handed over a socket on {} ({}), where no pool, web site or blocknotify \
+            // What the old master had is no mistake of anybody's.
+            if is_new {
+                log::warn!(
+                    "systemd handed over a socket on {} ({}), where no pool, web site or blocknotify \
                  listens: closed. Take it out of romp.socket, or add it to the configuration",
-                passed.address,
-                passed.name
-            );
+                    passed.address,
+                    passed.name
+                );
+            }
             names.push(passed.name);
         }
         names
     }
+}
+
+/// The name of a socket in systemd's store, where `:` may not stand.
+pub(crate) fn name(address: SocketAddr) -> String {
+    address.to_string().replace(':', "_")
 }
 
 /// Whether a descriptor is a listening TCP socket; makes it one as [`super::ports`] would have.
@@ -98,7 +120,7 @@ mod tests {
 
     fn passing(sockets: Vec<(&str, OwnedFd)>) -> Sockets {
         let descriptors = sockets.into_iter().map(|(name, fd)| (name.to_owned(), fd)).collect();
-        Sockets::new(HandedOver { descriptors, problems: Vec::new() })
+        Sockets::of_systemd(HandedOver { descriptors, problems: Vec::new() })
     }
 
     fn listener(address: &str) -> (SocketAddr, OwnedFd) {

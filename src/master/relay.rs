@@ -64,20 +64,15 @@ impl Master {
                 let Some(body) = fds.into_iter().next() else {
                     return Err("work without a body".to_owned());
                 };
-                if self.config.pools.contains_key(&coin) {
-                    let message = Message::Work { work, told };
-                    self.kept.works.insert(coin.clone(), KeptWork { message, body });
-                    for row in self.workers_but(None) {
-                        if let Some(line) = self.lines.get_mut(&row) {
-                            line.works.insert(coin.clone());
-                        }
-                        self.write_to(row);
-                    }
-                }
+                let message = Message::Work { work, told };
+                self.relay_to_successor(&message, &[body.as_fd()]);
+                self.keep_work(coin, KeptWork { message, body });
             }
             (Role::Templates, Message::CoinStatus(status)) => {
                 if self.config.pools.contains_key(&status.coin) {
-                    self.send_to_role(Role::Bookkeeper, &Message::CoinStatus(status.clone()));
+                    let message = Message::CoinStatus(status.clone());
+                    self.send_to_role(Role::Bookkeeper, &message);
+                    self.relay_to_successor(&message, &[]);
                     self.kept.coins.insert(status.coin.clone(), status);
                 }
             }
@@ -105,6 +100,7 @@ impl Master {
                 self.passed(row, left, clock::monotonic_ms());
             }
             (Role::Worker, message @ Message::BlockFound { .. }) => {
+                self.relay_to_predecessor(&message);
                 self.send_to_role(Role::Templates, &message);
             }
             (_, message) => {
@@ -113,6 +109,20 @@ impl Master {
             }
         }
         Ok(())
+    }
+
+    /// Keeps a coin's work, and gives it to the workers.
+    pub(super) fn keep_work(&mut self, coin: String, work: KeptWork) {
+        if !self.config.pools.contains_key(&coin) {
+            return;
+        }
+        self.kept.works.insert(coin.clone(), work);
+        for row in self.workers_but(None) {
+            if let Some(line) = self.lines.get_mut(&row) {
+                line.works.insert(coin.clone());
+            }
+            self.write_to(row);
+        }
     }
 
     /// Tells a new child what is already known, as it reads.
@@ -144,9 +154,12 @@ impl Master {
         for row in self.workers_but(except) {
             self.send(row, message, fds);
         }
+        if let Message::Ban { .. } | Message::Unban { .. } = message {
+            self.relay_to_successor(message, fds);
+        }
     }
 
-    fn send_to_role(&mut self, role: Role, message: &Message) {
+    pub(super) fn send_to_role(&mut self, role: Role, message: &Message) {
         let of_role = |slot: &super::fleet::Slot| (slot.role == role).then_some(slot.row);
         let rows: Vec<usize> = self.fleet.slots().iter().filter_map(of_role).collect();
         for row in rows {
@@ -190,6 +203,7 @@ impl Master {
         for row in self.lines.keys().copied().collect::<Vec<_>>() {
             self.send(row, &message, &[]);
         }
+        self.relay_to_successor(&message, &[]);
     }
 
     /// A line at a blocknotify listener; the answer.

@@ -59,6 +59,7 @@ impl Master {
             return self.go_on_with_trial(now);
         }
         let due = self.reloaded_at == 0 || now.saturating_sub(self.reloaded_at) >= RELOADS_APART;
+        let due = due && self.succession.is_none();
         if self.reload_wanted && due && self.stop == super::Stop::No {
             self.reload_wanted = false;
             self.reloaded_at = now;
@@ -75,7 +76,7 @@ impl Master {
         self.tell_reloaded(false, lines);
     }
 
-    fn tell_reloaded(&mut self, done: bool, mut words: Vec<String>) {
+    pub(super) fn tell_reloaded(&mut self, done: bool, mut words: Vec<String>) {
         words.truncate(MOST_LINES);
         let count = self.reloaded.count + 1;
         self.reloaded = Reloaded { count, at: clock::unix_ms(), done, words };

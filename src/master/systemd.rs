@@ -3,6 +3,7 @@
 //! `docs/systemd.md` says what is sent when.
 
 use super::fleet::Stop;
+use super::passed::name;
 use super::{Master, clock};
 use crate::ipc::TipState;
 use crate::sys::systemd::Manager;
@@ -103,6 +104,8 @@ impl Said {
 #[derive(Debug, Default)]
 pub(super) struct Systemd {
     manager: Option<Manager>,
+    /// Whether this is the process that it listens to.
+    is_heard: bool,
     said: Said,
     waiting: VecDeque<String>,
     /// The last message was not heard.
@@ -115,13 +118,14 @@ pub(super) struct Systemd {
 
 impl Systemd {
     /// `forgotten`: names of sockets in its store that are of no use.
-    pub(super) fn new(forgotten: Vec<String>, now: u64) -> Self {
+    /// Until it `is_heard` everything waits: another process is still the master.
+    pub(super) fn new(forgotten: Vec<String>, is_heard: bool, now: u64) -> Self {
         let manager = Manager::from_environment().unwrap_or_else(|error| {
             log::warn!("systemd is not told anything: {error}");
             None
         });
         let said = Said { since: now, ..Said::default() };
-        let mut systemd = Self { manager, said, ..Self::default() };
+        let mut systemd = Self { manager, is_heard, said, ..Self::default() };
         let named = forgotten.iter().filter(|name| !name.is_empty());
         named.for_each(|name| systemd.say(format!("FDSTOREREMOVE=1\nFDNAME={name}")));
         systemd
@@ -141,7 +145,24 @@ impl Systemd {
         self.flush();
     }
 
+    /// This process is the one that it listens to, from now on.
+    pub(super) fn is_heard(&mut self, now: u64) {
+        if !std::mem::replace(&mut self.is_heard, true) {
+            self.said.since = now;
+            self.flush();
+        }
+    }
+
+    /// Whether nothing waits to be said.
+    pub(super) fn has_said_all(&mut self) -> bool {
+        self.flush();
+        self.waiting.is_empty()
+    }
+
     fn flush(&mut self) {
+        if !self.is_heard {
+            return;
+        }
         while let (Some(manager), Some(message)) = (&self.manager, self.waiting.front()) {
             match manager.tell(message, &[]) {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
@@ -178,15 +199,13 @@ impl Systemd {
     }
 }
 
-/// The name of a socket in systemd's store, where `:` may not stand.
-fn name(address: SocketAddr) -> String {
-    address.to_string().replace(':', "_")
-}
-
 impl Master {
     /// Tells systemd what there is to tell.
     pub(super) fn tell_systemd(&mut self, now: u64) {
         let Some(manager) = &self.systemd.manager else { return };
+        if !self.systemd.is_heard || self.succession.is_over() {
+            return;
+        }
         let watchdog = manager.watchdog.map(clock::ms);
         self.systemd.flush();
         let mut systemd = std::mem::take(&mut self.systemd);
@@ -202,7 +221,7 @@ impl Master {
     }
 
     /// Every listening TCP socket.
-    fn sockets(&self) -> Vec<(SocketAddr, BorrowedFd<'_>)> {
+    pub(super) fn sockets(&self) -> Vec<(SocketAddr, BorrowedFd<'_>)> {
         let site = self.site.iter().map(|(_, listener)| listener);
         let ours = self.ports.values().chain(site);
         let ours = ours.filter_map(|it| Some((it.local_addr().ok()?, it.as_fd())));

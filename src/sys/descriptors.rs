@@ -5,11 +5,13 @@
 use nix::cmsg_space;
 use nix::errno::Errno;
 use nix::sys::socket::{
-    AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, recvmsg,
-    sendmsg, setsockopt, socketpair, sockopt,
+    AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, getsockopt,
+    recvmsg, sendmsg, setsockopt, socketpair, sockopt,
 };
+use nix::unistd::dup2_stdin;
+use std::fs::File;
 use std::io::{self, IoSlice, IoSliceMut};
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 /// Descriptors that travel with one packet; Linux takes at most 253.
 pub const MOST: usize = 128;
@@ -26,6 +28,20 @@ pub fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
         let _ = setsockopt(socket, sockopt::SndBuf, &(1 << 20));
     }
     Ok((one, other))
+}
+
+/// Takes standard input, where it is a socket that keeps packets apart, and puts nothing in its
+/// place; `None`: it is something else.
+///
+/// # Errors
+/// When the operating system refuses.
+pub fn take_input() -> io::Result<Option<OwnedFd>> {
+    let input = io::stdin().as_fd().try_clone_to_owned()?;
+    if getsockopt(&input, sockopt::SockType) != Ok(SockType::SeqPacket) {
+        return Ok(None);
+    }
+    dup2_stdin(File::open("/dev/null")?)?;
+    Ok(Some(input))
 }
 
 /// Sends one packet with at most [`MOST`] descriptors.

@@ -111,6 +111,13 @@ pub fn signal(pid: u32, number: i32) {
     }
 }
 
+/// Whether there is such a process that has not ended, whoever its parent is.
+#[must_use]
+pub fn is_alive(pid: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"));
+    stat.ok().and_then(|text| super::holder::stat(&text)).is_some_and(|(_, state)| state != 'Z')
+}
+
 /// Collects one ended child, if there is one.
 #[must_use]
 pub fn reap() -> Option<(u32, Ended)> {

@@ -57,7 +57,7 @@ fn holds(process: &Path, sockets: &[String]) -> bool {
 }
 
 /// Name and state of a process from its `stat`; the name may hold anything.
-fn stat(text: &str) -> Option<(String, char)> {
+pub(super) fn stat(text: &str) -> Option<(String, char)> {
     let (_, rest) = text.split_once('(')?;
     let (name, rest) = rest.rsplit_once(") ")?;
     Some((name.escape_default().to_string(), rest.chars().next()?))

@@ -9,7 +9,7 @@
 //! | `descriptors.rs` | `OwnedFd::from_raw_fd` | descriptors that `recvmsg` has just made for us |
 //! | `fork.rs` | `fork` | only with one thread, all signals blocked |
 //! | `signals.rs` | `signal(SIGPIPE, SIG_DFL)`, `signal(SIGXFSZ, SIG_IGN)` | no handler of ours, before any thread |
-//! | `shared.rs` | `mmap` and references into it | anonymous, shared, never unmapped while borrowed |
+//! | `shared.rs` | `mmap` and references into it | memory files of ours, shared, of atomics only, never unmapped while borrowed |
 //! | `systemd.rs` | `BorrowedFd::borrow_raw`, `OwnedFd::from_raw_fd` | descriptors that systemd announced to this process, taken once, before it has any of its own |
 
 pub mod clock;

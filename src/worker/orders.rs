@@ -54,7 +54,7 @@ impl Worker {
                 self.hand_over((ports, most, leaves), fds.pop(), now);
             }
             Message::Adopt { tickets } => self.adopt(&tickets, fds, now),
-            Message::TakeOver { giver } => self.take_over(giver, fds.pop()),
+            Message::TakeOver { giver, stranger } => self.take_over(giver, stranger, fds.pop()),
             // Not for workers.
             Message::Ready
             | Message::Passed { .. }

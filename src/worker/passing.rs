@@ -66,7 +66,8 @@ pub(super) struct Passenger {
     credits: Vec<(String, Option<String>)>,
     late: u16,
     shown: Option<Weight>,
-    kept: bool,
+    /// Whether the master has a duplicate of its socket.
+    pub(super) kept: bool,
 }
 
 impl Passenger {

@@ -25,15 +25,17 @@ pub(super) struct Taking {
     channel: Channel<Passing>,
     /// Process id of the giver.
     giver: u32,
+    /// Whether the giver's master is another one.
+    stranger: bool,
 }
 
 impl Worker {
     /// The master's word that another worker gives miners here.
-    pub(super) fn take_over(&mut self, giver: u32, pair: Option<OwnedFd>) {
+    pub(super) fn take_over(&mut self, giver: u32, stranger: bool, pair: Option<OwnedFd>) {
         let Some(pair) = pair else { return };
         let channel = Channel::from(pair);
         if self.watch_pair(channel.as_raw_fd()) {
-            self.takings.push(Taking { channel, giver });
+            self.takings.push(Taking { channel, giver, stranger });
         }
     }
 
@@ -44,7 +46,7 @@ impl Worker {
             for _ in 0..A_TURN {
                 match taking.channel.receive() {
                     Ok(Received::Message(message, fds)) => {
-                        self.take(*message, fds, taking.giver, now);
+                        self.take(*message, fds, taking, now);
                     }
                     Ok(Received::Nothing) => return true,
                     Ok(Received::Closed) => {
@@ -63,7 +65,7 @@ impl Worker {
         self.takings = takings;
     }
 
-    fn take(&mut self, message: Passing, fds: Vec<OwnedFd>, giver: u32, now: Now) {
+    fn take(&mut self, message: Passing, fds: Vec<OwnedFd>, taking: &Taking, now: Now) {
         match message {
             Passing::Works { works } => {
                 for (legacy, body) in works.into_iter().zip(fds) {
@@ -74,8 +76,10 @@ impl Worker {
                 }
             }
             Passing::Miners { miners } => {
-                for (passenger, socket) in miners.into_iter().zip(fds) {
-                    self.take_one(passenger, socket, giver, now);
+                for (mut passenger, socket) in miners.into_iter().zip(fds) {
+                    // This one's master must have its socket, too.
+                    passenger.kept &= !taking.stranger;
+                    self.take_one(passenger, socket, taking.giver, now);
                 }
                 self.publish_miners();
             }

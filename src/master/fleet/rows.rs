@@ -1,5 +1,5 @@
-//! Which rows of the board have whom: each role its own, the workers any of theirs, so that a new
-//! generation can begin beside the old one.
+//! Which rows of the board and which lanes have whom: each role its own row, the workers any of
+//! theirs, so that a new generation can begin beside the old one.
 
 use super::super::roles::{KINDS, Kind};
 use super::{Child, Ending, Fleet, Slot};
@@ -7,6 +7,26 @@ use crate::ipc::Role;
 use std::collections::BTreeSet;
 
 impl Fleet {
+    /// Nobody is started in these rows: another master's children have them.
+    pub(crate) fn reserve(&mut self, rows: BTreeSet<usize>) {
+        self.reserved = rows;
+    }
+
+    /// A lane that no living worker has: the one that was freed longest ago.
+    pub(crate) fn take_lane(&mut self) -> Option<u8> {
+        self.lanes.pop_front()
+    }
+
+    pub(crate) fn free_lane(&mut self, lane: u8) {
+        self.lanes.push_back(lane);
+    }
+
+    /// Every lane for another master: those first that nobody has.
+    pub(crate) fn lanes(&self) -> Vec<u8> {
+        let taken = self.children().filter_map(|(_, child)| child.lane);
+        self.lanes.iter().copied().chain(taken).collect()
+    }
+
     /// Begins a new generation of so many workers beside the present one. `false`: there are not
     /// enough rows, since earlier generations have not left yet.
     pub(crate) fn begin_heirs(&mut self, count: usize) -> bool {
@@ -52,7 +72,9 @@ impl Fleet {
         let (first, most) = Kind::of(Role::Worker).rows;
         let is_free = |row: &usize| {
             let known = self.workers.contains(row) || self.heirs.contains(row);
-            !known && self.slot(*row).is_none_or(|slot| slot.child.is_none())
+            !known
+                && !self.reserved.contains(row)
+                && self.slot(*row).is_none_or(|slot| slot.child.is_none())
         };
         (first..first + most).filter(is_free).take(count).collect()
     }

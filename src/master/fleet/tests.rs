@@ -21,7 +21,12 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        Self { fleet: Fleet::new(1000), now: 1000, next_pid: 100, hung: BTreeSet::new() }
+        Self {
+            fleet: Fleet::new((0..=u8::MAX).collect(), 1000),
+            now: 1000,
+            next_pid: 100,
+            hung: BTreeSet::new(),
+        }
     }
 
     /// One turn; starts are performed.
@@ -289,7 +294,7 @@ fn a_new_configuration_replaces_who_serves_no_miners() {
 
 #[test]
 fn a_freed_lane_goes_to_the_end_of_the_queue() {
-    let mut fleet = Fleet::new(0);
+    let mut fleet = Fleet::new((0..=u8::MAX).collect(), 0);
     assert_eq!(fleet.take_lane(), Some(0));
     fleet.free_lane(0);
     let next: Vec<u8> = (0..256).map(|_| fleet.take_lane().unwrap()).collect();

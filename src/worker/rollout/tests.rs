@@ -333,7 +333,7 @@ fn who_changes_the_worker_meanwhile_goes_on_there() {
     let mut second = scene.second(5);
     let now = scene.worker.now();
     let (giver, taker) = crate::sys::descriptors::pair().unwrap();
-    second.take_over(scene.worker.pid, Some(taker));
+    second.take_over(scene.worker.pid, false, Some(taker));
     scene.worker.hand_over((vec![scene.port], usize::MAX, true), Some(giver), now);
     let end = Instant::now() + Duration::from_secs(20);
     while !scene.worker.has_left() {
