@@ -275,7 +275,7 @@ impl Master {
         let now = clock::monotonic_ms();
         let late = self.desk.deadline().map(|at| Duration::from_millis(at.saturating_sub(now) + 1));
         let paced = self.pace.is_waiting().then_some(Duration::from_millis(20));
-        let calm = self.stop == Stop::No && self.is_whole() && self.succession.is_none();
+        let calm = self.stop == Stop::No && self.is_whole() && self.succession.may_change();
         let turn = if calm { TURN.1 } else { TURN.0 };
         late.into_iter().chain(paced).fold(turn, Duration::min)
     }
@@ -311,7 +311,7 @@ impl Master {
     }
 
     fn change_workers(&mut self, count: usize) {
-        if !self.succession.is_none() {
+        if !self.succession.may_change() {
             special!("workers: as before, while the binary is replaced");
             return;
         }

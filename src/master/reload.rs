@@ -59,7 +59,7 @@ impl Master {
             return self.go_on_with_trial(now);
         }
         let due = self.reloaded_at == 0 || now.saturating_sub(self.reloaded_at) >= RELOADS_APART;
-        let due = due && self.succession.is_none();
+        let due = due && self.succession.may_change();
         if self.reload_wanted && due && self.stop == super::Stop::No {
             self.reload_wanted = false;
             self.reloaded_at = now;

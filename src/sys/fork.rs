@@ -114,8 +114,14 @@ pub fn signal(pid: u32, number: i32) {
 /// Whether there is such a process that has not ended, whoever its parent is.
 #[must_use]
 pub fn is_alive(pid: u32) -> bool {
+    let Some(number) = i32::try_from(pid).ok().filter(|number| *number > 0) else { return false };
+    if kill(Pid::from_raw(number), None) == Err(Errno::ESRCH) {
+        return false;
+    }
+    // One that has ended and that nobody has reaped. Where the kernel shows no others (`hidepid`)
+    // it counts as alive until it is.
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"));
-    stat.ok().and_then(|text| super::holder::stat(&text)).is_some_and(|(_, state)| state != 'Z')
+    stat.ok().and_then(|text| super::holder::stat(&text)).is_none_or(|(_, state)| state != 'Z')
 }
 
 /// Collects one ended child, if there is one.

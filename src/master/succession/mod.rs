@@ -77,8 +77,8 @@ pub(super) enum Word {
     Yours { bans: Value, remembered: String },
     /// The new one: everything serves.
     TakenOver,
-    /// The old one: the last word.
-    Reign,
+    /// The old one: the last word. `reload`: it was asked to meanwhile.
+    Reign { reload: bool },
 }
 
 /// What a predecessor leaves, beside descriptors.
@@ -142,8 +142,13 @@ pub(super) enum Succession {
 }
 
 impl Succession {
-    pub(super) fn is_none(&self) -> bool {
-        matches!(self, Self::None)
+    /// Whether its fleet may change: this one alone is the master.
+    pub(super) fn may_change(&self) -> bool {
+        match self {
+            Self::None => true,
+            Self::To(_) => false,
+            Self::From(predecessor) => predecessor.reigns(),
+        }
     }
 
     /// Whether this one's workers serve miners and stay.

@@ -98,7 +98,9 @@ impl Master {
         let fd = ours.as_raw_fd();
         let both = Interest::READABLE | Interest::WRITABLE;
         self.poll.registry().register(&mut SourceFd(&fd), SUCCESSION, both).map_err(words)?;
-        privileges::lend_firewall();
+        if self.config.nftables.is_some() {
+            privileges::lend_firewall();
+        }
         let pid = self.started_as.again(theirs).map_err(words)?;
         special!("the binary is replaced: {program} begins, pid {pid}");
         self.succession = Succession::To(Box::new(Successor {
@@ -119,26 +121,22 @@ impl Master {
 
     /// The new one is not to be: this one goes on with all that there is.
     pub(in super::super) fn successor_failed(&mut self, why: &str, now: u64) {
-        let Succession::To(successor) = std::mem::take(&mut self.succession) else { return };
-        self.forget_line(successor.channel.as_raw_fd());
-        if successor.reigns() {
+        if self.succession.is_over() {
             // Its end is its own: only this one's last workers are still here.
-            log::error!("the new master (pid {}) has died: {why}", successor.pid);
+            log::error!("the new master has ended: {why}");
             self.stop = self.stop.max(Stop::Graceful);
             return;
         }
+        let Succession::To(successor) = std::mem::take(&mut self.succession) else { return };
+        let _ = self.poll.registry().deregister(&mut SourceFd(&successor.channel.as_raw_fd()));
         fork::signal(successor.pid, SIGKILL);
-        let pid = successor.pid;
+        self.other_is_gone(successor.pid, now);
+        // Its children hear by this that they are alone.
         drop(successor);
-        self.other_is_gone(pid, now);
         self.sign_lock();
         if self.stop == Stop::No {
             self.not_replaced(why);
         }
-    }
-
-    fn forget_line(&mut self, fd: i32) {
-        let _ = self.poll.registry().deregister(&mut SourceFd(&fd));
     }
 
     /// A child that is not of the fleet has ended. `true`: it was the new master.
@@ -182,7 +180,8 @@ impl Master {
             Step::TakenOver if self.systemd.has_said_all() => {
                 successor.step = Step::Reigns;
                 self.lock = None;
-                self.tell_successor(&Word::Reign, &[], now);
+                let reload = std::mem::take(&mut self.reload_wanted);
+                self.tell_successor(&Word::Reign { reload }, &[], now);
                 special!("the binary is replaced; this one, pid {}, ends", std::process::id());
             }
             Step::Reigns | Step::TakenOver => {}

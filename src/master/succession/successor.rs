@@ -183,8 +183,9 @@ impl Master {
                 }
                 self.own();
             }
-            Word::Reign => {
+            Word::Reign { reload } => {
                 predecessor.step = Step::Reigns;
+                self.reload_wanted |= reload;
                 self.systemd.is_heard(now);
             }
             // Not for the new one.
