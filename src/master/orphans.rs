@@ -53,6 +53,8 @@ impl Master {
         let master = std::process::id();
         let planned = self.stop > Stop::No;
         let mut orphans = 0_usize;
+        let elsewhere = self.predecessor();
+        let mut strange = Vec::new();
         for ticket in self.board.roster.of(pid) {
             let is_held = self.orphans.held.contains_key(&ticket);
             // From here on it is the master's: the dead one's number may come again.
@@ -61,11 +63,20 @@ impl Master {
                 orphans += 1;
                 continue;
             }
+            if let Some(other) = elsewhere
+                && !is_held
+                && !planned
+                && self.board.roster.pass(ticket, pid, other)
+            {
+                strange.push(ticket);
+                continue;
+            }
             if let Some(socket) = self.orphans.held.remove(&ticket) {
                 let _ = SockRef::from(&socket).shutdown(Shutdown::Both);
             }
             self.board.roster.free(ticket, pid);
         }
+        self.return_orphans(&strange);
         if orphans > 0 {
             log::warn!("{name}: its {orphans} miners go on with other workers");
         }
@@ -108,7 +119,10 @@ impl Master {
         let count = self.orphans.waiting.len().min(A_MESSAGE);
         let (mut tickets, mut sockets) = (Vec::new(), Vec::new());
         for ticket in self.orphans.waiting.drain(..count).collect::<Vec<_>>() {
-            let Some(socket) = self.orphans.held.get(&ticket) else { continue };
+            let Some(socket) = self.orphans.held.get(&ticket) else {
+                self.board.roster.free(ticket, master);
+                continue;
+            };
             let Ok(socket) = socket.try_clone() else {
                 // No descriptors left now: later.
                 self.orphans.waiting.push_back(ticket);
@@ -120,6 +134,11 @@ impl Master {
             }
         }
         (!tickets.is_empty()).then_some((tickets, sockets))
+    }
+
+    /// Orphans whose sockets this one has, by another master's word.
+    pub(super) fn take_back_orphans(&mut self, tickets: Vec<Ticket>) {
+        self.orphans.waiting.extend(tickets);
     }
 
     /// Orphans of the old master's workers are this one's.

@@ -68,8 +68,8 @@ pub(super) enum Word {
     Commit,
     /// The old one: a worker of this process id gives miners. Descriptor: an end of a pair to it.
     TakeOver { giver: u32 },
-    /// The old one: miners of a worker that died; the new one owns their rows. Descriptors: their
-    /// sockets.
+    /// Both: miners of a worker that died; the other one owns their rows. Descriptors of the old
+    /// one: their sockets; the new one says this of those whose sockets it does not have.
     Orphans { tickets: Vec<Ticket> },
     /// The new one, until it reigns: its miners. Descriptors: their sockets, in case of its death.
     Holds { tickets: Vec<Ticket> },

@@ -273,6 +273,7 @@ impl Master {
                 self.systemd.say(format!("MAINPID={pid}"));
             }
             (_, Word::Holds { tickets }) => self.hold(tickets, fds),
+            (_, Word::Orphans { tickets }) => self.take_back_orphans(tickets),
             (_, Word::Relay(message)) => self.heard_of_successor(&message),
             (_, word) => {
                 let text = format!("{word:?}");

@@ -5,6 +5,7 @@ use super::super::fleet::Stop;
 use super::super::kept::KeptWork;
 use super::super::{Master, SUCCESSION, bans};
 use super::{Succession, Will, Word, goods};
+use crate::ipc::roster::Ticket;
 use crate::ipc::{Channel, Message, Received};
 use crate::special;
 use crate::sys::{clock, failpoint};
@@ -13,6 +14,9 @@ use mio::{Interest, Registry};
 use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+
+/// Tickets in one message.
+const A_MESSAGE: usize = 1000;
 
 /// How far this one is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -111,16 +115,28 @@ impl Master {
     }
 
     /// The old master keeps sockets, too, as long as it may have to go on.
-    pub(in super::super) fn hold_twice(
-        &mut self,
-        tickets: &[crate::ipc::roster::Ticket],
-        sockets: &[OwnedFd],
-    ) {
+    pub(in super::super) fn hold_twice(&mut self, tickets: &[Ticket], sockets: &[OwnedFd]) {
         if let Succession::From(predecessor) = &self.succession
             && !predecessor.reigns()
         {
             let fds: Vec<BorrowedFd<'_>> = sockets.iter().map(AsFd::as_fd).collect();
             self.tell_predecessor(&Word::Holds { tickets: tickets.to_vec() }, &fds);
+        }
+    }
+
+    /// Process id of the old master, while there is one.
+    pub(in super::super) fn predecessor(&self) -> Option<u32> {
+        match &self.succession {
+            Succession::From(predecessor) => Some(predecessor.pid),
+            _ => None,
+        }
+    }
+
+    /// Who came from the old one's workers just now, and whose socket only the old one has: it owns
+    /// their rows, and gives them once more.
+    pub(in super::super) fn return_orphans(&mut self, tickets: &[Ticket]) {
+        for tickets in tickets.chunks(A_MESSAGE) {
+            self.tell_predecessor(&Word::Orphans { tickets: tickets.to_vec() }, &[]);
         }
     }
 
