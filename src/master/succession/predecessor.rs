@@ -177,7 +177,7 @@ impl Master {
                 let remembered = std::mem::take(&mut self.kept.remembered);
                 self.tell_successor(&Word::Yours { bans, remembered }, &[], now);
             }
-            Step::TakenOver if self.systemd.has_said_all() => {
+            Step::TakenOver if self.systemd.has_said_all() || now >= successor.deadline => {
                 successor.step = Step::Reigns;
                 self.lock = None;
                 let reload = std::mem::take(&mut self.reload_wanted);
