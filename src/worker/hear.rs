@@ -183,7 +183,7 @@ fn hear(
         let limit = miner.line_limit(room.limits);
         match miner.input.next(limit) {
             Next::Line(line) => {
-                if std::mem::take(&mut miner.forgives) && !is_json(line) {
+                if std::mem::take(&mut miner.forgives) && !is_request(line) {
                     continue;
                 }
                 let actions = miner.session.receive(line, room.rules, room.now.mono, &mut out);
@@ -368,9 +368,9 @@ impl Room<'_> {
     }
 }
 
-/// Whether a line is JSON at all.
-fn is_json(line: &[u8]) -> bool {
-    serde_json::from_slice::<serde::de::IgnoredAny>(line).is_ok()
+/// Whether a line is whole: a JSON object. The rest of one never is.
+fn is_request(line: &[u8]) -> bool {
+    line.starts_with(b"{") && serde_json::from_slice::<serde::de::IgnoredAny>(line).is_ok()
 }
 
 /// Asks one daemon after the other; the first that answers decides. Blocks.

@@ -68,6 +68,7 @@ pub(super) struct Passenger {
     shown: Option<Weight>,
     /// Whether the master has a duplicate of its socket.
     pub(super) kept: bool,
+    forgives: bool,
 }
 
 impl Passenger {
@@ -93,6 +94,7 @@ impl Passenger {
             late: miner.late,
             shown: miner.shown,
             kept: miner.kept,
+            forgives: miner.forgives,
         }
     }
 
@@ -109,6 +111,7 @@ impl Passenger {
             late: self.late,
             shown: self.shown,
             kept: self.kept,
+            forgives: self.forgives,
             ..Miner::moved(stream, serial, self.address, self.port, self.ticket, self.session, now)
         };
         miner.input.push(&self.input);

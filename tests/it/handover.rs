@@ -171,6 +171,16 @@ fn workers_even_out_and_one_who_goes_gives_its_miners_away() {
     unnoticed(&romp, load);
 }
 
+/// The answer to what was sent under that id.
+fn answer(client: &mut Client, id: u64) -> Value {
+    loop {
+        let message = client.message(seconds(20)).expect("connected").expect("an answer");
+        if message["id"] == json!(id) {
+            return message;
+        }
+    }
+}
+
 /// Half a line before, the other half after; and a queue that the miner did not read.
 #[test]
 fn half_a_line_and_a_full_queue_move_along() {
@@ -189,12 +199,6 @@ fn half_a_line_and_a_full_queue_move_along() {
     }
     reload(&mut romp, 1);
     client.send_raw(format!("{rest}\n").as_bytes()).expect("sent");
-    let answer = |client: &mut Client, id: u64| loop {
-        let message = client.message(seconds(20)).expect("connected").expect("an answer");
-        if message["id"] == json!(id) {
-            return message;
-        }
-    };
     let told = answer(&mut client, 77);
     assert_eq!(told["result"], json!(true), "{told}");
     let mut answers = 0;
@@ -203,4 +207,66 @@ fn half_a_line_and_a_full_queue_move_along() {
         answers += usize::from(message["result"].as_str().is_some_and(|it| it.contains("romp")));
     }
     assert!(client.mine().expect("an answer").0 && full.mine().expect("an answer").0);
+}
+
+/// Bytes that the sockets of a port have received and nobody has read.
+fn unread(port: u16) -> u64 {
+    let table = std::fs::read_to_string("/proc/net/tcp").expect("the kernel's table");
+    let local = format!(":{port:04X}");
+    let waiting = table.lines().skip(1).filter_map(|line| {
+        let mut words = line.split_whitespace().skip(1);
+        let (own, _other, state, queues) =
+            (words.next()?, words.next()?, words.next()?, words.next()?);
+        let (_, received) = queues.split_once(':')?;
+        (own.ends_with(&local) && state == "01")
+            .then(|| u64::from_str_radix(received, 16).unwrap_or_default())
+    });
+    waiting.sum()
+}
+
+/// A pool whose proxy, loopback, says who somebody is; one bad line of a miner is a ban.
+fn strict(port: u16, stub: &Stub) -> Pool {
+    Pool::new("bitcoin", port, json!({"diff": EASY}), stub.daemons())
+        .with("tcpProxyProtocol", json!(true))
+        .with("banning", json!({"enabled": true, "burst": 1, "invalidPercent": 1}))
+}
+
+/// The rest of a line whose beginning died with a worker is nothing, and harms nobody.
+#[test]
+fn half_a_line_that_died_with_its_worker_costs_nothing() {
+    let _alone = alone();
+    let stub = Stub::start(&["segwit"]);
+    let port = free_port();
+    let mut romp = Romp::start(1, &[&strict(port, &stub)]);
+    let login = || Client::connect_as(port, "192.0.2.7").expect("connected").logged_in(ADDRESS);
+    let mut client = login().expect("login");
+    assert!(client.mine().expect("an answer").0);
+    // Until the master has the socket.
+    std::thread::sleep(Duration::from_millis(1500));
+    let line = |client: &mut Client, id: u64| {
+        let share = client.share();
+        json!({"id": id, "method": "mining.submit", "params": share}).to_string()
+    };
+    let lost = line(&mut client, 70);
+    let (half, rest) = lost.split_at(lost.len() / 2);
+    client.send_raw(half.as_bytes()).expect("sent");
+    wait_until("the worker to have read it", seconds(20), || unread(port) == 0);
+    romp.kill_child("worker");
+    let job = client.job.take().expect("work").id;
+    wait_until("work of the successor", seconds(20), || {
+        client.pump(Duration::from_millis(50)).expect("connected");
+        client.job.as_ref().is_some_and(|new| new.id != job)
+    });
+    // At once: nothing but the rest is dropped.
+    let whole = line(&mut client, 71);
+    client.send_raw(format!("{rest}\n{whole}\n").as_bytes()).expect("sent");
+    let told = answer(&mut client, 71);
+    assert_eq!(told["result"], json!(true), "{told}");
+    for _ in 0..4 {
+        assert!(client.mine().expect("the connection stays").0);
+    }
+    // What is no rest of a line is what it was.
+    client.send_raw(b"nonsense\n").expect("sent");
+    assert!(client.is_ended(seconds(20)), "the ban");
+    assert_eq!(romp.stop(Signal::SIGTERM), Some(0));
 }
