@@ -270,3 +270,50 @@ fn half_a_line_that_died_with_its_worker_costs_nothing() {
     assert!(client.is_ended(seconds(20)), "the ban");
     assert_eq!(romp.stop(Signal::SIGTERM), Some(0));
 }
+
+/// A proxy's header of version 2 for a miner at that IPv4 address.
+fn version_2(address: [u8; 4]) -> Vec<u8> {
+    let signature = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\x00\x0c";
+    [&signature[..], &address, &[127, 0, 0, 1, 1, 1, 2, 2]].concat()
+}
+
+/// Half of a PROXY header before, the other half after: the miner is who the proxy says.
+#[test]
+fn half_a_proxy_header_moves_along() {
+    let _alone = alone();
+    let stub = Stub::start(&["segwit"]);
+    let port = free_port();
+    let mut romp = Romp::prepare(1, &[&strict(port, &stub)]);
+    // Longer than a reload may take.
+    romp.set("limits", Some(json!({"proxyHeaderTimeout": 120})));
+    romp.run();
+    romp.wait_ready(1);
+    let first = format!("PROXY TCP4 192.0.2.1 127.0.0.1 40000 {port}\r\n").into_bytes();
+    let headers = [first, version_2([192, 0, 2, 2])];
+    // Within the address, within the signature, and behind it.
+    let cuts = [(0, 20), (1, 7), (1, 18)];
+    let mut clients: Vec<Client> = Vec::new();
+    for (which, cut) in cuts {
+        let mut client = Client::connect(port).expect("connected");
+        client.send_raw(&headers[which][..cut]).expect("sent");
+        clients.push(client);
+    }
+    wait_until("the worker to have them", seconds(20), || {
+        unread(port) == 0 && romp.miners().iter().map(|(_, miners)| miners).sum::<u64>() == 3
+    });
+    reload(&mut romp, 1);
+    let mut served: Vec<Client> = Vec::new();
+    for ((which, cut), mut client) in cuts.into_iter().zip(clients) {
+        client.send_raw(&headers[which][cut..]).expect("sent");
+        let mut client = client.logged_in(ADDRESS).expect("login");
+        assert!(client.mine().expect("an answer").0);
+        served.push(client);
+    }
+    assert!(romp.command(&["bans", "add", "192.0.2.2"]).status.success());
+    let [first, second, third] = served.as_mut_slice() else { unreachable!("three") };
+    assert!(second.is_ended(seconds(20)) && third.is_ended(seconds(20)), "who they are");
+    assert!(first.mine().expect("an answer").0, "somebody else");
+    assert!(romp.command(&["bans", "add", "192.0.2.1"]).status.success());
+    assert!(first.is_ended(seconds(20)));
+    assert_eq!(romp.stop(Signal::SIGTERM), Some(0));
+}
