@@ -18,8 +18,8 @@ const ROW_BITS: u32 = 18;
 pub const ROWS: usize = 1 << ROW_BITS;
 /// Bits of extranonce1 that say how often the row was taken.
 const CLAIM_BITS: u32 = 32 - ROW_BITS;
-/// Words of a copy of what a successor must know.
-const WORDS: usize = 80;
+/// Words of a copy of what a successor must know: a session with one name always has room.
+const WORDS: usize = 128;
 /// Most bytes of that.
 pub const MOST: usize = WORDS * 8;
 

@@ -64,14 +64,15 @@ impl Worker {
                 continue;
             }
             let stamp = Some(miner.session.stamp());
-            if miner.noted != stamp
+            if miner.stamp != stamp
                 && let Some(gate) = self.gates.get(&miner.port)
-                && let Some(bytes) = Noted::bytes(&gate.coin, miner)
-                && self.board.roster.note(miner.ticket, &bytes)
             {
-                miner.noted = stamp;
+                miner.stamp = stamp;
+                let bytes = Noted::bytes(&gate.coin, miner);
+                miner.noted |=
+                    bytes.is_some_and(|bytes| self.board.roster.note(miner.ticket, &bytes));
             }
-            if is_free && !miner.kept && miner.noted.is_some() {
+            if is_free && !miner.kept && miner.noted {
                 tickets.push(miner.ticket);
                 new.push(key);
             }
@@ -141,38 +142,53 @@ impl Worker {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::stratum::{Action, Difficulty, PortRules, SessionLimits, Unit};
+    use crate::stratum::{Action, Difficulty, PortRules, SessionLimits, Unit, VarDiffRules};
 
-    /// Eight names of the most bytes, and an agent of the most letters: something still has room.
-    #[test]
-    fn the_largest_session_is_noted_with_its_first_names() {
-        let rules = PortRules {
-            unit: Unit(-4),
+    const UNIT: Unit = Unit(-70);
+
+    fn rules() -> PortRules {
+        let [min, max] = [1e-18, 1e300].map(|difficulty| Difficulty::nearest(difficulty, UNIT));
+        let (target_time, retarget_time, variance_percent) = (15.0, 90.0, 30.0);
+        let var_diff =
+            VarDiffRules { min, max, target_time, retarget_time, variance_percent, x2_mode: false };
+        PortRules {
+            unit: UNIT,
             shift: 0,
-            start: Difficulty::nearest(8.0, Unit(-4)),
-            var_diff: None,
-            extranonce2_size: 4,
-            version_mask: 0,
+            start: max,
+            var_diff: Some(var_diff),
+            extranonce2_size: 8,
+            version_mask: u32::MAX,
             connection_timeout_ms: 0,
             limits: SessionLimits::default(),
-        };
+        }
+    }
+
+    fn miner(address: IpAddr, rules: &PortRules, now: u64) -> Miner {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let socket = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let ticket = Ticket { row: 7, claim: 1 };
         let stream = Stream::new(TcpStream::from_std(socket), &Offer::Plain);
-        let address = IpAddr::from([192, 0, 2, 1]);
-        let mut miner = Miner::new(stream, 1, address, 3333, ticket, &rules, 0);
-        let mut out = Vec::new();
+        Miner::new(stream, 1, address, 65_535, ticket, rules, now)
+    }
+
+    fn says(miner: &mut Miner, method: &str, params: &str, now: u64) {
+        let (rules, mut out) = (rules(), Vec::new());
+        let line = format!(r#"{{"id":1,"method":"{method}","params":[{params}]}}"#);
+        let actions = miner.session.receive(line.as_bytes(), &rules, now, &mut out);
+        if let Some(Action::Authorize(request)) = actions.first() {
+            miner.session.authorized(request, Ok(()), &rules, now, &mut out);
+        }
+    }
+
+    /// Eight names of the most bytes, and an agent of the most letters: something still has room.
+    #[test]
+    fn the_largest_session_is_noted_with_its_first_names() {
+        let mut miner = miner(IpAddr::from([192, 0, 2, 1]), &rules(), 0);
         let agent = "x".repeat(64);
-        let line = format!(r#"{{"id":1,"method":"mining.subscribe","params":["{agent}"]}}"#);
-        miner.session.receive(line.as_bytes(), &rules, 0, &mut out);
+        says(&mut miner, "mining.subscribe", &format!("\"{agent}\""), 0);
         for number in 0..8 {
             let name = format!("{}.{number}", "n".repeat(200));
-            let line = format!(r#"{{"id":2,"method":"mining.authorize","params":["{name}",""]}}"#);
-            let now = 60_000 * number;
-            let actions = miner.session.receive(line.as_bytes(), &rules, now, &mut out);
-            let Some(Action::Authorize(request)) = actions.first() else { continue };
-            miner.session.authorized(request, Ok(()), &rules, now, &mut out);
+            says(&mut miner, "mining.authorize", &format!("\"{name}\",\"\""), 60_000 * number);
         }
         assert!(miner.session.workers().count() > 2);
         let bytes = Noted::bytes("litecoin", &miner).unwrap();
@@ -180,7 +196,32 @@ mod tests {
         let noted: Noted = postcard::from_bytes(&bytes).unwrap();
         let first = miner.session.workers().next();
         assert_eq!(noted.session.workers().next(), first);
-        assert_eq!(noted.session.extranonce1(), ticket.extranonce1());
+        assert_eq!(noted.session.extranonce1(), miner.ticket.extranonce1());
+        assert_eq!(noted.session.agent(), agent);
+    }
+
+    /// Everything about one miner as long as it may be.
+    #[test]
+    fn a_session_with_one_name_always_has_room() {
+        let now = u64::MAX - 1;
+        let address = IpAddr::from([0xffff; 8]);
+        let mut miner = miner(address, &rules(), now);
+        miner.counted = Some(address);
+        let options = r#"["version-rolling","minimum-difficulty"],
+            {"version-rolling.mask":"ffffffff","minimum-difficulty.value":1e300}"#;
+        says(&mut miner, "mining.configure", options, now);
+        let agent = "\u{1d54f}".repeat(64);
+        says(&mut miner, "mining.subscribe", &format!("\"{agent}\""), now);
+        says(&mut miner, "mining.extranonce.subscribe", "", now);
+        says(&mut miner, "mining.suggest_difficulty", "1e300", now);
+        let name = "n".repeat(255);
+        says(&mut miner, "mining.authorize", &format!("\"{name}\",\"d=1e300\""), now);
+        let bytes = Noted::bytes(&"c".repeat(32), &miner).unwrap();
+        // What vardiff measures and how a miner behaves: each number as long as it may be.
+        const LATER: usize = 200;
+        assert!(bytes.len() + LATER <= MOST, "{}", bytes.len());
+        let noted: Noted = postcard::from_bytes(&bytes).unwrap();
+        assert_eq!(noted.session.workers().collect::<Vec<_>>(), [name]);
         assert_eq!(noted.session.agent(), agent);
     }
 }

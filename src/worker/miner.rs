@@ -96,8 +96,10 @@ pub(crate) struct Miner {
     pub(crate) target: Option<(Difficulty, crate::chain::Target)>,
     /// The master has a duplicate of its socket.
     pub(crate) kept: bool,
-    /// What of the session was noted on the roster last.
-    pub(crate) noted: Option<Stamp>,
+    /// Something of the session is noted on the roster.
+    pub(crate) noted: bool,
+    /// What of it was last to be noted. Once: what has no room now has none in the next turn.
+    pub(crate) stamp: Option<Stamp>,
     /// The process that had it before may have read a part of a line: what comes first may be the
     /// rest of one.
     pub(crate) forgives: bool,
@@ -159,7 +161,8 @@ impl Miner {
             rooted: None,
             target: None,
             kept: false,
-            noted: None,
+            noted: false,
+            stamp: None,
             forgives: false,
         }
     }
