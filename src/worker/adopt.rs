@@ -15,6 +15,9 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// Sockets that one message to the master takes along.
 const A_MESSAGE: usize = 100;
+/// Rounds (a second each) after which a socket is offered again: the master drops those that it has
+/// no room for and says nothing, and may have room now.
+const AGAIN: usize = 600;
 
 /// What a successor must know of a miner. Not its jobs: it gets new ones; not its history.
 #[derive(Debug, Serialize, Deserialize)]
@@ -52,8 +55,13 @@ impl Noted {
 }
 
 impl Worker {
-    /// Notes what has changed of these miners, and has the master keep the sockets of those who mine.
-    pub(super) fn keep_for_heirs(&mut self, keys: impl Iterator<Item = usize>) {
+    /// Notes what has changed of these miners, and has the master keep the sockets of those who mine:
+    /// of those it was not asked for, and in a round of a part of the others.
+    pub(super) fn keep_for_heirs(
+        &mut self,
+        keys: impl Iterator<Item = usize>,
+        round: Option<usize>,
+    ) {
         // A master that is busy gets them a second later.
         let is_free = self.channel.waiting() == 0 && !self.master_is_deaf;
         let mut tickets = Vec::new();
@@ -72,7 +80,8 @@ impl Worker {
                 miner.noted |=
                     bytes.is_some_and(|bytes| self.board.roster.note(miner.ticket, &bytes));
             }
-            if is_free && !miner.kept && miner.noted {
+            let again = round.is_some_and(|round| round.wrapping_add(key) % AGAIN == 0);
+            if is_free && (again || !miner.kept) && miner.noted {
                 tickets.push(miner.ticket);
                 new.push(key);
             }

@@ -158,6 +158,8 @@ struct Worker {
     next_second: u64,
     /// Where the second's round of all miners goes on; `None` when it is over.
     next_round: Option<usize>,
+    /// Rounds so far.
+    rounds: usize,
     next_purge: u64,
     complained_at: Option<u64>,
     /// The last warning about a miner's conduct.
@@ -237,6 +239,7 @@ impl Worker {
             began: clock::monotonic_us(),
             next_second: mono,
             next_round: None,
+            rounds: 0,
             next_purge: mono,
             complained_at: None,
             warned_at: None,

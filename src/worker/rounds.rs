@@ -26,6 +26,7 @@ impl Worker {
         }
         self.hear_waiting(now);
         self.next_round = Some(0);
+        self.rounds = self.rounds.wrapping_add(1);
         if let Some(keeper) = &mut self.keeper {
             keeper.begin(now);
         }
@@ -73,8 +74,8 @@ impl Worker {
                 self.charge(key, &banning, now);
             }
         }
-        // Whom a busy master could not take in before.
-        self.keep_for_heirs(begin..end.min(self.miners.capacity()));
+        // Whom a busy master could not take in before, or a full one did not.
+        self.keep_for_heirs(begin..end.min(self.miners.capacity()), Some(self.rounds));
         self.next_round = (end < self.miners.capacity()).then_some(end);
         if let Some(keeper) = self.keeper.as_mut().filter(|_| self.next_round.is_none()) {
             keeper.end(now);
@@ -139,7 +140,7 @@ impl Worker {
                 left = true;
             }
         }
-        self.keep_for_heirs(touched.drain(..));
+        self.keep_for_heirs(touched.drain(..), None);
         // Its memory is used again; what was pushed meanwhile (nothing, today) is kept.
         touched.append(&mut self.touched);
         self.touched = touched;
