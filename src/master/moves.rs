@@ -4,7 +4,7 @@ use super::Master;
 use super::fleet::Stop;
 use super::succession::{Word, alike, goods};
 use crate::ipc::Message;
-use crate::sys::{clock, descriptors};
+use crate::sys::descriptors;
 use std::collections::BTreeMap;
 use std::os::fd::AsFd;
 use std::sync::atomic::Ordering;
@@ -15,6 +15,9 @@ const LOOK_MS: u64 = 1000;
 const A_LOOK: u32 = 256;
 /// Milliseconds before a giving that was cut off is tried again.
 const AGAIN_MS: u64 = 1000;
+/// Milliseconds after which a giver that has not said that it is done is not waited for: its word
+/// was lost.
+const LOST_MS: u64 = 60_000;
 /// Differences up to so many miners are left alone.
 const LEAST: u32 = 8;
 
@@ -30,8 +33,8 @@ enum Taker {
 /// Givings under way.
 #[derive(Debug, Default)]
 pub(super) struct Moves {
-    /// Who takes by row of the giver.
-    under_way: BTreeMap<usize, Taker>,
+    /// Who takes by row of the giver, and until when (monotonic ms) that is believed.
+    under_way: BTreeMap<usize, (Taker, u64)>,
     /// Rows of leaving workers that still have miners who could go, and when (monotonic ms) that is
     /// tried.
     waiting: BTreeMap<usize, u64>,
@@ -43,6 +46,12 @@ impl Moves {
     pub(super) fn forget(&mut self, row: usize) {
         self.under_way.remove(&row);
         self.waiting.remove(&row);
+    }
+
+    /// Givers of whose end nothing was heard for too long. They are not waited for any more.
+    fn lost(&mut self, now: u64) -> Vec<usize> {
+        let is_lost = |_: &usize, (_, until): &mut (Taker, u64)| *until <= now;
+        self.under_way.extract_if(.., is_lost).map(|(giver, _)| giver).collect()
     }
 }
 
@@ -58,9 +67,16 @@ impl Master {
     /// A giver is done. `left`: its miners who could still go.
     pub(super) fn passed(&mut self, row: usize, left: u32, now: u64) {
         self.moves.under_way.remove(&row);
+        if left > 0 {
+            self.again(row, now.saturating_add(AGAIN_MS));
+        }
+    }
+
+    /// A leaving worker's miners have to go some time.
+    fn again(&mut self, row: usize, at: u64) {
         let leaves = self.fleet.slot(row).and_then(|slot| slot.child.as_ref());
-        if left > 0 && leaves.is_some_and(super::fleet::Child::leaves) {
-            self.moves.waiting.insert(row, now.saturating_add(AGAIN_MS));
+        if leaves.is_some_and(super::fleet::Child::leaves) {
+            self.moves.waiting.insert(row, at);
         }
     }
 
@@ -69,11 +85,14 @@ impl Master {
         if self.stop > Stop::No {
             return;
         }
+        for row in self.moves.lost(now) {
+            self.again(row, now);
+        }
         let due: Vec<usize> =
             self.moves.waiting.iter().filter(|(_, at)| **at <= now).map(|(row, _)| *row).collect();
         for giver in due {
             let Some(taker) = self.taker(giver) else { continue };
-            match self.begin_move(giver, taker, u32::MAX) {
+            match self.begin_move(giver, taker, u32::MAX, now) {
                 true => self.moves.waiting.remove(&giver),
                 false => self.moves.waiting.insert(giver, now.saturating_add(AGAIN_MS)),
             };
@@ -81,7 +100,7 @@ impl Master {
         let due = now.saturating_sub(self.moves.looked) >= LOOK_MS;
         if due && self.moves.under_way.is_empty() && self.moves.waiting.is_empty() {
             self.moves.looked = now;
-            self.even_out();
+            self.even_out(now);
         }
     }
 
@@ -92,7 +111,7 @@ impl Master {
         }
         let takes = |row| {
             let takers = self.moves.under_way.values();
-            takers.filter(|taker| **taker == Taker::Worker(row)).count()
+            takers.filter(|(taker, _)| *taker == Taker::Worker(row)).count()
         };
         let rows = self.fleet.serving().map(|(slot, _)| slot.row).filter(|row| *row != giver);
         rows.min_by_key(|row| (takes(*row), self.miners(*row))).map(Taker::Worker)
@@ -103,7 +122,7 @@ impl Master {
         self.board.row(row).map_or(0, |row| row.miners.load(Ordering::Relaxed))
     }
 
-    fn even_out(&mut self) {
+    fn even_out(&mut self, now: u64) {
         let mut all: Vec<(u32, usize)> =
             self.fleet.serving().map(|(slot, _)| (self.miners(slot.row), slot.row)).collect();
         all.sort_unstable();
@@ -120,12 +139,12 @@ impl Master {
             })
             .collect();
         for (giver, taker, count) in moves {
-            let _again_later = self.begin_move(giver, Taker::Worker(taker), count);
+            let _again_later = self.begin_move(giver, Taker::Worker(taker), count, now);
         }
     }
 
     /// Who leaves knows that already. `false`: it could not be begun.
-    fn begin_move(&mut self, giver: usize, taker: Taker, most: u32) -> bool {
+    fn begin_move(&mut self, giver: usize, taker: Taker, most: u32, now: u64) -> bool {
         let child = self.fleet.slot(giver).and_then(|slot| slot.child.as_ref());
         let Some(pid) = child.map(|child| child.pid) else { return false };
         let goods_of = |row| Some(goods(self.configs.get(&row)?));
@@ -142,14 +161,13 @@ impl Master {
                 return false;
             }
         };
-        self.moves.under_way.insert(giver, taker);
+        self.moves.under_way.insert(giver, (taker, now.saturating_add(LOST_MS)));
         match taker {
             Taker::Worker(row) => {
                 let message = Message::TakeOver { giver: pid, stranger: false };
                 self.send(row, &message, &[ours.as_fd()]);
             }
             Taker::Successor => {
-                let now = clock::monotonic_ms();
                 self.tell_successor(&Word::TakeOver { giver: pid }, &[ours.as_fd()], now);
             }
         }
@@ -164,6 +182,16 @@ impl Master {
 mod tests {
     use super::super::changes::tests::sample;
     use super::*;
+
+    #[test]
+    fn who_never_says_that_it_is_done_is_not_waited_for() {
+        let mut moves = Moves::default();
+        let other = Taker::Worker(4);
+        moves.under_way.extend([(1, (Taker::Successor, 1000)), (3, (other, 1001))]);
+        assert_eq!(moves.lost(999), Vec::<usize>::new());
+        assert_eq!(moves.lost(1000), [1]);
+        assert_eq!(moves.under_way, BTreeMap::from([(3, (other, 1001))]));
+    }
 
     #[test]
     fn only_ports_of_the_same_work_are_alike() {
