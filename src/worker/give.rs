@@ -18,6 +18,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 const PARCEL: usize = 64;
 /// Shares seen that one parcel takes along, and those of one miner more: 40 bytes each.
 const SEEN: usize = 65_536;
+/// Works of one message, a descriptor each: those of many coins are more than a message takes.
+const WORKS: usize = 512;
 /// Miners on their way at most.
 const ON_THEIR_WAY: usize = 2 * PARCEL;
 /// Milliseconds over which a leaving worker says goodbye to those who cannot move.
@@ -123,15 +125,19 @@ impl Worker {
             false => jobs.flat_map(super::jobs::Jobs::legacy).collect(),
         };
         giving.told = newest;
-        let bodies: Vec<BorrowedFd<'_>> = all.iter().map(|it| it.posted.body.as_fd()).collect();
         let legacy = |it: &super::jobs::Inherited| Legacy {
             lane: it.lane,
             first: it.first,
             last: it.last,
             work: it.posted.work.clone(),
         };
-        let works = all.iter().map(legacy).collect();
-        giving.channel.send(&Passing::Works { works }, &bodies)
+        for some in all.chunks(WORKS) {
+            let bodies: Vec<BorrowedFd<'_>> =
+                some.iter().map(|it| it.posted.body.as_fd()).collect();
+            let works = some.iter().map(legacy).collect();
+            giving.channel.send(&Passing::Works { works }, &bodies)?;
+        }
+        Ok(())
     }
 
     /// A turn's part of all givings.
