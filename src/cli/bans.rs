@@ -76,7 +76,7 @@ pub fn run(dir: &Path, action: &Action, as_json: bool) -> u8 {
         return USAGE;
     }
     // A file that is being edited just now must not hide a running pool.
-    let config = config::load(dir).config;
+    let config = config::load_sparing_secrets(dir).config;
     let data_dir = config.map_or_else(|| dir.join("data"), |config| config.data_dir);
     let socket = master::control_socket(&data_dir);
     let answer = match command(&socket, &request) {

@@ -53,7 +53,7 @@ impl Scale {
 /// Runs the command. Returns the exit code.
 #[must_use]
 pub fn run(dir: &Path, coin: &str, address: Option<&str>, hours: u32, json: bool) -> u8 {
-    let Loaded { config, errors, .. } = crate::config::load(dir);
+    let Loaded { config, errors, .. } = crate::config::load_sparing_secrets(dir);
     let Some(config) = config else {
         errors.iter().for_each(|error| eprintln!("{error}"));
         return CONFIGURATION;

@@ -153,7 +153,7 @@ pub(super) fn with_ledger(
     coin: &str,
     show: impl FnOnce(&Pool, &PathBuf, Option<Box<dyn Tally>>) -> Result<(), TallyError>,
 ) -> u8 {
-    let Loaded { config, errors, .. } = crate::config::load(dir);
+    let Loaded { config, errors, .. } = crate::config::load_sparing_secrets(dir);
     let Some(config) = config else {
         errors.iter().for_each(|error| eprintln!("{error}"));
         return CONFIGURATION;

@@ -19,7 +19,7 @@ use std::path::Path;
 #[must_use]
 pub fn run(dir: &Path, as_json: bool) -> u8 {
     // A file that is being edited just now must not hide a running pool.
-    let loaded = config::load(dir);
+    let loaded = config::load_sparing_secrets(dir);
     if loaded.config.is_none() {
         eprintln!("the configuration has errors (`romp check` shows them)");
     }

@@ -47,7 +47,7 @@ pub(super) fn mpos(
     let user = needed("user", &raw.user);
     let database = needed("database", &raw.database);
     let password = match &raw.password {
-        Some(raw) => judge.secret(keys, &at("password"), raw)?,
+        Some(raw) => judge.password(keys, &at("password"), raw)?,
         None => Secret::new(String::new()),
     };
     let auto_create = raw.auto_create_worker.unwrap_or(false);

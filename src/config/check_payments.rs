@@ -86,7 +86,7 @@ pub(super) fn payments(
         Some(raw) if is_on => judge.daemon(keys, &path("daemon"), raw)?,
         // Nobody minds one that is not complete while it is not needed.
         Some(raw) => {
-            let mut judge = Judge { dir: judge.dir, report: &mut Report::new(false) };
+            let mut judge = Judge { report: &mut Report::new(false), ..*judge };
             judge.daemon(keys, &path("daemon"), raw)?
         }
         None => first?.clone(),

@@ -7,7 +7,7 @@ use super::decode::decode;
 use super::diagnostics::{Report, Severity, nearest, shown};
 use super::document::Document;
 use super::raw::{RawCoin, RawPool, RawPortal};
-use super::values::{Judge, Keys};
+use super::values::{Judge, Keys, Secrets};
 use super::{Loaded, check_coin, check_pool, check_portal, notes};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -26,7 +26,7 @@ const LATER: [&str; 8] = [
 ];
 
 /// Reads and checks a configuration folder; `colour` for messages to a terminal.
-pub(super) fn load(dir: &Path, colour: bool) -> Loaded {
+pub(super) fn load(dir: &Path, colour: bool, secrets: Secrets) -> Loaded {
     let mut report = Report::new(colour);
     let config = match dir.canonicalize() {
         Ok(dir) if is_missing(&dir.join("config.json")) => {
@@ -36,7 +36,7 @@ pub(super) fn load(dir: &Path, colour: bool) -> Loaded {
             report.file(Severity::Error, &name, hint);
             None
         }
-        Ok(dir) => folder(&dir, &mut report),
+        Ok(dir) => folder(&dir, secrets, &mut report),
         Err(error) => {
             let name = dir.display().to_string();
             report.file(Severity::Error, &name, &format!("no such folder to read: {error}"));
@@ -52,13 +52,13 @@ pub(super) fn load(dir: &Path, colour: bool) -> Loaded {
     Loaded { config, errors: report.errors, warnings: report.warnings }
 }
 
-fn folder(dir: &Path, report: &mut Report) -> Option<Config> {
+fn folder(dir: &Path, secrets: Secrets, report: &mut Report) -> Option<Config> {
     let document = Document::open(dir, "config.json", report);
     let mut ports = Ports::default();
     let portal = document.as_ref().map(|document| {
         let (raw, value) = decode::<RawPortal>(document, Severity::Error, report);
         let keys = Keys::of(document);
-        let mut judge = Judge { dir, report: &mut *report };
+        let mut judge = Judge { dir, report: &mut *report, secrets };
         notes::portal(&raw, &keys, &mut judge);
         let defaults = value.get("defaultPoolConfigs").and_then(Value::as_object).cloned();
         let checked = check_portal::check(&raw, &keys, &mut ports, &mut judge);
@@ -67,6 +67,7 @@ fn folder(dir: &Path, report: &mut Report) -> Option<Config> {
     let none = Map::new();
     let pools = Pools {
         dir,
+        secrets,
         portal: document.as_ref(),
         defaults: portal.as_ref().map_or(&none, |(_, _, defaults)| defaults),
         redis: portal.as_ref().and_then(|(_, checked, _)| checked.redis.as_ref()),
@@ -136,6 +137,7 @@ fn json_files(dir: &Path, folder: &str) -> std::io::Result<Vec<String>> {
 /// Reading of the pool files.
 struct Pools<'a> {
     dir: &'a Path,
+    secrets: Secrets,
     portal: Option<&'a Document>,
     defaults: &'a Map<String, Value>,
     redis: Option<&'a super::Redis>,
@@ -203,7 +205,7 @@ impl Pools<'_> {
             let hint = format!("{} has it already", other.file);
             report.error(&keys.at(&["coin"]), &title, &hint);
         }
-        let mut judge = Judge { dir: self.dir, report };
+        let mut judge = Judge { dir: self.dir, report, secrets: self.secrets };
         let around = Around { coin, redis: self.redis, has_certificate: self.has_certificate };
         let pool = check_pool::check(&raw, &keys, &name, around, &mut self.ports, &mut judge)?;
         let wallet = |pool: &Pool| {
@@ -258,7 +260,7 @@ impl Pools<'_> {
         }
         let document = Document::open(self.dir, &name, report)?;
         let (raw, _) = decode::<RawCoin>(&document, Severity::Error, report);
-        let mut judge = Judge { dir: self.dir, report };
+        let mut judge = Judge { dir: self.dir, report, secrets: self.secrets };
         check_coin::check(&raw, &Keys::of(&document), &mut judge)
     }
 }
@@ -278,4 +280,55 @@ fn wanted(document: &Document, report: &mut Report) -> bool {
     let place = document.key_place(&[later.to_owned()]);
     report.note(&place, title, "so in files of this schema; add `\"enabled\": true`");
     false
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
+mod tests {
+    use super::*;
+    use crate::config::Store;
+
+    /// The pool's ledger and folder are known where none of its secrets is.
+    #[test]
+    fn secrets_can_be_spared() {
+        let dir = tempfile::tempdir().unwrap();
+        let unset = r#"{"env": "ROMP_TEST_THAT_NOBODY_SETS"}"#;
+        let portal = format!(
+            r#"{{"dataDir": "elsewhere", "redis": {{"password": {unset}}},
+                "blockNotifyListener": {{"enabled": true, "password": {unset}}},
+                "website": {{"enabled": true, "host": "127.0.0.1",
+                    "adminCenter": {{"enabled": true, "password": {unset}, "token": {unset}}}}},
+                "notifications": {{
+                    "webhooks": [{{"url": {unset}}}, {{"url": "https://a.b/c", "secret": {unset}}}],
+                    "mail": {{"host": "a.b", "from": "a@b.c", "to": ["a@b.c"], "user": "u",
+                        "password": {unset}}}}}}}"#
+        );
+        let pool = format!(
+            r#"{{"enabled": true, "coin": "bitcoin.json", "ports": {{"4000": {{"diff": 1}}}},
+                "address": "1KRotMnQpxu3sePQnsVLRy3EraRFYfJQFR",
+                "redis": {{"password": {unset}}},
+                "daemons": [{{"port": 1, "user": "u", "password": {unset}}}],
+                "paymentProcessing": {{"enabled": true, "minimumPayment": 1,
+                    "daemon": {{"port": 2, "user": "u", "password": {unset}}}}}}}"#
+        );
+        let bitcoin = include_str!("../../coins/bitcoin.json");
+        for (name, text) in [
+            ("config.json", &*portal),
+            ("coins/bitcoin.json", bitcoin),
+            ("pool_configs/bitcoin.json", &pool),
+        ] {
+            let path = dir.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+        let loaded = load(dir.path(), false, Secrets::Spared);
+        assert_eq!(loaded.errors, Vec::<String>::new());
+        let config = loaded.config.unwrap();
+        assert!(config.data_dir.ends_with("elsewhere"));
+        assert!(matches!(config.pools["bitcoin"].store, Store::Redis(_)));
+        assert_eq!(config.pools["bitcoin"].daemons.len(), 1);
+        let loaded = load(dir.path(), false, Secrets::Needed);
+        assert_eq!(loaded.errors.len(), 10, "{}", loaded.findings());
+        assert!(loaded.errors.iter().all(|error| error.contains("cannot be read")));
+    }
 }

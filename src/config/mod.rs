@@ -53,6 +53,7 @@ pub use places::{Key, Places};
 pub use secret::Secret;
 
 use std::path::Path;
+use values::Secrets;
 
 /// What reading a configuration gives: the configuration when there is no error, and all that is
 /// to be said about it, ready to print.
@@ -87,13 +88,20 @@ impl Loaded {
 /// Reads and checks the configuration of a folder (`config.json`, `coins/`, `pool_configs/`).
 #[must_use]
 pub fn load(dir: &Path) -> Loaded {
-    load::load(dir, false)
+    load::load(dir, false, Secrets::Needed)
+}
+
+/// As [`load`], for whoever asks the running pool or reads what it wrote: secrets that are not to
+/// be had here, in the operator's shell, are no error, and empty or left out.
+#[must_use]
+pub fn load_sparing_secrets(dir: &Path) -> Loaded {
+    load::load(dir, false, Secrets::Spared)
 }
 
 /// As [`load`], with colours in the messages: for a terminal.
 #[must_use]
 pub fn load_coloured(dir: &Path) -> Loaded {
-    load::load(dir, true)
+    load::load(dir, true, Secrets::Needed)
 }
 
 /// JSON Schemas of the three kinds of file: `{"config": ..., "coin": ..., "pool": ...}`.

@@ -104,6 +104,17 @@ pub(super) struct Judge<'r> {
     pub(super) dir: &'r Path,
     /// Where findings go.
     pub(super) report: &'r mut Report,
+    /// Whether a secret that is not to be had here is an error.
+    pub(super) secrets: Secrets,
+}
+
+/// Whether whoever reads a configuration sends secrets to anybody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Secrets {
+    /// One that cannot be read is an error.
+    Needed,
+    /// One that cannot be read is left out: it may be in the pool's environment only.
+    Spared,
 }
 
 impl Judge<'_> {
@@ -195,12 +206,24 @@ impl Judge<'_> {
         };
         match found {
             Ok(text) => Some(Secret::new(text)),
+            Err(_) if self.secrets == Secrets::Spared => None,
             Err(why) => {
                 let title = format!("`{}` cannot be read", path.join("."));
                 self.report.error(&keys.at(path), &title, &why);
                 None
             }
         }
+    }
+
+    /// A server's password: empty where it is spared, so that the server still counts.
+    pub(super) fn password(
+        &mut self,
+        keys: &Keys<'_>,
+        path: &[&str],
+        raw: &RawSecret,
+    ) -> Option<Secret> {
+        let spared = (self.secrets == Secrets::Spared).then(|| Secret::new(String::new()));
+        self.secret(keys, path, raw).or(spared)
     }
 
     /// A Redis server.
@@ -218,7 +241,7 @@ impl Judge<'_> {
         };
         let port = self.port(keys, &below("port"), raw.port.unwrap_or(6379));
         let password = match &raw.password {
-            Some(raw) => Some(self.secret(keys, &below("password"), raw)?),
+            Some(raw) => Some(self.password(keys, &below("password"), raw)?),
             None => None,
         };
         let password = password.filter(|password| !password.expose().is_empty());
@@ -246,7 +269,8 @@ impl Judge<'_> {
                 missing.push(format!("`{key}`"));
             }
         }
-        let password = raw.password.as_ref().map(|raw| self.secret(keys, &below("password"), raw));
+        let password =
+            raw.password.as_ref().map(|raw| self.password(keys, &below("password"), raw));
         if !missing.is_empty() {
             let hint = format!("add {}", missing.join(", "));
             self.report.error(&keys.at(path), "a daemon is not complete", &hint);

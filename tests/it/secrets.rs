@@ -1,8 +1,8 @@
 //! Secrets are in the operator's files and nowhere else.
 
 use crate::harness::{
-    ADDRESS, Client, NOTIFY_PASSWORD, Pool, Redis, Romp, Stub, alone, free_port, kill, seconds,
-    wait_until,
+    ADDRESS, BINARY, Client, NOTIFY_PASSWORD, Pool, Process, Redis, Romp, Stub, alone, free_port,
+    kill, seconds, wait_until,
 };
 use nix::sys::signal::Signal;
 use serde_json::json;
@@ -49,4 +49,45 @@ fn no_secret_in_log_status_or_arguments() {
     for secret in [DAEMON_PASSWORD, NOTIFY_PASSWORD, "miner-password", "guess-password"] {
         assert!(!told.contains(secret), "`{secret}` was told:\n{told}");
     }
+}
+
+/// A secret that only the pool's environment has hides nothing from an operator's shell.
+#[test]
+fn who_only_asks_needs_no_secret() {
+    let _alone = alone();
+    let stub = Stub::start(&["segwit"]);
+    let port = free_port();
+    let mut daemons = stub.daemons();
+    daemons[0]["password"] = json!({"env": "ROMP_TEST_UNSET"});
+    let pool = Pool::new("bitcoin", port, json!({"diff": 1e-9}), daemons);
+    let mut romp = Romp::prepare(1, &[&pool]);
+    romp.set("dataDir", Some(json!("elsewhere")));
+    // The pool has it, whoever asks has not.
+    let dir = romp.path().display().to_string();
+    let args = ["ROMP_TEST_UNSET=x", BINARY, "-C", &dir, "run"];
+    let output = romp.path().join("output");
+    romp.is_run_by(Process::start("env", &args, &output));
+    wait_until("a worker", seconds(40), || romp.pids("worker").len() == 1);
+    wait_until("a login", seconds(40), || Client::login(port, ADDRESS).is_ok());
+    for args in [
+        &["status"][..],
+        &["bans"],
+        &["bans", "add", "192.0.2.1"],
+        &["shares", "bitcoin"],
+        &["blocks", "bitcoin"],
+        &["history", "bitcoin"],
+    ] {
+        let output = romp.command(args);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success() && said.is_empty(), "{args:?}: {said}");
+    }
+    assert!(romp.status().unwrap()["coins"]["bitcoin"]["ledger"]["accepted"].is_u64());
+    for args in [&["check"][..], &["doctor"], &["audit", "bitcoin"]] {
+        let output = romp.command(args);
+        let all = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8_lossy(&all);
+        assert_eq!(output.status.code(), Some(78), "{args:?}: {said}");
+        assert!(said.contains("the environment variable is not set"), "{args:?}: {said}");
+    }
+    assert_eq!(romp.stop(Signal::SIGTERM), Some(0));
 }

@@ -38,7 +38,10 @@ fn advice(words: &str) -> Option<&'static str> {
             "BUSY",
             "somebody's script keeps it busy: `redis-cli SCRIPT KILL` ends one that only reads",
         ),
-        ("NOAUTH", "it wants a password: set `password` beside `host` in `redis`"),
+        (
+            "NOAUTH",
+            "it wants a password: set `password` beside `host` in `redis`, or the variable that it names",
+        ),
         ("WRONGPASS", "it does not take the password of `redis` in the pool file"),
         (
             "NOPERM",
