@@ -9,7 +9,7 @@ use super::operation::{Answer, Failure, Nothing, OfCoin, Whole};
 use super::shapes::{Coins, Count, Rate, Time, WorkDone};
 use crate::chain::Network;
 use crate::chain::address::Rules;
-use crate::config::{Config, Pool};
+use crate::config::{Config, Pool, PortTls};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -163,6 +163,9 @@ struct PortNow {
     /// What a reward is split over: `prop`, `pplns` or `solo`.
     #[schemars(extend("examples" = ["prop"]))]
     scheme: &'static str,
+    /// Whether it speaks TLS: `off`, `both` (to miners who begin with it) or `only`.
+    #[schemars(extend("examples" = ["off"]))]
+    tls: &'static str,
 }
 
 /// Since when something cannot be read: its last numbers are from then.
@@ -205,6 +208,11 @@ impl PoolNow {
             difficulty: rules.diff,
             variable: rules.var_diff.is_some(),
             scheme: rules.scheme.name(),
+            tls: match rules.tls {
+                PortTls::Off => "off",
+                PortTls::Both => "both",
+                PortTls::Only => "only",
+            },
         };
         Self {
             called: Called::new(pool),
