@@ -189,6 +189,9 @@ impl Master {
                         wait / 1000
                     );
                 }
+                Some(Farewell::Fell) => {
+                    log::warn!("{name} (pid {pid}) was to end, but died before it had: {how}");
+                }
                 Some(Farewell::Refused) => log::error!(
                     "{name} cannot work with this configuration (exit code 78): not started again \
                      until it is corrected and SIGHUP sent"

@@ -1,12 +1,16 @@
 //! Wanted fleet against actual fleet: who is started, asked to end, or killed. Pure: times come
 //! in, effects go out, and whatever went wrong in between heals on the next turn.
 
+mod ending;
 mod rows;
+
+pub(crate) use ending::Farewell;
 
 use super::roles::Kind;
 use crate::ipc::Role;
 use crate::sys::fork::Ended;
 use crate::sys::signals::SIGKILL;
+use ending::Ending;
 use std::collections::{BTreeSet, VecDeque};
 
 /// A child that ends sooner after its start than this (ms) counts as failed.
@@ -108,30 +112,6 @@ impl Child {
     }
 }
 
-/// A child that was asked to end.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Ending {
-    how: Stop,
-    kill_at: u64,
-    killed: bool,
-    /// Whether nobody served miners any more when it was asked.
-    last: bool,
-    /// Whether it was not asked at all, but hung.
-    hung: bool,
-    /// Whether it goes on serving its miners until others have them.
-    leaves: bool,
-}
-
-impl Ending {
-    const fn asked(how: Stop, kill_at: u64) -> Self {
-        Self { how, kill_at, killed: false, last: false, hung: false, leaves: false }
-    }
-
-    const fn killed(now: u64) -> Self {
-        Self { killed: true, ..Self::asked(Stop::Fast, now) }
-    }
-}
-
 /// A stable place for one child.
 #[derive(Debug, Clone)]
 pub(crate) struct Slot {
@@ -159,17 +139,6 @@ impl Slot {
             && !self.refused
             && self.failures < 2
     }
-}
-
-/// What the master should say about an ended child.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Farewell {
-    /// It was asked to.
-    Planned,
-    /// It was not; it is started again after so many milliseconds.
-    Again(u64),
-    /// It cannot work with this configuration.
-    Refused,
 }
 
 /// All slots and lanes.
@@ -283,9 +252,9 @@ impl Fleet {
         slot.restarts += 1;
         slot.deaths += u64::from(child.ending.as_ref().is_none_or(|ending| ending.hung));
         slot.settled = child.ending.as_ref().is_some_and(|ending| ending.last);
-        let farewell = if child.ending.is_some() {
+        let farewell = if let Some(ending) = &child.ending {
             (slot.failures, slot.not_before) = (0, now);
-            Farewell::Planned
+            ending.farewell(how)
         } else if how == Ended::Exit(CONFIGURATION) {
             slot.refused = true;
             Farewell::Refused

@@ -4,6 +4,7 @@
 
 use super::super::roles::wanted;
 use super::*;
+use crate::sys::signals::SIGTERM;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
@@ -215,6 +216,23 @@ fn fewer_workers_give_their_miners_away_and_are_not_replaced() {
     assert_eq!(world.die(2, Ended::Signal(9)), Farewell::Planned);
     assert_eq!(world.turn(3, Stop::No), []);
     assert_eq!(world.living(), 5);
+}
+
+#[test]
+fn who_dies_while_it_leaves_has_not_left() {
+    for (how, farewell) in [
+        (Ended::Exit(0), Farewell::Planned),
+        (Ended::Signal(SIGTERM), Farewell::Planned),
+        (Ended::Signal(11), Farewell::Fell),
+        (Ended::Signal(SIGKILL), Farewell::Fell),
+    ] {
+        let mut world = World::new();
+        world.turn(2, Stop::No);
+        (0..2).for_each(|row| world.fleet.ready(row));
+        assert_eq!(world.turn(1, Stop::No), [Effect::Leave { row: 1 }]);
+        assert_eq!(world.die(1, how), farewell);
+        assert_eq!(world.turn(1, Stop::No), [], "not started again");
+    }
 }
 
 #[test]
