@@ -3,6 +3,7 @@
 //! A miner on its way is nobody's to hear: it is out of the slab. When the taker owns its row it is
 //! forgotten here; when the taker is gone before that, it comes back.
 
+use super::jobs::Inherited;
 use super::miner::Miner;
 use super::passing::{Legacy, Passenger, Passing};
 use super::{Now, PAIRS, Worker};
@@ -125,17 +126,8 @@ impl Worker {
             false => jobs.flat_map(super::jobs::Jobs::legacy).collect(),
         };
         giving.told = newest;
-        let legacy = |it: &super::jobs::Inherited| Legacy {
-            lane: it.lane,
-            first: it.first,
-            last: it.last,
-            work: it.posted.work.clone(),
-        };
-        for some in all.chunks(WORKS) {
-            let bodies: Vec<BorrowedFd<'_>> =
-                some.iter().map(|it| it.posted.body.as_fd()).collect();
-            let works = some.iter().map(legacy).collect();
-            giving.channel.send(&Passing::Works { works }, &bodies)?;
+        for (message, bodies) in in_messages(&all) {
+            giving.channel.send(&message, &bodies)?;
         }
         Ok(())
     }
@@ -275,5 +267,58 @@ impl Worker {
             && self.miners.is_empty()
             && self.batches.is_empty()
             && !self.coins.values().any(super::coin::Coin::is_busy)
+    }
+}
+
+/// Works in messages, each with the descriptors of its works.
+fn in_messages(works: &[Inherited]) -> impl Iterator<Item = (Passing, Vec<BorrowedFd<'_>>)> {
+    let legacy = |it: &Inherited| {
+        let Inherited { lane, first, last, posted } = it;
+        Legacy { lane: *lane, first: *first, last: *last, work: posted.work.clone() }
+    };
+    works.chunks(WORKS).map(move |some| {
+        let works = some.iter().map(legacy).collect();
+        (Passing::Works { works }, some.iter().map(|it| it.posted.body.as_fd()).collect())
+    })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod tests {
+    use super::super::jobs::Posted;
+    use super::super::tests::work;
+    use super::*;
+    use crate::ipc::Received;
+    use crate::sys::memfd;
+    use std::sync::Arc;
+
+    /// More than the descriptors of one message.
+    #[test]
+    fn works_of_many_coins_arrive() {
+        let body = memfd::sealed("body", b"").unwrap();
+        let posted = Arc::new(Posted { work: work(), body });
+        let one = |first| Inherited { lane: 1, first, last: first, posted: Arc::clone(&posted) };
+        let all: Vec<Inherited> = (0..5000).map(one).collect();
+        let (mut giver, mut taker) = Channel::<Passing>::pair().unwrap();
+        let mut messages = in_messages(&all);
+        let mut arrived = Vec::new();
+        while arrived.len() < all.len() {
+            giver.flush().unwrap();
+            if giver.waiting() == 0
+                && let Some((message, bodies)) = messages.next()
+            {
+                giver.send(&message, &bodies).unwrap();
+            }
+            match taker.receive().unwrap() {
+                Received::Message(message, fds) => {
+                    let Passing::Works { works } = *message else { panic!("works") };
+                    assert_eq!(works.len(), fds.len());
+                    arrived.extend(works.into_iter().map(|work| work.first));
+                }
+                Received::Nothing => {}
+                Received::Closed => panic!("closed"),
+            }
+        }
+        assert!(arrived.into_iter().eq(0..5000));
     }
 }

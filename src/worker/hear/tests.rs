@@ -8,7 +8,7 @@ use super::{PATIENCE_MS, Pace, TRY_AGAIN, in_turn};
 use crate::chain::{Plan, Work};
 use crate::config::Config;
 use crate::ipc::board::Board;
-use crate::ipc::{Listener, Role};
+use crate::ipc::{Listener, Message, Received, Role};
 use crate::pow::Algorithm;
 use crate::sys::memfd;
 use mio::Events;
@@ -203,4 +203,46 @@ fn quick_miners_do_not_wait_for_slow_ones_who_take_turns() {
     for said in [first, second] {
         assert_eq!(shares(said), [("silvercoin".to_owned(), 2)]);
     }
+}
+
+/// The master may have had no room for a socket: it is offered again, once in ten minutes.
+#[test]
+fn sockets_are_offered_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = socket.local_addr().unwrap().port();
+    let config = config(dir.path(), port, "");
+    let (mut master, mut worker) = worker(config, vec![Listener { port, socket }]);
+    let body = memfd::sealed("body", b"").unwrap();
+    let now = worker.now();
+    worker.post(Posted { work: work(), body }, None, now);
+    let _client = Client::new(port);
+    let mut offers = || {
+        let mut offers = 0;
+        while let Received::Message(message, fds) = master.receive().unwrap() {
+            if let Message::Holds { tickets } = *message {
+                assert_eq!((tickets.len(), fds.len()), (1, 1));
+                offers += 1;
+            }
+        }
+        offers
+    };
+    let end = Instant::now() + Duration::from_secs(20);
+    while !worker.miners.iter().any(|(_, miner)| miner.kept) {
+        assert!(Instant::now() < end, "it is not offered");
+        let mut events = Events::with_capacity(64);
+        worker.poll.poll(&mut events, Some(Duration::from_millis(10))).unwrap();
+        events.iter().for_each(|event| worker.note(event));
+        let now = worker.now();
+        worker.turn(now);
+    }
+    assert_eq!(offers(), 1);
+    for _ in 0..600 {
+        worker.keep_for_heirs(0..1, None);
+    }
+    assert_eq!(offers(), 0, "in rounds only");
+    for round in 1..=600 {
+        worker.keep_for_heirs(0..1, Some(round));
+    }
+    assert_eq!(offers(), 1);
 }
