@@ -129,6 +129,10 @@ fn who_dies_while_miners_move_costs_no_connection() {
         wait_until("the reload", seconds(30), || reloaded(&romp) == (count + 1, true));
         wait_until("the death", seconds(30), || romp.output().contains("the fail point"));
         more(&load, 400);
+        if point == "giver-has-sent" {
+            let told = "was to end, but died before it had: killed by SIGKILL";
+            wait_until("the operator to be told", seconds(20), || romp.output().contains(told));
+        }
         let unanswered = survived(&mut romp, load, point);
         assert!(unanswered <= MINERS as u64, "{point}: {unanswered}");
     }
