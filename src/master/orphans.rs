@@ -71,10 +71,12 @@ impl Master {
                 strange.push(ticket);
                 continue;
             }
-            if let Some(socket) = self.orphans.held.remove(&ticket) {
+            // Whom a taker has just now made its own mines on there.
+            if self.board.roster.free(ticket, pid)
+                && let Some(socket) = self.orphans.held.remove(&ticket)
+            {
                 let _ = SockRef::from(&socket).shutdown(Shutdown::Both);
             }
-            self.board.roster.free(ticket, pid);
         }
         self.return_orphans(&strange);
         if orphans > 0 {
