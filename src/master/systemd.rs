@@ -4,6 +4,7 @@
 
 use super::fleet::Stop;
 use super::passed::name;
+use super::succession::NOT_REPLACED;
 use super::{Master, clock};
 use crate::ipc::TipState;
 use crate::sys::systemd::Manager;
@@ -267,7 +268,10 @@ impl Master {
         let mut words = format!("{workers}, {miners} miners, {coins}");
         if self.reloaded.count > 0 && !self.reloaded.done {
             let why = self.reloaded.words.first().map_or("", String::as_str);
-            words = format!("{words}; configuration not changed: {why}");
+            words = match why.starts_with(NOT_REPLACED) {
+                true => format!("{words}; {why}"),
+                false => format!("{words}; configuration not changed: {why}"),
+            };
         }
         // One line, whatever a file's name has in it.
         words.chars().map(|it| if it.is_control() { ' ' } else { it }).take(LONGEST).collect()

@@ -42,6 +42,8 @@ use std::path::{Path, PathBuf};
 pub(super) const PROTOCOL: u32 = 1;
 /// The environment variable that says that standard input is the predecessor.
 pub(super) const VARIABLE: &str = "ROMP_SUCCESSION";
+/// How the line begins that says that an upgrade has failed.
+pub(super) const NOT_REPLACED: &str = "binary not replaced";
 /// Milliseconds for each step of the other one. Loading, forking and the roles' first words take
 /// some hundred.
 pub(super) const STEP_MS: u64 = 30_000;
@@ -77,8 +79,8 @@ pub(super) enum Word {
     Yours { bans: Value, remembered: String },
     /// The new one: everything serves.
     TakenOver,
-    /// The old one: the last word. `reload`: it was asked to meanwhile.
-    Reign { reload: bool },
+    /// The old one: the last word. `reload`, `upgrade`: it was asked to meanwhile.
+    Reign { reload: bool, upgrade: bool },
 }
 
 /// What a predecessor leaves, beside descriptors.

@@ -5,7 +5,7 @@ use super::super::fleet::Stop;
 use super::super::kept::KeptWork;
 use super::super::roles::Kind;
 use super::super::{Master, SUCCESSION, bans};
-use super::{Goods, PROTOCOL, STEP_MS, Started, Succession, VARIABLE, Will, Word};
+use super::{Goods, NOT_REPLACED, PROTOCOL, STEP_MS, Started, Succession, VARIABLE, Will, Word};
 use crate::ipc::{Channel, Message, Received};
 use crate::special;
 use crate::sys::clock;
@@ -114,9 +114,8 @@ impl Master {
     }
 
     fn not_replaced(&mut self, why: &str) {
-        let line = format!("binary not replaced: {why}; this one goes on");
-        log::error!("{line}");
-        self.tell_reloaded(false, vec![line]);
+        log::error!("binary not replaced: {why}; this one goes on");
+        self.tell_reloaded(false, vec![format!("{NOT_REPLACED}: {why}; this one goes on")]);
     }
 
     /// The new one is not to be: this one goes on with all that there is.
@@ -181,7 +180,8 @@ impl Master {
                 successor.step = Step::Reigns;
                 self.lock = None;
                 let reload = std::mem::take(&mut self.reload_wanted);
-                self.tell_successor(&Word::Reign { reload }, &[], now);
+                let upgrade = std::mem::take(&mut self.upgrade_wanted);
+                self.tell_successor(&Word::Reign { reload, upgrade }, &[], now);
                 special!("the binary is replaced; this one, pid {}, ends", std::process::id());
             }
             Step::Reigns | Step::TakenOver => {}

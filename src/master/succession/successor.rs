@@ -199,9 +199,10 @@ impl Master {
                 }
                 self.own();
             }
-            Word::Reign { reload } => {
+            Word::Reign { reload, upgrade } => {
                 predecessor.step = Step::Reigns;
                 self.reload_wanted |= reload;
+                self.upgrade_wanted |= upgrade;
                 self.systemd.is_heard(now);
             }
             // Not for the new one.
