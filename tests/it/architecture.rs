@@ -307,7 +307,8 @@ fn every_file_says_what_it_is_for_and_can_be_read_in_one_sitting() {
 }
 
 /// Whoever starts the pool may have written anything into the environment: descriptors of another
-/// program, a role, a lane. Children get all that they need in their seat.
+/// program, a role, a lane. Children get all that they need in their seat; who goes on for another
+/// master, from that, if there is one at standard input.
 #[test]
 fn the_environment_is_read_for_secrets_colours_and_who_started_this_only() {
     // A release has no fail points.
