@@ -5,7 +5,7 @@ use serde_json::json;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 
 /// An address of this machine that is not loopback, which is never banned.
-fn own_address() -> Option<IpAddr> {
+pub(crate) fn own_address() -> Option<IpAddr> {
     // Nothing is sent: connecting a datagram socket only chooses a route.
     let socket = UdpSocket::bind("0.0.0.0:0").ok()?;
     socket.connect("192.0.2.1:9").ok()?;

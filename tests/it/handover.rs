@@ -2,17 +2,17 @@
 //! after a crash.
 
 use crate::harness::{
-    ADDRESS, Client, Load, Pool, Romp, Stub, alone, free_port, kill, seconds, wait_until,
+    ADDRESS, Client, Counts, Load, Pool, Romp, Stub, alone, free_port, kill, seconds, wait_until,
 };
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use std::time::Duration;
 
 /// sha256d difficulty at which about four hashes make a share.
-const EASY: f64 = 1e-9;
-const MINERS: usize = 24;
+pub(crate) const EASY: f64 = 1e-9;
+pub(crate) const MINERS: usize = 24;
 
-fn start(forks: u16) -> (Stub, u16, Romp) {
+pub(crate) fn start(forks: u16) -> (Stub, u16, Romp) {
     let stub = Stub::start(&["segwit"]);
     let port = free_port();
     let pool = Pool::new("bitcoin", port, json!({"diff": EASY}), stub.daemons());
@@ -20,20 +20,20 @@ fn start(forks: u16) -> (Stub, u16, Romp) {
     (stub, port, romp)
 }
 
-fn more(load: &Load, count: u64) {
+pub(crate) fn more(load: &Load, count: u64) {
     let goal = load.accepted() + count;
     wait_until("the load to go on", seconds(60), || load.accepted() >= goal);
 }
 
 /// How many reloads there were, and whether the last one was taken.
-fn reloaded(romp: &Romp) -> (u64, bool) {
+pub(crate) fn reloaded(romp: &Romp) -> (u64, bool) {
     let status = romp.status().unwrap_or_default();
     let reloaded = &status["reloaded"];
     (reloaded["count"].as_u64().unwrap_or_default(), reloaded["done"] == json!(true))
 }
 
 /// Sends HUP, and waits until its workers alone are there.
-fn reload(romp: &mut Romp, workers: usize) {
+pub(crate) fn reload(romp: &mut Romp, workers: usize) {
     let (count, _) = reloaded(romp);
     let before = romp.pids("worker");
     romp.process().signal(Signal::SIGHUP);
@@ -44,7 +44,7 @@ fn reload(romp: &mut Romp, workers: usize) {
     });
 }
 
-fn booked(romp: &Romp, count: u64) {
+pub(crate) fn booked(romp: &Romp, count: u64) {
     let mut last = 0;
     wait_until("the ledger", seconds(30), || {
         last = romp.shares("bitcoin").0;
@@ -54,25 +54,31 @@ fn booked(romp: &Romp, count: u64) {
 }
 
 /// No miner had reason to notice anything.
-fn unnoticed(romp: &Romp, load: Load) {
+pub(crate) fn unnoticed(romp: &Romp, load: Load) {
     let counts = load.finish();
     assert_eq!((counts.disconnects, counts.unanswered), (0, 0));
     assert_eq!(counts.rejected, Vec::<String>::new());
     booked(romp, counts.accepted_sum());
 }
 
-/// Somebody died: no connection ended, nothing but late shares was refused, and the ledger has what
-/// miners were told, and of what nobody answered some. How many that were.
-fn survived(romp: &mut Romp, load: Load, what: &str) -> u64 {
-    let counts = load.finish();
+/// Somebody died: no connection ended, and all is accounted for. How many got no answer.
+pub(crate) fn survived(romp: &mut Romp, load: Load, what: &str) -> u64 {
+    let counts = accounted(romp, load, what);
     assert_eq!(counts.disconnects, 0, "{what}");
+    counts.unanswered
+}
+
+/// Nothing but late shares was refused, and the ledger has what miners were told, and of what nobody
+/// answered some. The pool is stopped.
+pub(crate) fn accounted(romp: &mut Romp, load: Load, what: &str) -> Counts {
+    let counts = load.finish();
     assert!(counts.rejected.iter().all(|it| it.contains("[21,")), "{what}: {:?}", counts.rejected);
     let told = counts.accepted_sum();
     assert_eq!(romp.stop(Signal::SIGTERM), Some(0));
     let ledger = romp.shares("bitcoin").0;
     let most = told + counts.unanswered;
     assert!((told..=most).contains(&ledger), "{what}: told {told}, at most {most}, has {ledger}");
-    counts.unanswered
+    counts
 }
 
 #[test]
@@ -190,6 +196,16 @@ fn answer(client: &mut Client, id: u64) -> Value {
 fn half_a_line_and_a_full_queue_move_along() {
     let _alone = alone();
     let (_stub, port, mut romp) = start(1);
+    half_a_line_and_a_full_queue(port, &mut romp, |romp| reload(romp, 1));
+}
+
+/// Speaks half a line, has all miners change their process, and speaks the rest; with a queue that
+/// another miner did not read.
+pub(crate) fn half_a_line_and_a_full_queue(
+    port: u16,
+    romp: &mut Romp,
+    change: impl FnOnce(&mut Romp),
+) {
     let mut client = Client::login(port, ADDRESS).expect("login");
     let share = client.share();
     let line = json!({"id": 77, "method": "mining.submit", "params": share}).to_string();
@@ -201,7 +217,7 @@ fn half_a_line_and_a_full_queue_move_along() {
     for _ in 0..50 {
         full.send_raw(ask.as_bytes()).expect("sent");
     }
-    reload(&mut romp, 1);
+    change(romp);
     client.send_raw(format!("{rest}\n").as_bytes()).expect("sent");
     let told = answer(&mut client, 77);
     assert_eq!(told["result"], json!(true), "{told}");

@@ -59,6 +59,7 @@ mod slow;
 mod stake;
 mod stores;
 mod systemd;
+mod upgrade;
 mod vardiff;
 mod website;
 mod website_admin;

@@ -1,8 +1,8 @@
 //! Secrets are in the operator's files and nowhere else.
 
 use crate::harness::{
-    ADDRESS, BINARY, Client, NOTIFY_PASSWORD, Pool, Process, Redis, Romp, Stub, alone, free_port,
-    kill, seconds, wait_until,
+    ADDRESS, Client, NOTIFY_PASSWORD, Pool, Redis, Romp, Stub, alone, free_port, kill, seconds,
+    wait_until,
 };
 use nix::sys::signal::Signal;
 use serde_json::json;
@@ -63,10 +63,7 @@ fn who_only_asks_needs_no_secret() {
     let mut romp = Romp::prepare(1, &[&pool]);
     romp.set("dataDir", Some(json!("elsewhere")));
     // The pool has it, whoever asks has not.
-    let dir = romp.path().display().to_string();
-    let args = ["ROMP_TEST_UNSET=x", BINARY, "-C", &dir, "run"];
-    let output = romp.path().join("output");
-    romp.is_run_by(Process::start("env", &args, &output));
+    romp.run_by("env", &["ROMP_TEST_UNSET=x"]);
     wait_until("a worker", seconds(40), || romp.pids("worker").len() == 1);
     wait_until("a login", seconds(40), || Client::login(port, ADDRESS).is_ok());
     for args in [

@@ -2,11 +2,11 @@
 //! `scripts/test-package`.
 
 use crate::harness::{
-    ADDRESS, BINARY, Client, Pool, Process, Romp, Stub, alone, free_port, is_alive, seconds,
-    wait_for, wait_until,
+    ADDRESS, Client, Pool, Romp, Stub, alone, free_port, is_alive, seconds, wait_for, wait_until,
 };
 use nix::sys::signal::Signal;
-use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
+use nix::sys::socket::sockopt::PassCred;
+use nix::sys::socket::{ControlMessageOwned, MsgFlags, UnixCredentials, recvmsg, setsockopt};
 use serde_json::json;
 use std::io::IoSliceMut;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -16,57 +16,80 @@ use std::os::unix::net::UnixDatagram;
 const EASY: f64 = 1e-9;
 
 /// Who listens at `NOTIFY_SOCKET`.
-struct Listener {
+pub(crate) struct Listener {
     socket: UnixDatagram,
-    /// Each message so far, with the address of the socket that came with it.
-    heard: Vec<(String, Option<SocketAddr>)>,
+    /// Each message so far.
+    pub(crate) heard: Vec<Heard>,
     /// How many of them a test has waited for.
     passed: usize,
 }
 
+/// A message.
+#[derive(Debug)]
+pub(crate) struct Heard {
+    pub(crate) text: String,
+    /// Address of the socket that came with it.
+    socket: Option<SocketAddr>,
+    /// The process that has sent it, by the kernel.
+    pub(crate) from: i32,
+}
+
+impl Heard {
+    /// Whether it has that line.
+    pub(crate) fn has(&self, line: &str) -> bool {
+        self.text.lines().any(|it| it == line)
+    }
+}
+
 impl Listener {
-    fn new(romp: &Romp) -> Self {
+    pub(crate) fn new(romp: &Romp) -> Self {
         let socket = UnixDatagram::bind(romp.path().join("notify")).expect("a socket");
+        setsockopt(&socket, PassCred, &true).expect("the senders' names");
         socket.set_nonblocking(true).expect("a mode");
         Self { socket, heard: Vec::new(), passed: 0 }
     }
 
-    fn hear(&mut self) {
+    pub(crate) fn hear(&mut self) {
         loop {
             let mut bytes = [0; 4096];
-            let mut space = nix::cmsg_space!([RawFd; 4]);
+            let mut space = nix::cmsg_space!([RawFd; 4], UnixCredentials);
             let mut parts = [IoSliceMut::new(&mut bytes)];
             let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_CMSG_CLOEXEC;
             let fd = self.socket.as_raw_fd();
             let Ok(message) = recvmsg::<()>(fd, &mut parts, Some(&mut space), flags) else {
                 return;
             };
-            let mut socket = None;
+            let (mut socket, mut from) = (None, 0);
             for control in message.cmsgs().expect("whole messages") {
-                if let ControlMessageOwned::ScmRights(fds) = control {
-                    assert_eq!(fds.len(), 1);
-                    socket = Some(address_of(fds[0]));
-                    nix::unistd::close(fds[0]).expect("close");
+                match control {
+                    ControlMessageOwned::ScmRights(fds) => {
+                        assert_eq!(fds.len(), 1);
+                        socket = Some(address_of(fds[0]));
+                        nix::unistd::close(fds[0]).expect("close");
+                    }
+                    ControlMessageOwned::ScmCredentials(sender) => from = sender.pid(),
+                    _ => {}
                 }
             }
             let length = message.bytes;
-            self.heard.push((String::from_utf8_lossy(&bytes[..length]).into_owned(), socket));
+            let text = String::from_utf8_lossy(&bytes[..length]).into_owned();
+            self.heard.push(Heard { text, socket, from });
         }
     }
 
     /// Waits for a message with these lines, from the last one on that was waited for.
-    fn wait(&mut self, lines: &[&str]) -> String {
+    pub(crate) fn wait(&mut self, lines: &[&str]) -> String {
         wait_for(&format!("{lines:?}"), seconds(40), || {
             self.hear();
-            let fits = |text: &str| lines.iter().all(|line| text.lines().any(|it| it == *line));
-            let at = (self.passed..self.heard.len()).find(|&at| fits(&self.heard[at].0))?;
+            let fits = |heard: &Heard| lines.iter().all(|line| heard.has(line));
+            let at = (self.passed..self.heard.len()).find(|&at| fits(&self.heard[at]))?;
             self.passed = at + 1;
-            Some(self.heard[at].0.clone())
+            Some(self.heard[at].text.clone())
         })
     }
 
     fn count(&self, line: &str) -> usize {
-        self.heard.iter().filter(|(text, _)| text.lines().any(|it| it == line)).count()
+        self.heard.iter().filter(|heard| heard.has(line)).count()
     }
 }
 
@@ -84,14 +107,6 @@ fn address_of(fd: RawFd) -> SocketAddr {
     (ip.to_be_bytes(), u16::from_str_radix(port, 16).expect("hex")).into()
 }
 
-/// Starts the pool by way of `env` or another program that sets its environment.
-fn run(romp: &mut Romp, program: &str, args: &[&str]) {
-    let dir = romp.path().display().to_string();
-    let output = romp.path().join("output");
-    let args = [args, &[BINARY, "-C", &dir, "run"]].concat();
-    romp.is_run_by(Process::start(program, &args, &output));
-}
-
 #[test]
 fn systemd_hears_how_the_pool_is_and_keeps_its_sockets() {
     let _alone = alone();
@@ -103,7 +118,7 @@ fn systemd_hears_how_the_pool_is_and_keeps_its_sockets() {
     let mut romp = Romp::prepare(2, &[&pool]);
     let mut systemd = Listener::new(&romp);
     let notify = format!("NOTIFY_SOCKET={}", romp.path().join("notify").display());
-    run(&mut romp, "env", &[&notify, "WATCHDOG_USEC=2000000"]);
+    romp.run_by("env", &[&notify, "WATCHDOG_USEC=2000000"]);
     let pid = romp.process().pid();
     let ready = systemd.wait(&["READY=1", &format!("MAINPID={pid}")]);
     assert!(ready.contains("STATUS=2 workers, 0 miners, "), "{ready}");
@@ -117,10 +132,10 @@ fn systemd_hears_how_the_pool_is_and_keeps_its_sockets() {
         (format!("0.0.0.0:{goes}"), format!("FDNAME=0.0.0.0_{goes}")),
         (format!("0.0.0.0:{}", romp.notify_port), format!("FDNAME=0.0.0.0_{}", romp.notify_port)),
     ] {
-        let kept = systemd.heard.iter().find(|(text, _)| text.contains(&name));
-        let (text, socket) = kept.unwrap_or_else(|| panic!("{name} in {:#?}", systemd.heard));
-        assert!(text.starts_with("FDSTORE=1\n"), "{text}");
-        assert_eq!(socket.map(|it| it.to_string()), Some(address));
+        let kept = systemd.heard.iter().find(|heard| heard.text.contains(&name));
+        let kept = kept.unwrap_or_else(|| panic!("{name} in {:#?}", systemd.heard));
+        assert!(kept.text.starts_with("FDSTORE=1\n"), "{kept:?}");
+        assert_eq!(kept.socket.map(|it| it.to_string()), Some(address));
     }
 
     // A good configuration: the port that is gone is not kept any more.
@@ -167,7 +182,7 @@ fn a_watchdog_of_another_process_is_not_fed() {
     let mut romp = Romp::prepare(1, &[&pool]);
     let mut systemd = Listener::new(&romp);
     let notify = format!("NOTIFY_SOCKET={}", romp.path().join("notify").display());
-    run(&mut romp, "env", &[&notify, "WATCHDOG_USEC=200000", "WATCHDOG_PID=1"]);
+    romp.run_by("env", &[&notify, "WATCHDOG_USEC=200000", "WATCHDOG_PID=1"]);
     systemd.wait(&["READY=1"]);
     romp.wait_ready(1);
     assert_eq!(romp.stop(Signal::SIGTERM), Some(0));
@@ -182,7 +197,7 @@ fn nobody_at_the_notify_socket_is_no_trouble() {
     let pool = Pool::new("bitcoin", free_port(), json!({"diff": 1}), stub.daemons());
     for socket in ["/nowhere/notify", "@romp-nobody", "vsock:2:1234", "relative"] {
         let mut romp = Romp::prepare(1, &[&pool]);
-        run(&mut romp, "env", &[&format!("NOTIFY_SOCKET={socket}"), "WATCHDOG_USEC=x"]);
+        romp.run_by("env", &[&format!("NOTIFY_SOCKET={socket}"), "WATCHDOG_USEC=x"]);
         romp.wait_ready(1);
         wait_until("a word of it in the log", seconds(20), || {
             romp.output().contains("warning: systemd ")
@@ -202,8 +217,7 @@ fn sockets_that_are_handed_over_are_used() {
     let notify = romp.notify_port;
     let (port_text, other_text) = (format!("[::]:{port}"), format!("127.0.0.1:{other}"));
     let notify_text = format!("0.0.0.0:{notify}");
-    run(
-        &mut romp,
+    romp.run_by(
         "systemd-socket-activate",
         &["-l", &port_text, "-l", &other_text, "-l", &notify_text, "--fdname=stratum:other:notify"],
     );
@@ -250,7 +264,7 @@ fn forged_descriptors_change_nothing() {
         let mut romp = Romp::prepare(1, &[&pool]);
         let (set, environment) = environment.split_once("; ").unwrap_or(("", &environment));
         let script = format!("{set}\nexport {environment}\nexec \"$@\"");
-        run(&mut romp, "sh", &["-c", &script, "sh"]);
+        romp.run_by("sh", &["-c", &script, "sh"]);
         romp.wait_ready(1);
         assert!(romp.output().contains(words), "{words}");
         if words.is_empty() {
@@ -279,7 +293,7 @@ fn a_port_that_systemd_keeps_is_never_closed() {
         let number = handle.as_raw_fd();
         let script =
             format!("exec 3<&{number} {number}<&-\nexport LISTEN_PID=$$ LISTEN_FDS=1\nexec \"$@\"");
-        run(romp, "bash", &["-c", &script, "bash"]);
+        romp.run_by("bash", &["-c", &script, "bash"]);
     };
     start(&mut romp);
     romp.wait_ready(1);

@@ -18,15 +18,16 @@ mod rpc;
 mod sink;
 mod stub;
 mod tls;
+mod upgrade;
 
 pub(crate) use browser::{Browser, View};
 pub(crate) use client::{Attempt, Client, hex, scrypt, to_hex};
 pub(crate) use litecoin::{NO_MWEB, Pair, to_satoshi};
-pub(crate) use load::{Connector, Load};
+pub(crate) use load::{Connector, Counts, Load};
 pub(crate) use mariadb::MariaDb;
 pub(crate) use network::in_own_network;
 pub(crate) use old_wallet::{Fate, OldWallet};
-pub(crate) use process::{Process, is_alive, kill, system};
+pub(crate) use process::{Process, is_alive, is_mine, kill, system, take_orphans};
 pub(crate) use proxy::{Proxy, Trick};
 pub(crate) use redis::Redis;
 pub(crate) use romp::{

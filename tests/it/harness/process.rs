@@ -2,18 +2,61 @@
 
 use super::wait_for;
 use nix::sys::signal::{Signal, kill as send};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use std::ffi::OsStr;
 use std::fs::File;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 /// A running program; its output goes to a file.
 pub(crate) struct Process {
-    child: Child,
+    who: Who,
     output: PathBuf,
     exited: Option<ExitStatus>,
+}
+
+/// Whose it was when it began.
+enum Who {
+    /// The test's own child.
+    Child(Child),
+    /// A child of one that has ended; and who kills it when the test is killed.
+    Adopted(Pid, Watch),
+}
+
+/// A shell that kills a process as soon as the test is gone.
+struct Watch(Child);
+
+impl Watch {
+    fn over(pid: i32) -> Self {
+        let shell = Command::new("sh")
+            .args(["-c", "read -r _; kill -KILL \"$0\"", &pid.to_string()])
+            // Nothing is ever written: it ends with this test.
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("sh");
+        Self(shell)
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        // Not `wait`, which would first end its input.
+        while self.0.try_wait().is_ok_and(|status| status.is_none()) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+/// From now on processes whose parent ends become this one's children, so that they can be waited
+/// for.
+pub(crate) fn take_orphans() {
+    nix::sys::prctl::set_child_subreaper(true).expect("prctl");
 }
 
 impl Process {
@@ -31,11 +74,21 @@ impl Process {
             .stderr(log)
             .spawn()
             .unwrap_or_else(|error| panic!("{}: {error}", program.as_ref().display()));
-        Self { child, output: output.to_owned(), exited: None }
+        Self { who: Who::Child(child), output: output.to_owned(), exited: None }
+    }
+
+    /// Goes on with a child of the process, which has ended. [`take_orphans`] was called before.
+    pub(crate) fn adopt(&mut self, pid: i32) {
+        assert!(self.ended().is_some(), "its parent lives");
+        self.who = Who::Adopted(Pid::from_raw(pid), Watch::over(pid));
+        self.exited = None;
     }
 
     pub(crate) fn pid(&self) -> i32 {
-        i32::try_from(self.child.id()).expect("a pid")
+        match &self.who {
+            Who::Child(child) => i32::try_from(child.id()).expect("a pid"),
+            Who::Adopted(pid, _) => pid.as_raw(),
+        }
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
@@ -45,7 +98,17 @@ impl Process {
     /// The exit status, if it ended.
     pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
         if self.exited.is_none() {
-            self.exited = self.child.try_wait().expect("wait");
+            self.exited = match &mut self.who {
+                Who::Child(child) => child.try_wait().expect("wait"),
+                Who::Adopted(pid, _) => match waitpid(*pid, Some(WaitPidFlag::WNOHANG)) {
+                    Ok(WaitStatus::StillAlive) => None,
+                    Ok(WaitStatus::Exited(_, code)) => Some(ExitStatus::from_raw(code << 8)),
+                    Ok(WaitStatus::Signaled(_, signal, _)) => {
+                        Some(ExitStatus::from_raw(signal as i32))
+                    }
+                    other => panic!("{pid}: {other:?}"),
+                },
+            };
         }
         self.exited
     }
@@ -64,8 +127,10 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         if self.ended().is_none() {
-            self.child.kill().ok();
-            self.child.wait().ok();
+            kill(self.pid(), Signal::SIGKILL);
+            while self.ended().is_none() {
+                std::thread::sleep(Duration::from_millis(1));
+            }
         }
         if std::thread::panicking() {
             let printed = self.printed();
@@ -91,8 +156,17 @@ pub(crate) fn kill(pid: i32, signal: Signal) {
 
 /// Whether a process runs (a zombie does not).
 pub(crate) fn is_alive(pid: i32) -> bool {
-    std::fs::read_to_string(format!("/proc/{pid}/stat"))
-        .ok()
-        .and_then(|stat| stat.rsplit_once(") ").map(|(_, rest)| !rest.starts_with(['Z', 'X'])))
-        .unwrap_or(false)
+    stat(pid).is_some_and(|(state, _)| !state.starts_with(['Z', 'X']))
+}
+
+/// Whether it is this process's child.
+pub(crate) fn is_mine(pid: i32) -> bool {
+    stat(pid).is_some_and(|(_, parent)| parent == nix::unistd::getpid().as_raw())
+}
+
+/// State and parent.
+fn stat(pid: i32) -> Option<(String, i32)> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let mut fields = stat.rsplit_once(") ")?.1.split(' ');
+    Some((fields.next()?.to_owned(), fields.next()?.parse().ok()?))
 }

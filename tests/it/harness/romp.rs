@@ -68,6 +68,8 @@ pub(crate) struct Romp {
     /// `None` between a stop and the next start.
     process: Option<Process>,
     dir: TempDir,
+    /// What is started: by its path, or by its name where `PATH` leads to it.
+    pub(crate) program: String,
     pub(crate) notify_port: u16,
     config: Map<String, Value>,
 }
@@ -95,7 +97,8 @@ impl Romp {
         }) else {
             unreachable!("an object")
         };
-        let romp = Self { process: None, dir, notify_port, config };
+        let program = BINARY.to_owned();
+        let romp = Self { process: None, dir, program, notify_port, config };
         romp.write_config();
         for pool in pools {
             pool.write(romp.path());
@@ -113,15 +116,16 @@ impl Romp {
 
     /// Starts the server in the folder as it is.
     pub(crate) fn run(&mut self) {
+        self.run_by("env", &[]);
+    }
+
+    /// The same by way of `env` or another program that sets something, with its arguments.
+    pub(crate) fn run_by(&mut self, program: &str, args: &[&str]) {
         let dir = self.path().display().to_string();
         let output = self.path().join("output");
         let points = format!("ROMP_FAIL_POINTS={}", self.fail_points().display());
-        self.process = Some(Process::start("env", &[&points, BINARY, "-C", &dir, "run"], &output));
-    }
-
-    /// The server, started by the test itself.
-    pub(crate) fn is_run_by(&mut self, process: Process) {
-        self.process = Some(process);
+        let args = [args, &["env", &points, &self.program, "-C", &dir, "run"]].concat();
+        self.process = Some(Process::start(program, &args, &output));
     }
 
     /// Waits until `workers` workers, `templates` and `bookkeeper` are there and coins are fresh.
@@ -250,6 +254,19 @@ impl Romp {
         children.split_whitespace().map(|pid| pid.parse().expect("a pid")).collect()
     }
 
+    /// Every process that was started as `romp -C` this folder, and what it has forked, from the
+    /// kernel.
+    pub(crate) fn everyone(&self) -> Vec<i32> {
+        let mark = format!("\0-C\0{}\0run\0", self.path().display());
+        let all = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+        let pids = all.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        pids.filter(|pid: &i32| {
+            let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            String::from_utf8_lossy(&line).contains(&mark)
+        })
+        .collect()
+    }
+
     /// The server's output so far.
     pub(crate) fn output(&self) -> String {
         std::fs::read_to_string(self.path().join("output")).unwrap_or_default()
@@ -268,13 +285,16 @@ impl Romp {
 
 impl Drop for Romp {
     fn drop(&mut self) {
-        if self.process.as_mut().is_some_and(|process| process.ended().is_none()) {
-            let children = self.children();
-            // The master's own output is printed by `Process` when the test fails.
-            self.process = None;
-            for child in children {
-                kill(child, Signal::SIGKILL);
+        // Its output is printed by `Process` when the test fails.
+        self.process = None;
+        // Children, and a binary that has replaced it or was about to.
+        for _ in 0..500 {
+            let left = self.everyone();
+            if left.is_empty() {
+                return;
             }
+            left.into_iter().for_each(|pid| kill(pid, Signal::SIGKILL));
+            std::thread::sleep(std::time::Duration::from_millis(10));
         }
     }
 }
