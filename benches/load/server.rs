@@ -1,5 +1,7 @@
 //! A running romp and what its processes cost.
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -148,7 +150,10 @@ impl Server {
             super::site::remember(&dir.path().join("data"), "bench0", miners);
         }
         let output = std::fs::File::create(dir.path().join("output")).expect("a log");
-        let child = Command::new(&setting.binary)
+        // Of its own, so that it can be replaced.
+        let program = dir.path().join("romp");
+        std::fs::copy(&setting.binary, &program).expect("a copy of the binary");
+        let child = Command::new(&program)
             .arg("-C")
             .arg(dir.path())
             .arg("run")
@@ -247,14 +252,46 @@ impl Server {
         }
     }
 
-    /// The master's process id.
+    /// The master's process id: by the lock of its folder, for the binary may have been replaced.
     pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
+        let lock = std::fs::read_to_string(self.dir.path().join("data/romp.lock"));
+        lock.ok().and_then(|pid| pid.trim().parse().ok()).unwrap_or_else(|| self.child.id())
+    }
+
+    /// Replaces the binary by a good one or by one that ends at once, tells the pool, and waits until
+    /// that says what came of it.
+    pub(crate) fn upgrade(&self, is_good: bool) {
+        let reloads = || {
+            let status = self.ask(&["status", "--json"])?;
+            let reloaded = &status["reloaded"];
+            Some((reloaded["count"].as_u64()?, reloaded["done"] == json!(true)))
+        };
+        let before = reloads().expect("a status").0;
+        let new = self.dir.path().join("romp.new");
+        std::fs::copy(&self.binary, &new).expect("a copy of the binary");
+        if !is_good {
+            std::fs::write(&new, "#!/bin/sh\nexit 1\n").expect("a script");
+        }
+        std::fs::rename(&new, self.dir.path().join("romp")).expect("in its place");
+        let pid = i32::try_from(self.pid()).expect("a process id");
+        kill(Pid::from_raw(pid), Signal::SIGUSR2).expect("a signal");
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            match reloads() {
+                Some((count, done)) if count > before => {
+                    assert_eq!(done, is_good, "the upgrade");
+                    return;
+                }
+                _ => assert!(Instant::now() < deadline, "no word of the upgrade"),
+            }
+            // Seldom: each question costs the pool's processor a little.
+            std::thread::sleep(Duration::from_millis(250));
+        }
     }
 
     /// Process ids with their roles.
     pub(crate) fn processes(&self) -> Vec<(u32, String)> {
-        let master = self.child.id();
+        let master = self.pid();
         let children = std::fs::read_to_string(format!("/proc/{master}/task/{master}/children"));
         let children: Vec<u32> =
             children.unwrap_or_default().split(' ').filter_map(|pid| pid.parse().ok()).collect();
@@ -276,7 +313,7 @@ impl Server {
         for (pid, role) in processes {
             *all.entry(role.clone()).or_default() += ticks(*pid, 13..15);
         }
-        *all.entry("ended".into()).or_default() += ticks(self.child.id(), 15..17);
+        *all.entry("ended".into()).or_default() += ticks(self.pid(), 15..17);
         all
     }
 
@@ -335,6 +372,9 @@ impl Drop for Server {
     fn drop(&mut self) {
         // The children see that the master is gone and end by themselves; there are no books to
         // keep.
+        if let Ok(pid) = i32::try_from(self.pid()) {
+            kill(Pid::from_raw(pid), Signal::SIGKILL).ok();
+        }
         self.child.kill().ok();
         self.child.wait().ok();
         if let Some(mut redis) = self.redis.take() {
