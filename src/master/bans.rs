@@ -20,7 +20,7 @@ const VOUCH_MS: u64 = 500;
 const MOST_CHARGES: usize = 10_000;
 /// Milliseconds for which a ban that is over is remembered: whoever comes again within them is
 /// banned twice as long.
-pub(super) const MEMORY_MS: u64 = 24 * 3_600_000;
+const MEMORY_MS: u64 = 24 * 3_600_000;
 /// Least milliseconds between two writes of the file.
 const SAVE_MS: u64 = 5000;
 /// Bans in the file, those that end last: 1 MB, written in some milliseconds.
@@ -79,9 +79,13 @@ pub(super) fn written(bans: &Bans) -> Value {
 }
 
 /// See [`written`].
-pub(super) fn read(written: Value) -> Vec<(IpNet, Ban)> {
+pub(super) fn read(written: Value) -> Bans {
     let entries: Vec<Entry> = serde_json::from_value(written).unwrap_or_default();
-    entries.into_iter().map(Entry::ban).collect()
+    let mut bans = Bans::new(MEMORY_MS);
+    for (network, ban) in entries.into_iter().map(Entry::ban) {
+        bans.add(network, ban);
+    }
+    bans
 }
 
 impl Court {
@@ -142,6 +146,10 @@ impl Master {
         now: u64,
     ) {
         let address = network.addr();
+        // Half of the witnesses are another master's: it is charged again if it goes on.
+        if !self.succession.has_all_miners() {
+            return;
+        }
         let is_banned = self.kept.bans.find(&address, unix_ms()).is_some();
         let is_waiting = self.court.charges.contains_key(&network);
         if is_banned || is_waiting || self.court.charges.len() >= MOST_CHARGES {
@@ -214,7 +222,7 @@ impl Master {
         }
     }
 
-    fn lift(&mut self, network: &IpNet) -> bool {
+    pub(super) fn lift(&mut self, network: &IpNet) -> bool {
         for line in self.lines.values_mut() {
             line.bans.retain(|(waiting, _)| waiting != network);
         }

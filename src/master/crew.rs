@@ -92,12 +92,22 @@ impl Master {
 
     fn fork(&mut self, row: usize, role: Role, lane: Option<u8>) -> Result<Parted, super::Error> {
         let (channel, childs) = Channel::pair()?;
+        let master = std::process::id();
+        // Another master may look for a row at this moment, too.
+        let claimed = self.board.row(row).is_some_and(|shown| {
+            shown.pid.compare_exchange(0, master, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+        });
+        if !claimed {
+            let words = "its row on the board is another master's still";
+            return Err(super::Error::Words(words.to_owned()));
+        }
         let heir = self.fleet.is_heir(row);
         let (generation, config) = match &self.trial {
             Some(trial) if heir => (self.generation + 1, trial.config.clone()),
             _ => (self.generation, self.config.clone()),
         };
-        match fork::fork().map_err(|error| super::Error::Os("fork", error))? {
+        let forked = fork::fork().inspect_err(|_| self.clear_row(row));
+        match forked.map_err(|error| super::Error::Os("fork", error))? {
             Forked::Child => {
                 let mut listeners = Vec::new();
                 let mut remembered = String::new();
@@ -118,6 +128,7 @@ impl Master {
                     }
                 }
                 if let Some(mine) = self.board.row(row) {
+                    mine.pid.store(std::process::id(), Ordering::Release);
                     mine.generation.store(generation, Ordering::Relaxed);
                 }
                 Ok(Parted::Child(Seat {

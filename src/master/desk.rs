@@ -195,6 +195,14 @@ impl Desk {
         }
     }
 
+    /// Shows everybody out: another one is at the desk.
+    pub(crate) fn close(&mut self, registry: &Registry) {
+        self.crowded = false;
+        for key in self.visitors.iter().map(|(key, _)| key).collect::<Vec<_>>() {
+            self.show_out(registry, key);
+        }
+    }
+
     /// When (ms) the next visitor is late.
     pub(crate) fn deadline(&self) -> Option<u64> {
         self.visitors.iter().map(|(_, visitor)| visitor.deadline).min()

@@ -253,7 +253,8 @@ impl Master {
             if self.stop > Stop::No && self.fleet.has_ended(self.stop) {
                 return Outcome::Exit(self.finish(0));
             }
-            if self.succession.is_over() && self.fleet.has_ended(Stop::Fast) {
+            let left = self.succession.is_complete() && self.orphans.are_placed();
+            if left && self.fleet.has_ended(Stop::Fast) {
                 return Outcome::Exit(0);
             }
             if self.fleet.is_hopeless() {
@@ -274,7 +275,8 @@ impl Master {
         }
         let now = clock::monotonic_ms();
         let late = self.desk.deadline().map(|at| Duration::from_millis(at.saturating_sub(now) + 1));
-        let paced = self.pace.is_waiting().then_some(Duration::from_millis(20));
+        let paces = self.pace.is_waiting() && self.succession.is_at_the_desk();
+        let paced = paces.then_some(Duration::from_millis(20));
         let calm = self.stop == Stop::No && self.is_whole() && self.succession.may_change();
         let turn = if calm { TURN.1 } else { TURN.0 };
         late.into_iter().chain(paced).fold(turn, Duration::min)
@@ -301,6 +303,7 @@ impl Master {
                 for (_, child) in self.fleet.children() {
                     fork::signal(child.pid, SIGUSR1);
                 }
+                self.successor_reopens();
                 special!("log file opened again");
             }
             SIGUSR2 => self.upgrade_wanted = true,
@@ -366,7 +369,10 @@ impl Master {
             return u8::from(!self.succession.is_over()).max(code);
         }
         self.save_bans();
-        let _ = fs::remove_file(control_socket(&self.config.data_dir));
+        // The old master may still have to go on with it.
+        if self.succession.may_change() {
+            let _ = fs::remove_file(control_socket(&self.config.data_dir));
+        }
         special!("stopped");
         code
     }

@@ -26,6 +26,13 @@ pub(super) struct Orphans {
     told_of_limit: bool,
 }
 
+impl Orphans {
+    /// Whether nobody waits for a worker.
+    pub(super) fn are_placed(&self) -> bool {
+        self.waiting.is_empty()
+    }
+}
+
 impl Master {
     /// A worker's miners, each with a duplicate of its socket.
     pub(super) fn hold(&mut self, tickets: Vec<Ticket>, sockets: Vec<OwnedFd>) {

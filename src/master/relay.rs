@@ -101,6 +101,7 @@ impl Master {
             }
             (Role::Worker, message @ Message::BlockFound { .. }) => {
                 self.relay_to_predecessor(&message);
+                self.relay_to_successor(&message, &[]);
                 self.send_to_role(Role::Templates, &message);
             }
             (_, message) => {

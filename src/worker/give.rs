@@ -25,6 +25,8 @@ const WORKS: usize = 512;
 const ON_THEIR_WAY: usize = 2 * PARCEL;
 /// Milliseconds over which a leaving worker says goodbye to those who cannot move.
 const GOODBYE_MS: u64 = 30_000;
+/// Milliseconds before that in which somebody may be found after all to whom miners can be given.
+const AGAIN_MS: u64 = 10_000;
 
 /// A giving under way.
 #[derive(Debug)]
@@ -244,9 +246,12 @@ impl Worker {
             leaving.goodbye = None;
             return;
         }
-        let begun = (now.mono.saturating_add(GOODBYE_MS), self.miners.len());
+        let waits = self.miners.iter().any(|(_, miner)| miner.can_move());
+        let first = now.mono.saturating_add(if waits { AGAIN_MS } else { 0 });
+        let begun = (first.saturating_add(GOODBYE_MS), self.miners.len());
         let (until, all) = *leaving.goodbye.get_or_insert(begun);
-        let left = usize::try_from(until.saturating_sub(now.mono)).unwrap_or(0);
+        let left = until.saturating_sub(now.mono).min(GOODBYE_MS);
+        let left = usize::try_from(left).unwrap_or(0);
         let stay = all.saturating_mul(left).div_ceil(GOODBYE_MS as usize);
         let count = self.miners.len().saturating_sub(stay);
         let keys: Vec<usize> = self.miners.iter().map(|(key, _)| key).take(count).collect();

@@ -124,6 +124,9 @@ impl Worker {
         self.submit_blocks(now);
         if hears {
             self.go_on_giving(now);
+            if self.orphaned && self.givings.is_empty() {
+                self.begin_stop(now);
+            }
         }
         if self.next_second <= now.mono {
             self.next_second = now.mono.saturating_add(1000);
@@ -178,10 +181,13 @@ impl Worker {
         });
     }
 
-    /// The master is gone, so this worker ends too.
+    /// The master is gone, so this worker ends too. Miners who are on their way to another one, whose
+    /// master may live, go there first.
     pub(super) fn orphan(&mut self, now: Now) {
         self.orphaned = true;
-        self.begin_stop(now);
+        if self.givings.is_empty() {
+            self.begin_stop(now);
+        }
     }
 
     fn is_done(&self, now: Now) -> bool {

@@ -21,10 +21,13 @@ impl Fleet {
         self.lanes.push_back(lane);
     }
 
-    /// Every lane for another master: those first that nobody has.
+    /// Every lane for another master: those last that somebody has, and before them those that
+    /// this one would use next.
     pub(crate) fn lanes(&self) -> Vec<u8> {
         let taken = self.children().filter_map(|(_, child)| child.lane);
-        self.lanes.iter().copied().chain(taken).collect()
+        let (next, later) = (self.lanes.len() / 2, self.lanes.iter().copied());
+        let later = later.clone().skip(next).chain(later.take(next));
+        later.chain(taken).collect()
     }
 
     /// Begins a new generation of so many workers beside the present one. `false`: there are not

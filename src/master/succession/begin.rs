@@ -61,10 +61,7 @@ impl Begin {
                 config.data_dir.display()
             )));
         }
-        let mut bans = Bans::new(bans::MEMORY_MS);
-        for (network, ban) in bans::read(will.bans.take()) {
-            bans.add(network, ban);
-        }
+        let bans = bans::read(will.bans.take());
         let predecessor = Predecessor::new(channel, &will, registry);
         let predecessor = predecessor.map_err(|error| Error::Os("epoll", error))?;
         Ok(Self {

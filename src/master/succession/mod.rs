@@ -192,6 +192,20 @@ impl Succession {
         self.is_at_the_desk()
     }
 
+    /// Whether nearly all miners have a worker of this one: who is charged has its witnesses here.
+    pub(super) fn has_all_miners(&self) -> bool {
+        match self {
+            Self::None => true,
+            Self::To(successor) => successor.is_tried_only(),
+            Self::From(predecessor) => predecessor.reigns(),
+        }
+    }
+
+    /// Whether another one reigns and knows all that this one has to say.
+    pub(super) fn is_complete(&self) -> bool {
+        matches!(self, Self::To(successor) if successor.knows_all())
+    }
+
     /// Whether another one reigns.
     pub(super) fn is_over(&self) -> bool {
         matches!(self, Self::To(successor) if successor.reigns())

@@ -10,7 +10,7 @@ use crate::ipc::{Channel, Message, Received};
 use crate::special;
 use crate::sys::clock;
 use crate::sys::fork::{self, Ended};
-use crate::sys::signals::SIGKILL;
+use crate::sys::signals::{SIGKILL, SIGUSR1};
 use crate::sys::{descriptors, failpoint, privileges, systemd};
 use mio::Interest;
 use mio::unix::SourceFd;
@@ -44,6 +44,8 @@ pub(in super::super) struct Successor {
     /// Monotonic milliseconds by which the next step must be done.
     deadline: u64,
     goods: Goods,
+    /// It is to open the log again as soon as it listens to signals.
+    reopens: bool,
 }
 
 impl Successor {
@@ -59,6 +61,11 @@ impl Successor {
 
     pub(super) fn reigns(&self) -> bool {
         self.step == Step::Reigns
+    }
+
+    /// Whether nothing more is to be said to it.
+    pub(super) fn knows_all(&self) -> bool {
+        self.reigns() && self.channel.waiting() == 0
     }
 }
 
@@ -76,7 +83,8 @@ impl Started {
 impl Master {
     /// Starts another binary to go on with this pool, when nothing else is under way.
     pub(in super::super) fn begin_succession(&mut self, now: u64) {
-        let is_free = matches!(self.succession, Succession::None) && self.trial.is_none();
+        // Children of an earlier one that failed are told apart from those of the next one.
+        let is_free = self.trial.is_none() && self.strangers.is_none();
         if !self.upgrade_wanted || !is_free || self.stop > Stop::No {
             return;
         }
@@ -109,6 +117,7 @@ impl Master {
             step: Step::Started,
             deadline: now.saturating_add(STEP_MS),
             goods: Goods::new(),
+            reopens: false,
         }));
         Ok(())
     }
@@ -146,10 +155,25 @@ impl Master {
         }
         // What it has said is heard first: its miners' sockets may be among it.
         self.hear_successor(now);
+        let owns = matches!(&self.succession, Succession::To(it) if it.step >= Step::Owns);
+        if how == Ended::Exit(0) && owns && !self.succession.is_over() {
+            special!("the new master was stopped: this one stops, too");
+            self.stop = self.stop.max(Stop::Graceful);
+        }
         let words =
             format!("it has ended ({how}); what it said stands above, `romp check` may help");
         self.successor_failed(&words, now);
         true
+    }
+
+    /// The log has another file: the new one's, too.
+    pub(in super::super) fn successor_reopens(&mut self) {
+        if let Succession::To(successor) = &mut self.succession {
+            successor.reopens = successor.is_tried_only();
+            if !successor.reopens {
+                fork::signal(successor.pid, SIGUSR1);
+            }
+        }
     }
 
     /// A turn's part of being succeeded.
@@ -173,8 +197,9 @@ impl Master {
                 successor.step = Step::Owns;
                 successor.deadline = now.saturating_add(STEP_MS);
                 let bans = bans::written(&self.kept.bans);
-                let remembered = std::mem::take(&mut self.kept.remembered);
+                let remembered = self.kept.remembered.clone();
                 self.tell_successor(&Word::Yours { bans, remembered }, &[], now);
+                self.desk.close(self.poll.registry());
             }
             Step::TakenOver if self.systemd.has_said_all() || now >= successor.deadline => {
                 successor.step = Step::Reigns;
@@ -223,7 +248,6 @@ impl Master {
     ) {
         if let Succession::To(successor) = &self.succession
             && successor.step > Step::Started
-            && !successor.reigns()
         {
             let word = Word::Relay(Box::new(message.clone()));
             self.tell_successor(&word, fds, clock::monotonic_ms());
@@ -262,7 +286,11 @@ impl Master {
                 let shutdown = clock::ms(self.config.shutdown_timeout);
                 successor.step = Step::Committed;
                 successor.deadline = now.saturating_add(STEP_MS).saturating_add(shutdown);
+                let (pid, reopens) = (successor.pid, std::mem::take(&mut successor.reopens));
                 if self.tell_successor(&Word::Commit, &[], now) {
+                    if reopens {
+                        fork::signal(pid, SIGUSR1);
+                    }
                     special!("the new binary's workers serve: miners go to them");
                     failpoint::point("predecessor-committed");
                 }

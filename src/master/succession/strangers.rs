@@ -28,7 +28,9 @@ impl Master {
     /// Rows of the board that belong to another master's children.
     pub(in super::super) fn strange_rows(&self) -> BTreeSet<usize> {
         let pids = self.board.rows().map(|(row, shown)| (row, shown.pid.load(Ordering::Relaxed)));
-        let strange = pids.filter(|(_, pid)| *pid != 0 && self.fleet.row_of(*pid).is_none());
+        let own = std::process::id();
+        let strange =
+            pids.filter(|(_, pid)| ![0, own].contains(pid) && self.fleet.row_of(*pid).is_none());
         strange.map(|(row, _)| row).collect()
     }
 

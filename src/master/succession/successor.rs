@@ -6,7 +6,8 @@ use super::super::kept::KeptWork;
 use super::super::{Master, SUCCESSION, bans};
 use super::{Succession, Will, Word, goods};
 use crate::ipc::roster::Ticket;
-use crate::ipc::{Channel, Message, Received};
+use crate::ipc::{Channel, Message, Received, Role};
+use crate::net::bans::Ban;
 use crate::special;
 use crate::sys::{clock, failpoint};
 use mio::unix::SourceFd;
@@ -154,16 +155,21 @@ impl Master {
     fn hear_predecessor(&mut self, now: u64) {
         loop {
             let Succession::From(predecessor) = &mut self.succession else { return };
-            if !predecessor.has_opened() && self.stop > Stop::No {
+            if !predecessor.reigns() && self.stop > Stop::No {
                 return;
             }
             match predecessor.channel.receive() {
                 Ok(Received::Message(word, fds)) => self.heard_predecessor(*word, fds, now),
                 Ok(Received::Nothing) => return,
                 Ok(Received::Closed) => return self.predecessor_gone(now),
-                Err(error) => {
+                Err(error) if predecessor.reigns() => {
                     log::error!("the old master cannot be understood: {error}");
                     return self.predecessor_gone(now);
+                }
+                Err(error) => {
+                    log::error!("the old master cannot be understood: {error}; it goes on");
+                    self.stop = Stop::Fast;
+                    return;
                 }
             }
         }
@@ -194,9 +200,7 @@ impl Master {
             Word::Yours { bans, remembered } => {
                 failpoint::point("successor-owns");
                 self.kept.remembered = remembered;
-                for (network, ban) in bans::read(bans) {
-                    self.kept.bans.add(network, ban);
-                }
+                self.kept.bans = bans::read(bans);
                 self.own();
             }
             Word::Reign { reload, upgrade } => {
@@ -222,9 +226,16 @@ impl Master {
             Message::CoinStatus(status) if self.config.pools.contains_key(&status.coin) => {
                 self.kept.coins.insert(status.coin.clone(), status);
             }
-            message @ (Message::Ban { .. } | Message::Unban { .. }) => {
-                self.send_to_workers(&message, &[], None);
+            // Its number and reason come with all the others.
+            Message::Ban { network, until } => {
+                let ban = Ban { until, offences: 1, reason: String::new() };
+                self.kept.bans.add(network, ban);
+                self.send_to_workers(&Message::Ban { network, until }, &[], None);
             }
+            Message::Unban { network } => {
+                self.lift(&network);
+            }
+            found @ Message::BlockFound { .. } => self.send_to_role(Role::Templates, &found),
             Message::Blocknotify { coin, hash } => self.blocknotify(&coin, hash),
             _ => {}
         }
