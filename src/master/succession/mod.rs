@@ -254,3 +254,23 @@ impl Started {
         Ok(Self { program, arguments: arguments.collect() })
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::ipc::board::Board;
+    use std::fs::File;
+
+    /// Who changes the shape of the board or of the roster counts the protocol up, and writes the new
+    /// sizes here.
+    #[test]
+    fn another_shape_of_the_board_is_another_protocol() {
+        let board = Board::new().unwrap();
+        let size = |file: std::os::fd::BorrowedFd<'_>| {
+            File::from(file.try_clone_to_owned().unwrap()).metadata().unwrap().len()
+        };
+        let (rows, crowd, roster) = (2_605_056, 16_777_216, 4_194_304);
+        assert_eq!((PROTOCOL, board.files().map(size)), (1, [rows, crowd, roster, 536_870_912]));
+    }
+}
