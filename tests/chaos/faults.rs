@@ -12,7 +12,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 /// Kinds of faults with their weights.
-const COMMON: [(Fault, usize); 23] = [
+const COMMON: [(Fault, usize); 24] = [
     (Fault::Kill("master"), 3),
     (Fault::Kill("worker"), 7),
     (Fault::Kill("templates"), 4),
@@ -24,6 +24,7 @@ const COMMON: [(Fault, usize); 23] = [
     (Fault::End(Signal::SIGTERM), 2),
     (Fault::End(Signal::SIGINT), 1),
     (Fault::Reload, 4),
+    (Fault::Upgrade, 4),
     (Fault::BadReload, 1),
     (Fault::HupStorm, 1),
     (Fault::MoreWorkers, 1),
@@ -67,6 +68,8 @@ pub(crate) enum Fault {
     /// The master is asked to end, and is started again.
     End(Signal),
     Reload,
+    /// The binary is replaced (by itself).
+    Upgrade,
     BadReload,
     HupStorm,
     MoreWorkers,
@@ -124,6 +127,7 @@ impl Scene {
                 }
             }
             Fault::Reload => self.reload(),
+            Fault::Upgrade => self.signal_master(Signal::SIGUSR2, "upgrade"),
             Fault::BadReload => {
                 let path = self.romp.path().join("pool_configs/litecoin.json");
                 std::fs::write(path, "{\"enabled\": true, \"coin\": 7").expect("a broken file");

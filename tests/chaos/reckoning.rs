@@ -69,7 +69,9 @@ impl Scene {
         self.until("the pool to be well", seconds(90), |scene| {
             let status = scene.status().unwrap_or_default();
             let children = status["children"].as_array().cloned().unwrap_or_default();
-            children.len() == usize::from(scene.workers) + 2
+            // And of the master that is there after an upgrade.
+            status["pid"] == json!(scene.romp.process().pid())
+                && children.len() == usize::from(scene.workers) + 2
                 && children.iter().all(|child| child["state"] == json!("ready"))
                 && status["coins"][COIN]["state"] == json!("fresh")
         });

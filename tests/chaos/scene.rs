@@ -3,7 +3,8 @@
 use crate::books::COIN;
 use crate::diary::Diary;
 use crate::harness::{
-    ADDRESS, BINARY, NOTIFY_PASSWORD, Pair, Pool, Redis, Romp, Rpc, free_port, is_alive, kill,
+    ADDRESS, BINARY, NOTIFY_PASSWORD, Pair, Pool, Redis, Romp, Rpc, free_port, is_alive, is_mine,
+    kill, take_orphans,
 };
 use crate::load::Shared;
 use crate::options::{Options, Store};
@@ -86,6 +87,7 @@ impl Scene {
     pub(crate) fn start(options: Options) -> Self {
         let mut diary = Diary::new(&options.log);
         let mut random = Random::new(options.seed);
+        take_orphans();
         let notify = free_port();
         let command =
             format!("{BINARY} blocknotify 127.0.0.1:{notify} {NOTIFY_PASSWORD} {COIN} %s");
@@ -227,6 +229,9 @@ impl Scene {
             return;
         }
         if let Some(status) = self.romp.process().ended() {
+            if self.go_on_with_heir() {
+                return;
+            }
             match self.master {
                 // A stopped child of a killed master holds the ports for longer than the 10 s that
                 // the next one waits for them; systemd would start it again.
@@ -262,6 +267,17 @@ impl Scene {
         }
     }
 
+    /// After an upgrade the lock names another master; whoever was asked to end, that one is up.
+    fn go_on_with_heir(&mut self) -> bool {
+        let before = self.romp.process().pid();
+        let heir = self.romp.master().filter(|&pid| pid != before && is_alive(pid) && is_mine(pid));
+        let Some(pid) = heir else { return false };
+        self.romp.process().adopt(pid);
+        self.master = Master::Starting(Instant::now());
+        self.diary.note(&format!("the master is {pid} now"));
+        true
+    }
+
     /// Whether the master that has just ended names a process as the holder of a port that is
     /// stopped, or was until a moment ago.
     fn sleeper_has_port(&self) -> bool {
@@ -291,6 +307,10 @@ impl Scene {
                 }
             }
             Undo::RunMaster => {
+                // Killed in the middle of an upgrade, it has an heir.
+                if self.go_on_with_heir() {
+                    return;
+                }
                 // It would not start with a broken configuration, and is right.
                 if self.undo.iter().any(|(_, undo)| matches!(undo, Undo::GoodConfig)) {
                     self.write_pool(DIFFICULTIES[0], None);
