@@ -58,7 +58,8 @@ impl Master {
     /// A worker has ended. Its miners wait for another one, unless the pool stops.
     pub(super) fn bereave(&mut self, name: &str, pid: u32) {
         let master = std::process::id();
-        let planned = self.stop > Stop::No;
+        // A new master that stops leaves its miners to the old one.
+        let planned = self.stop > Stop::No && self.succession.has_others();
         let mut orphans = 0_usize;
         let elsewhere = self.predecessor();
         let mut strange = Vec::new();
