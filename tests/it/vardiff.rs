@@ -39,13 +39,16 @@ fn no_share_is_lost(coin: &str, algorithm: &str, rules: &[&str], start: f64) {
     let printed = miner.printed();
     let (accepted, rejected) =
         miner_counts(&printed).unwrap_or_else(|| panic!("no counts in: {printed}"));
-    assert_eq!(rejected, 0, "an honest miner's shares were refused: {printed}");
+    // One that is on its way as a new tip comes is late, whoever serves it: some of a hundred times.
+    let late = printed.matches("share rejected: Stale").count() as u64;
+    assert_eq!(rejected, late, "an honest miner's shares were refused: {printed}");
+    assert!(late <= 2, "{late} were late: {printed}");
     assert!(accepted >= 20, "{accepted} shares are too few to tell anything: {printed}");
     let mut last = (0, 0);
     wait_until("the ledger to agree with the miner", seconds(20), || {
         let (booked, refused, _) = romp.shares(pool.coin());
         last = (booked, refused);
-        last == (accepted, 0)
+        last == (accepted, rejected)
     });
 }
 
