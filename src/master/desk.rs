@@ -73,13 +73,15 @@ pub(crate) struct Desk {
     doors: Vec<Door>,
     visitors: Slab<Visitor>,
     serials: u64,
+    is_open: bool,
     /// More may be waiting at a door.
     crowded: bool,
 }
 
 impl Desk {
     pub(crate) fn new(token: Token) -> Self {
-        Self { token, doors: Vec::new(), visitors: Slab::new(), serials: 0, crowded: false }
+        let (doors, visitors) = (Vec::new(), Slab::new());
+        Self { token, doors, visitors, serials: 0, is_open: true, crowded: false }
     }
 
     /// Opens the control door.
@@ -195,12 +197,9 @@ impl Desk {
         }
     }
 
-    /// Shows everybody out: another one is at the desk.
-    pub(crate) fn close(&mut self, registry: &Registry) {
-        self.crowded = false;
-        for key in self.visitors.iter().map(|(key, _)| key).collect::<Vec<_>>() {
-            self.show_out(registry, key);
-        }
+    /// Whether newcomers are let in; whoever is here is answered.
+    pub(crate) fn open(&mut self, is_open: bool) {
+        self.is_open = is_open;
     }
 
     /// When (ms) the next visitor is late.
@@ -215,6 +214,9 @@ impl Desk {
 
     fn let_in(&mut self, registry: &Registry, guard: &Guard, now: u64) {
         self.crowded = false;
+        if !self.is_open {
+            return;
+        }
         let mut newcomers = Vec::new();
         for door in &mut self.doors {
             let mut left = A_TURN;

@@ -275,8 +275,7 @@ impl Master {
         }
         let now = clock::monotonic_ms();
         let late = self.desk.deadline().map(|at| Duration::from_millis(at.saturating_sub(now) + 1));
-        let paces = self.pace.is_waiting() && self.succession.is_at_the_desk();
-        let paced = paces.then_some(Duration::from_millis(20));
+        let paced = self.pace.is_waiting().then_some(Duration::from_millis(20));
         let calm = self.stop == Stop::No && self.is_whole() && self.succession.may_change();
         let turn = if calm { TURN.1 } else { TURN.0 };
         late.into_iter().chain(paced).fold(turn, Duration::min)
@@ -324,9 +323,8 @@ impl Master {
     }
 
     fn serve_desk(&mut self, now: u64) {
-        if !self.succession.is_at_the_desk() {
-            return;
-        }
+        // Otherwise newcomers are another master's.
+        self.desk.open(self.succession.is_at_the_desk());
         for (key, counter, line) in self.desk.turn(self.poll.registry(), &self.guard, now) {
             let answer = match counter {
                 Counter::Notify { source, password } => {

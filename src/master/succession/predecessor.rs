@@ -199,7 +199,6 @@ impl Master {
                 let bans = bans::written(&self.kept.bans);
                 let remembered = self.kept.remembered.clone();
                 self.tell_successor(&Word::Yours { bans, remembered }, &[], now);
-                self.desk.close(self.poll.registry());
             }
             Step::TakenOver if self.systemd.has_said_all() || now >= successor.deadline => {
                 successor.step = Step::Reigns;
