@@ -81,8 +81,12 @@ pub(super) fn written(bans: &Bans) -> Value {
 /// See [`written`].
 pub(super) fn read(written: Value) -> Bans {
     let entries: Vec<Entry> = serde_json::from_value(written).unwrap_or_default();
+    collected(entries.into_iter())
+}
+
+fn collected(entries: impl Iterator<Item = Entry>) -> Bans {
     let mut bans = Bans::new(MEMORY_MS);
-    for (network, ban) in entries.into_iter().map(Entry::ban) {
+    for (network, ban) in entries.map(Entry::ban) {
         bans.add(network, ban);
     }
     bans
@@ -115,9 +119,7 @@ pub(super) fn load(data_dir: &Path, has_banning: bool) -> Bans {
     match serde_json::from_slice::<Vec<Entry>>(&text) {
         Ok(entries) => {
             let kept = entries.into_iter().filter(|entry| has_banning || entry.offences == 0);
-            for (network, ban) in kept.take(MOST_SAVED).map(Entry::ban) {
-                bans.add(network, ban);
-            }
+            bans = collected(kept.take(MOST_SAVED));
             bans.expire(unix_ms());
         }
         Err(error) => {

@@ -324,7 +324,7 @@ impl Master {
 
     fn serve_desk(&mut self, now: u64) {
         // Otherwise newcomers are another master's.
-        self.desk.open(self.succession.is_at_the_desk());
+        self.desk.open(self.succession.is_master());
         for (key, counter, line) in self.desk.turn(self.poll.registry(), &self.guard, now) {
             let answer = match counter {
                 Counter::Notify { source, password } => {

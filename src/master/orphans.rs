@@ -146,16 +146,10 @@ impl Master {
         (!tickets.is_empty()).then_some((tickets, sockets))
     }
 
-    /// Orphans whose sockets this one has, by another master's word.
-    pub(super) fn take_back_orphans(&mut self, tickets: Vec<Ticket>) {
-        self.orphans.waiting.extend(tickets);
-    }
-
-    /// Orphans of the old master's workers are this one's.
+    /// Orphans of another master's workers are this one's, with their sockets; without them where
+    /// this one has them.
     pub(super) fn inherit_orphans(&mut self, tickets: Vec<Ticket>, sockets: Vec<OwnedFd>) {
-        for (ticket, socket) in tickets.into_iter().zip(sockets) {
-            self.orphans.held.insert(ticket, socket);
-            self.orphans.waiting.push_back(ticket);
-        }
+        self.orphans.held.extend(tickets.iter().copied().zip(sockets));
+        self.orphans.waiting.extend(tickets);
     }
 }

@@ -75,10 +75,10 @@ impl Sockets {
     /// Closes what nobody wanted. The names, to be taken out of systemd's store.
     pub(crate) fn close_rest(self) -> Vec<String> {
         let mut names = self.useless;
-        let is_new = self.whose == SYSTEMD;
+        let is_systemds = self.whose == SYSTEMD;
         for passed in self.left {
             // What the old master had is no mistake of anybody's.
-            if is_new {
+            if is_systemds {
                 log::warn!(
                     "systemd handed over a socket on {} ({}), where no pool, web site or blocknotify \
                  listens: closed. Take it out of romp.socket, or add it to the configuration",

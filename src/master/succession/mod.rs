@@ -178,18 +178,14 @@ impl Succession {
         }
     }
 
-    /// Whether this one answers who comes to the desk.
-    pub(super) fn is_at_the_desk(&self) -> bool {
+    /// Whether this one is the master: it answers who comes to the desk, and bans and the control
+    /// socket are its own to leave behind.
+    pub(super) fn is_master(&self) -> bool {
         match self {
             Self::None => true,
-            Self::To(successor) => successor.is_at_the_desk(),
+            Self::To(successor) => successor.is_master(),
             Self::From(predecessor) => predecessor.owns(),
         }
-    }
-
-    /// Whether what is left behind is this one's: bans, control socket.
-    pub(super) fn is_master(&self) -> bool {
-        self.is_at_the_desk()
     }
 
     /// Whether nearly all miners have a worker of this one: who is charged has its witnesses here.

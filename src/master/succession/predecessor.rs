@@ -54,8 +54,8 @@ impl Successor {
         self.step < Step::Committed
     }
 
-    /// Whether this one answers who comes to the desk.
-    pub(super) fn is_at_the_desk(&self) -> bool {
+    /// Whether this one is still the master.
+    pub(super) fn is_master(&self) -> bool {
         self.step < Step::Owns
     }
 
@@ -300,7 +300,7 @@ impl Master {
                 self.systemd.say(format!("MAINPID={pid}"));
             }
             (_, Word::Holds { tickets }) => self.hold(tickets, fds),
-            (_, Word::Orphans { tickets }) => self.take_back_orphans(tickets),
+            (_, Word::Orphans { tickets }) => self.inherit_orphans(tickets, fds),
             (_, Word::Relay(message)) => self.heard_of_successor(&message),
             (_, word) => {
                 let text = format!("{word:?}");

@@ -9,7 +9,7 @@ use crate::ipc::roster::Ticket;
 use crate::ipc::{Channel, Message, Received, Role};
 use crate::net::bans::Ban;
 use crate::special;
-use crate::sys::{clock, failpoint};
+use crate::sys::failpoint;
 use mio::unix::SourceFd;
 use mio::{Interest, Registry};
 use std::collections::BTreeMap;
@@ -279,6 +279,6 @@ impl Master {
             let _ = self.poll.registry().deregister(&mut SourceFd(&fd));
             self.other_is_gone(predecessor.pid, now);
         }
-        self.systemd.is_heard(clock::monotonic_ms());
+        self.systemd.is_heard(now);
     }
 }
